@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Ticket spinlocks with a rank.
+ *
+ * LOCK ORDER: a CPU may take a lock only if its rank is greater than that of every lock it holds;
+ * debug builds check this on every acquisition. Two locks of equal rank (two domains) are taken
+ * through spin_lock_pair(), lower address first. Waiting CPUs are served first come first served,
+ * so no guest can starve another (XSA-114).
+ *
+ * Locks are not taken in interrupt handlers, but for LOCK_IRQ and LOCK_CONSOLE, which are taken
+ * with interrupts off (spin_lock_irqsave). */
+#ifndef HV_LOCK_H
+#define HV_LOCK_H
+
+#include <hv/types.h>
+
+enum lock_rank {
+    LOCK_DOMCTL,  /* serialises domain creation, destruction and other control operations */
+    LOCK_DOMLIST, /* the table of domains (hv/domain.h) */
+    LOCK_DOMAIN,  /* struct domain: vcpu states, life cycle */
+    LOCK_GNTTAB,  /* one domain's grant table and its maptrack */
+    LOCK_MMU,     /* one domain's page tables: every entry, every page-table type (hv/mmu.h) */
+    LOCK_PAGES,   /* one domain's list of pages and its limits */
+    LOCK_EVTCHN,  /* one domain's event channels */
+    LOCK_HEAP,    /* small objects */
+    LOCK_BUDDY,   /* the page allocator */
+    LOCK_WATCHDOG,
+    LOCK_TIMER,   /* one pcpu's timers */
+    LOCK_SCHED,   /* one pcpu's run queue and the vcpus on it */
+    LOCK_TLB,     /* the shoot-down request */
+    LOCK_IRQ,     /* one interrupt's descriptor; irqsave */
+    LOCK_CONSOLE, /* log ring, serial line; irqsave */
+    LOCK_RANKS
+};
+
+typedef struct spinlock {
+    uint16_t head;  /* the ticket being served */
+    uint16_t tail;  /* the next ticket to hand out */
+    uint8_t rank;   /* enum lock_rank */
+    int16_t holder; /* pcpu that holds it, -1 none; debug builds only */
+} spinlock_t;
+
+#define SPINLOCK_INIT(r)                                                                           \
+    {                                                                                              \
+        .rank = (r), .holder = -1                                                                  \
+    }
+
+static inline void spin_lock_init(spinlock_t *l, enum lock_rank rank)
+{
+    *l = (spinlock_t)SPINLOCK_INIT(rank);
+}
+
+void spin_lock(spinlock_t *l);
+bool spin_trylock(spinlock_t *l);
+void spin_unlock(spinlock_t *l);
+
+/** spin_lock_pair - take two locks of the same rank, which may be one and the same. */
+void spin_lock_pair(spinlock_t *a, spinlock_t *b);
+void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
+
+unsigned long spin_lock_irqsave(spinlock_t *l);
+void spin_unlock_irqrestore(spinlock_t *l, unsigned long flags);
+
+/** spin_is_locked_by_me - for assertions; always true in builds without lock checks. */
+bool spin_is_locked_by_me(const spinlock_t *l);
+
+#endif
