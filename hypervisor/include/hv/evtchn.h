@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Event channels: what other parts of the hypervisor use of them. ABI: xen/event_channel.h. */
+#ifndef HV_EVTCHN_H
+#define HV_EVTCHN_H
+
+#include <hv/types.h>
+
+struct domain;
+struct vcpu;
+struct evtchn_table; /* evtchn.c: lock, ports, ABI in use */
+
+int evtchn_domain_init(struct domain *d, unsigned int max_port);
+/** evtchn_domain_destroy - close all ports of a dying domain; preemptible, -ERESTART. */
+int evtchn_domain_destroy(struct domain *d);
+void evtchn_domain_free(struct domain *d); /* last step, no references left */
+void evtchn_vcpu_destroy(struct vcpu *v);
+
+/** evtchn_send_virq - raise a per-vcpu VIRQ; nothing happens if it is not bound. */
+void evtchn_send_virq(struct vcpu *v, unsigned int virq);
+/** evtchn_send_global_virq - raise a domain-wide VIRQ in the domain that handles it. */
+void evtchn_send_global_virq(struct domain *d, unsigned int virq);
+
+/** evtchn_send - as EVTCHNOP_send by domain @d on its @port. */
+int evtchn_send(struct domain *d, uint32_t port);
+
+/** evtchn_alloc_unbound - for the domain builder: a port of @d to which @remote may bind; port or -errno. */
+int evtchn_alloc_unbound(struct domain *d, domid_t remote);
+
+/** evtchn_port_valid / evtchn_port_pending - for sched_op poll (XSA-221). */
+bool evtchn_port_valid(struct domain *d, uint32_t port);
+bool evtchn_port_pending(struct domain *d, uint32_t port);
+
+/** evtchn_vcpu_info_moved - after the vcpu_info has moved: whatever was pending is made visible. */
+void evtchn_vcpu_info_moved(struct vcpu *v);
+
+/** evtchn_dump - debug key. evtchn_audit - recount; number of errors found. */
+void evtchn_dump(struct domain *d);
+
+#endif

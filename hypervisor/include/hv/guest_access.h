@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Access to the memory of the current guest, at its virtual addresses, with fault recovery.
+ *
+ * Every value is copied once into private memory and then checked (XSA-155). The range is checked on
+ * every copy against the part of the address space that is the guest's, over exactly the bytes
+ * touched (XSA-29, XSA-212). All return 0 or -EFAULT; after a failure the destination's contents are
+ * undefined but initialised. They may be called with locks held and never sleep. */
+#ifndef HV_GUEST_ACCESS_H
+#define HV_GUEST_ACCESS_H
+
+#include <hv/types.h>
+
+int __must_check copy_from_guest(void *dst, guest_ptr_t src, size_t n);
+int __must_check copy_to_guest(guest_ptr_t dst, const void *src, size_t n);
+int __must_check clear_guest(guest_ptr_t dst, size_t n);
+
+/** guest_range_ok - [p, p+n) lies wholly in the guest's part of the address space. */
+bool guest_range_ok(guest_ptr_t p, size_t n);
+
+/** copy_string_from_guest - at most @size-1 bytes, always terminated; -EFAULT, -E2BIG. */
+int __must_check copy_string_from_guest(char *dst, guest_ptr_t src, size_t size);
+
+#endif

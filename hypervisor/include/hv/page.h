@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame table: who owns a machine frame, how many references there are to it, and as what it
+ * is used. This is what isolation rests on.
+ *
+ * G1  A frame is free (count 0, state FREE, in the buddy allocator), the hypervisor's (PGC_HV), or
+ *     a domain's. A domain's frame has PGC_ALLOCATED and its one reference until the domain gives
+ *     it up; it is freed when the last reference goes, whoever holds it.            [page.c]
+ * G2  page_get() succeeds only on a frame whose count is already above zero and whose owner is
+ *     the expected one: "has references", "is allocated" and "has an owner" agree always. [page.c]
+ * P1  The type changes only while the type count is zero, in one atomic step which also makes the
+ *     count one: users of the old type are held off before the flush and the validation. [page_type.c]
+ * P2  A frame typed L1..L4 or SEGDESC has no writable mapping in any guest.         [pt_check.c]
+ * P3  A frame that leaves WRITABLE for such a type is flushed from every TLB that may hold a
+ *     writable translation of it before its contents are looked at.                [page_type.c]
+ * P4  A partly validated table owns exactly the references of entries [0, nr_done), plus that of
+ *     entry nr_done if PGT_PARTIAL_REF is set; the record is part of the type word.   [pt_check.c]
+ * P5  Page-table types are gained and lost only under the owner's mmu_lock. WRITABLE counts move
+ *     without a lock.                                                                           */
+#ifndef HV_PAGE_H
+#define HV_PAGE_H
+
+#include <hv/lock.h>
+#include <hv/types.h>
+
+struct domain;
+
+struct page {
+    uint64_t type;  /* PGT_*: type, flags, progress, count; atomic */
+    uint64_t count; /* PGC_*: flags and reference count; atomic */
+    uint32_t next;  /* frame numbers of the neighbours on a free list or the owner's list; 0: none */
+    uint32_t prev;
+    uint32_t owner; /* frame number of the owner's struct domain; 0: none */
+    uint32_t stamp; /* in use: TLB clock when the last writable reference went; free: its order */
+};
+_Static_assert(sizeof(struct page) == 32, "the frame table is 1/128 of memory");
+
+/* ---- type word ---- */
+#define PGT_SHIFT 61
+#define PGT_MASK  (7UL << PGT_SHIFT)
+enum page_type {
+    PGT_NONE,
+    PGT_WRITABLE,
+    PGT_L1,
+    PGT_L2,
+    PGT_L3,
+    PGT_L4,
+    PGT_SEGDESC,
+};
+#define PGT(t)          ((uint64_t)(t) << PGT_SHIFT)
+#define PGT_PINNED      (1UL << 60) /* a pin owns one of the type references */
+#define PGT_VALIDATED   (1UL << 59) /* contents checked, all references of its entries are held */
+#define PGT_PARTIAL     (1UL << 58) /* validation or its undoing stopped half way (P4) */
+#define PGT_PARTIAL_REF (1UL << 57) /* ... and entry nr_done holds a reference to a partial table */
+#define PGT_DONE_SHIFT  47
+#define PGT_DONE_MASK   (0x3ffUL << PGT_DONE_SHIFT) /* nr_done: 0..512 entries hold references */
+#define PGT_COUNT_MASK  0xffffffffUL
+
+static inline enum page_type pgt_type(uint64_t word)
+{
+    return (enum page_type)(word >> PGT_SHIFT);
+}
+
+static inline uint32_t pgt_count(uint64_t word)
+{
+    return (uint32_t)word;
+}
+
+static inline unsigned int pgt_done(uint64_t word)
+{
+    return (unsigned int)((word & PGT_DONE_MASK) >> PGT_DONE_SHIFT);
+}
+
+/* ---- count word ---- */
+#define PGC_ALLOCATED  (1UL << 63) /* the owner's own reference is still there */
+#define PGC_HV         (1UL << 62) /* the hypervisor's frame: never mappable by a guest (XSA-248) ... */
+#define PGC_SHARED     (1UL << 61) /* ... unless it is also this: shared info, grant table frames */
+#define PGC_FREE       (1UL << 60) /* in the buddy allocator */
+#define PGC_OFFLINE    (1UL << 59) /* not RAM, or kept out of use */
+#define PGC_TAINTED    (1UL << 58) /* contents not known to be its next owner's: clear before use */
+#define PGC_COUNT_MASK ((1UL << 56) - 1)
+
+/* ---- the table itself ---- */
+extern struct page *frame_table; /* indexed by frame number */
+extern uint64_t max_page;        /* frames [0, max_page) exist in the table, holes included */
+extern uint64_t total_pages;     /* frames of RAM */
+
+/** mfn_valid - the frame has an entry in the frame table and is RAM (XSA-32). */
+bool mfn_valid(mfn_t m);
+
+static inline mfn_t page_mfn(const struct page *pg)
+{
+    return (mfn_t){(uint64_t)(pg - frame_table)};
+}
+
+static inline struct page *mfn_page(mfn_t m)
+{
+    return &frame_table[m.n];
+}
+
+/* The direct map of all RAM; <asm/directmap.h> says where it is. */
+void *mfn_to_virt(mfn_t m);
+mfn_t virt_to_mfn(const void *va);
+
+static inline void *page_virt(const struct page *pg)
+{
+    return mfn_to_virt(page_mfn(pg));
+}
+
+struct domain *page_owner(const struct page *pg);
+
+/* ---- page_alloc.c: the buddy allocator ---- */
+#define MAX_ORDER 20
+
+/** page_alloc_init_region - give the frames [start, end) to the allocator; boot only. */
+void page_alloc_init_region(mfn_t start, mfn_t end);
+
+/** page_alloc - 2^@order frames, aligned to their size, for the hypervisor: count 1, PGC_HV.
+ * @flags PA_ZERO clears them; PA_LOW4G below 4 GiB. NULL when there are none. */
+struct page *page_alloc(unsigned int order, unsigned int flags);
+void page_free(struct page *pg, unsigned int order);
+#define PA_ZERO  1u
+#define PA_LOW4G 2u
+
+/** page_alloc_bits - the same for 2^@order frames that lie below 2^@bits bytes, not yet anybody's
+ * (count 0, no flags but PGC_TAINTED where contents are stale). Give back with page_free_raw(). */
+struct page *page_alloc_raw(unsigned int order, unsigned int bits);
+void page_free_raw(struct page *pg, unsigned int order);
+uint64_t page_free_count(void);
+
+/* Convenience for the hypervisor's own page-sized objects. */
+void *page_alloc_virt(unsigned int order, unsigned int flags);
+void page_free_virt(void *va, unsigned int order);
+
+/* ---- page.c: ownership and references ---- */
+
+/** page_alloc_domain - 2^@order frames for @d, each with PGC_ALLOCATED and one reference, on d's
+ * page list, counted in d->tot_pages. Contents are d's own old ones or zero, never another's
+ * (XSA-100). @bits: address width limit, 0 for none.
+ * Returns NULL: no memory, or d's limit (unless @force, for exchange), or d is dying. */
+struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned int bits, bool force);
+
+/** page_assign_shared - make a hypervisor frame mappable by @d (shared info, grant frames): owner d,
+ * PGC_HV|PGC_SHARED; not counted in d->tot_pages. page_unshare() is its end; the frame stays the
+ * hypervisor's until then, and unshare fails with -EBUSY while a guest still maps it. */
+void page_assign_shared(struct page *pg, struct domain *d);
+int page_unshare(struct page *pg);
+
+/** page_get - take a reference if the frame is @d's and alive. */
+bool __must_check page_get(struct page *pg, const struct domain *d);
+void page_put(struct page *pg);
+
+/** page_release - the owner gives the frame up: drops PGC_ALLOCATED and its reference. The caller
+ * holds a reference of its own. Returns false if it had been given up before. Pins and types are
+ * not touched (XSA-252). */
+bool page_release(struct page *pg);
+
+/** page_steal - take the frame @pg away from @d at one go: succeeds only if nobody but the caller
+ * (one reference, got by page_get) and the owner's allocation refer to it and it has no typed use.
+ * On success it is nobody's: off d's list, count 0, raw. Returns -EBUSY or -EINVAL. */
+int page_steal(struct page *pg, struct domain *d);
+
+/** page_give - the inverse: assign a raw frame to @d; -E2BIG over its limit, -EINVAL if dying. */
+int page_give(struct page *pg, struct domain *d);
+
+/** page_from_gfn - the only gate from a guest's frame number to a struct page: RAM, owned by @d, a
+ * reference taken. NULL otherwise. */
+struct page *page_from_gfn(struct domain *d, gfn_t g);
+
+/* ---- page_type.c ---- */
+
+/** page_get_type - take a type reference. The caller holds a general reference; for PGT_L1..L4 also
+ * the owner's mmu_lock.
+ * Returns 0; -EBUSY (live with another type); -EINVAL (contents do not validate); -ERESTART
+ * (preempted, progress recorded; only L2..L4; call again); -ENOMEM never. */
+int __must_check page_get_type(struct page *pg, enum page_type type);
+
+/** page_put_type - drop one; the last one of a table undoes its validation.
+ * Returns 0 or -ERESTART (progress recorded, the reference not yet dropped: call again). */
+int __must_check page_put_type_preempt(struct page *pg);
+
+/** page_put_type - the same for types whose undoing is short (WRITABLE, SEGDESC, L1), and for
+ * references known not to be the last. */
+void page_put_type(struct page *pg);
+
+/** page_get_writable / page_put_writable - general and WRITABLE reference in one. */
+bool __must_check page_get_writable(struct page *pg, struct domain *d);
+void page_put_writable(struct page *pg);
+
+#endif

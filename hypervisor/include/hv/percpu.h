@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What belongs to one physical CPU. */
+#ifndef HV_PERCPU_H
+#define HV_PERCPU_H
+
+#include <hv/config.h>
+#include <hv/cpumask.h>
+#include <hv/time.h>
+#include <asm/percpu.h> /* struct arch_pcpu, pcpu_self() */
+
+struct vcpu;
+struct tasklet;
+struct sched_pcpu;
+struct timer_heap;
+
+struct pcpu {
+    uint32_t id;
+    volatile uint32_t softirq_pending; /* bit per enum softirq; set by interrupts and other pcpus */
+    struct vcpu *current;              /* running now; the idle vcpu when none */
+    struct vcpu *idle;
+    struct vcpu *fpu_owner;            /* whose FPU state is in the registers; NULL none */
+    struct sched_pcpu *sched;          /* sched.c */
+    struct timer_heap *timers;         /* timer.c */
+    struct tasklet *tasklets;          /* softirq.c */
+    uint8_t in_multicall;              /* hypercall.c: an entry of a multicall is being run */
+    uint8_t continuation;              /* hypercall.c: the running hypercall asked to be continued */
+    uint32_t locks_held;               /* bit per enum lock_rank; debug builds */
+    int32_t irq_depth;
+    uint64_t tsc_at_tick;
+    struct arch_pcpu arch;
+};
+
+extern struct pcpu pcpus[NR_CPUS];
+
+struct pcpu *pcpu_self(void);
+
+static inline unsigned int smp_processor_id(void)
+{
+    return pcpu_self()->id;
+}
+
+#define current (pcpu_self()->current)
+
+/* ---- what common code asks of the architecture about other CPUs ---- */
+
+/** smp_kick - make @cpu look at its softirqs now; no effect if it is this one. */
+void smp_kick(unsigned int cpu);
+void cpu_relax(void);
+bool irqs_enabled(void);
+
+#endif

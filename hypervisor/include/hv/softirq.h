@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Work put off from interrupts and from deep inside operations to the moment before a pcpu returns
+ * to a guest, or idles. Handlers run with interrupts on, no locks held, at the base of the stack. */
+#ifndef HV_SOFTIRQ_H
+#define HV_SOFTIRQ_H
+
+#include <hv/types.h>
+
+enum softirq {
+    SOFTIRQ_TIMER,
+    SOFTIRQ_IRQ,      /* device interrupts to be passed to their domain */
+    SOFTIRQ_TASKLET,  /* work items: domain destruction, debug keys, serial input */
+    SOFTIRQ_SCHEDULE, /* last: it may not return here */
+    NR_SOFTIRQS
+};
+
+void softirq_register(enum softirq nr, void (*fn)(void));
+/** softirq_raise - on this pcpu; safe in interrupt handlers. */
+void softirq_raise(enum softirq nr);
+/** softirq_raise_on - on any pcpu; sends an interrupt if needed. */
+void softirq_raise_on(unsigned int cpu, enum softirq nr);
+bool softirq_pending(void);
+/** softirq_run - run all that is pending on this pcpu. SOFTIRQ_SCHEDULE may switch to another vcpu
+ * and then never returns. */
+void softirq_run(void);
+
+/* A tasklet: runs once per scheduling, on the pcpu that scheduled it, never concurrently with itself. */
+struct tasklet {
+    struct tasklet *next;
+    void (*fn)(void *data);
+    void *data;
+    uint8_t scheduled, running;
+};
+void tasklet_init(struct tasklet *t, void (*fn)(void *), void *data);
+void tasklet_schedule(struct tasklet *t);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Timers: a function to be called at a system time, in softirq context on one pcpu. */
+#ifndef HV_TIMER_H
+#define HV_TIMER_H
+
+#include <hv/time.h>
+
+struct timer {
+    s_time_t expires;
+    void (*fn)(void *data);
+    void *data;
+    uint16_t cpu;   /* pcpu whose heap it is in */
+    uint16_t state; /* private to timer.c */
+    uint32_t slot;  /* index in that pcpu's heap; valid while queued */
+};
+
+void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);
+/** timer_set - (re)arm; a deadline in the past fires once, soon (XSA-20). Any pcpu may call. */
+void timer_set(struct timer *t, s_time_t expires);
+/** timer_stop - disarm; the function may still be running on its pcpu on return. */
+void timer_stop(struct timer *t);
+/** timer_kill - timer_stop and wait until the function is not running any more; not from within it. */
+void timer_kill(struct timer *t);
+void timer_migrate(struct timer *t, unsigned int cpu);
+static inline bool timer_expires_before(const struct timer *a, const struct timer *b)
+{
+    return a->expires < b->expires;
+}
+
+/** timer_init_cpu - before a pcpu takes timers; -ENOMEM. */
+int timer_init_cpu(unsigned int cpu);
+/** timer_softirq - run what has expired on this pcpu and re-arm the hardware. */
+void timer_softirq(void);
+
+#endif
