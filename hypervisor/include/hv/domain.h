@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains and vcpus.
+ *
+ * D1  struct domain lives as long as anybody refers to it: its creator until destruction has ended,
+ *     each holder of domain_get(), and the set of its pages as a whole (one reference while any frame
+ *     names it as owner).
+ * D2  domain_by_id() finds a domain from when it is completely built until its destruction has ended.
+ * D3  is_dying is set once, before anything is torn down; what would add resources to a dying domain
+ *     re-checks it under the lock of the resource.
+ * D4  d->vcpu[i], once not NULL, stays until the domain is freed.                              */
+#ifndef HV_DOMAIN_H
+#define HV_DOMAIN_H
+
+#include <hv/config.h>
+#include <hv/list.h>
+#include <hv/lock.h>
+#include <hv/page.h>
+#include <hv/sched.h>
+#include <hv/timer.h>
+#include <xen/xen.h>
+#include <xen/vcpu.h>
+#include <asm/domain.h> /* struct arch_domain, struct arch_vcpu */
+
+struct evtchn_table;
+struct grant_table;
+
+struct vcpu {
+    struct arch_vcpu arch; /* first: the trap entry saves registers into it */
+
+    unsigned int id;
+    struct domain *domain;
+    struct vcpu_info *info; /* in the direct map: inside shared_info or a registered frame; for ids >= 32
+                             * without a registered one: a private dummy */
+    mfn_t info_mfn;         /* frame of a registered vcpu_info, INVALID_MFN_N none */
+
+    unsigned long pause_flags; /* bits VPF_*; atomic */
+    int pause_count;           /* atomic */
+    uint32_t poll_port;        /* VPF_POLLING for one port: that; 0: see poll_many */
+    struct sched_vcpu sched;
+
+    bool is_initialised; /* has a context: set by VCPUOP_initialise or the builder */
+    bool fpu_used;       /* FPU state was loaded once */
+    bool force_event_check;
+
+    struct vcpu_runstate_info runstate; /* under the run-queue lock */
+    guest_ptr_t runstate_guest;         /* registered area, guest linear address; va 0: none */
+    guest_ptr_t time_guest;             /* registered secondary time area; va 0: none */
+
+    struct timer singleshot_timer; /* set_timer_op, VCPUOP_set_singleshot_timer */
+    struct timer periodic_timer;
+    struct timer poll_timer;
+    s_time_t periodic_period; /* ns, 0: none */
+
+    uint32_t virq_to_port[NR_VIRQS]; /* 0: not bound; under the domain's event lock */
+    void *evtchn_fifo;               /* evtchn_fifo.c: control block state */
+};
+
+enum domain_dying { DOMDYING_ALIVE, DOMDYING_DYING, DOMDYING_DEAD };
+
+struct domain {
+    domid_t id;
+    bool is_privileged; /* dom0: the control domain and owner of the hardware */
+    bool is_idle;
+    uint8_t is_dying;         /* enum domain_dying; under lock, read anywhere */
+    bool is_shut_down;        /* under lock */
+    bool is_shutting_down;
+    uint32_t shutdown_code;   /* SHUTDOWN_*, ~0 none */
+    int refcnt;
+    char name[32];
+    uint8_t handle[16];
+
+    spinlock_t lock; /* LOCK_DOMAIN */
+
+    struct vcpu *vcpu[MAX_VCPUS]; /* D4 */
+    unsigned int max_vcpus;
+    struct sched_domain sched;
+    int pause_count; /* control-tool pauses */
+
+    spinlock_t page_lock;    /* LOCK_PAGES: the next four */
+    uint32_t page_list;      /* frame number of the first owned page, 0 none */
+    uint64_t tot_pages;      /* frames with PGC_ALLOCATED or still referenced after release */
+    uint64_t max_pages;      /* limit for tot_pages */
+    uint64_t dying_pages;
+
+    struct shared_info *shared_info; /* a PGC_HV|PGC_SHARED frame in the direct map */
+
+    struct evtchn_table *evtchn;
+    struct grant_table *gnttab;
+
+    uint32_t vm_assist;       /* bits VMASST_TYPE_* */
+    int64_t time_offset_seconds;
+    struct timer watchdog_timer[2];
+    uint8_t watchdog_inuse;   /* under LOCK_WATCHDOG */
+    spinlock_t watchdog_lock;
+    uint32_t poll_mask_lock_unused;
+    unsigned long poll_mask[DIV_ROUND_UP(MAX_VCPUS, 64)]; /* vcpus in SCHEDOP_poll; atomic bits */
+
+    unsigned int log_tokens; /* guest_printk()'s budget */
+    s_time_t log_refill;
+
+    uint8_t on_shutdown; /* boot-built domains: enum boot_action */
+    struct tasklet *destroyer;
+
+    struct arch_domain arch;
+};
+
+enum boot_action { BOOT_DESTROY, BOOT_PRESERVE };
+
+extern struct domain *dom0;
+extern struct domain *idle_domain;
+
+/* ---- domain.c ---- */
+struct domain_params {
+    domid_t id;
+    bool privileged;
+    unsigned int max_vcpus;   /* 1..MAX_VCPUS */
+    uint64_t max_pages;
+    unsigned int max_evtchn_port; /* highest port */
+    unsigned int max_grant_frames, max_maptrack_frames;
+    unsigned int weight, cap;
+    const char *name;
+};
+
+/** domain_create - an empty domain without vcpus; not yet findable (D2). NULL and *@err. */
+struct domain *domain_create(const struct domain_params *p, int *err);
+/** vcpu_create - vcpu @id of @d, down; NULL: no memory. */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
+void domain_publish(struct domain *d);
+
+/** domain_kill - destroy; preemptible: -ERESTART until done, then 0. Never of the current domain. */
+int domain_kill(struct domain *d);
+/** domain_destroy_async - the same in the background, by a tasklet. */
+void domain_destroy_async(struct domain *d);
+
+/** domain_by_id - with a reference, or NULL. domain_put() afterwards. */
+struct domain *domain_by_id(domid_t id);
+/** domain_by_id_or_self - the same, DOMID_SELF means the current domain. */
+struct domain *domain_by_id_or_self(domid_t id);
+bool domain_get(struct domain *d);
+void domain_put(struct domain *d);
+/** domain_next - iterate over all domains in id order; NULL starts; drops @prev's reference. */
+struct domain *domain_next(struct domain *prev);
+
+/** domain_vcpu - vcpu @id of @d or NULL; the index is bounded under speculation too. */
+struct vcpu *domain_vcpu(struct domain *d, unsigned int id);
+#define for_each_vcpu(d, v)                                                                        \
+    for (unsigned int vcpu_i = 0; vcpu_i < (d)->max_vcpus; vcpu_i++)                               \
+        if (!((v) = (d)->vcpu[vcpu_i])) {                                                          \
+        } else
+
+/** domain_shutdown - SCHEDOP_shutdown and kin: all vcpus stop, dom0 is told; dom0's own ends the machine. */
+void domain_shutdown(struct domain *d, uint32_t reason);
+/** domain_resume - undo a shutdown for suspend. */
+void domain_resume(struct domain *d);
+
+/** domain_crash - the guest cannot go on: dump its registers and stack with @why, shut it down with
+ * SHUTDOWN_crash. Returns; the caller leaves by the normal path and the vcpu does not run again. */
+void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
+
+/** vcpu_map_info - VCPUOP_register_vcpu_info. */
+int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset);
+void vcpu_unmap_info(struct vcpu *v);
+/** vcpu_reset_timers etc. on the way down. */
+void vcpu_stop_timers(struct vcpu *v);
+
+static inline struct domain *current_domain(void);
+
+/* ---- what the architecture does for domains (arch/x86/domain.c) ---- */
+int arch_domain_init(struct domain *d);
+void arch_domain_free(struct domain *d);
+int arch_vcpu_init(struct vcpu *v);
+void arch_vcpu_free(struct vcpu *v);
+/** arch_vcpu_set_context - VCPUOP_initialise and the domain builder: check every field of @ctxt as the
+ * ABI demands and load it; -EINVAL, -EBUSY, -ERESTART. The vcpu is down. Uses @d->lock held by caller. */
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt);
+/** arch_domain_relinquish - drop page-table roots, GDTs, LDTs, pins and then pages; -ERESTART. */
+int arch_domain_relinquish(struct domain *d);
+/** arch_dump_vcpu - registers and stack for domain_crash. */
+void arch_dump_vcpu(struct vcpu *v);
+/** arch_write_runstate/time areas - at context switch-in, on the guest's own page tables. */
+void arch_vcpu_block(struct vcpu *v);
+void machine_shutdown(uint32_t reason) __noreturn;
+
+#include <hv/percpu.h>
+
+static inline struct domain *current_domain(void)
+{
+    return current->domain;
+}
+
+#endif
