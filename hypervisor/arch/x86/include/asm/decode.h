@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The emulator's decoder: bytes of 64-bit mode in, a description out, for a small whitelist of
+ * instructions. Pure functions; what they compute never depends on anything but their arguments. */
+#ifndef ASM_DECODE_H
+#define ASM_DECODE_H
+
+#include <hv/types.h>
+
+#define INSN_MAX_LENGTH 15
+
+enum insn_op {
+    INSN_NONE,
+
+    /* Stores to memory: dst is always the memory operand. */
+    INSN_MOV, /* movnti too */
+    INSN_ADD,
+    INSN_OR,
+    INSN_ADC,
+    INSN_SBB,
+    INSN_AND,
+    INSN_SUB,
+    INSN_XOR,
+    INSN_NOT,
+    INSN_NEG,
+    INSN_INC,
+    INSN_DEC,
+    INSN_BTS,
+    INSN_BTR,
+    INSN_BTC,
+    INSN_XCHG,
+    INSN_XADD,
+    INSN_CMPXCHG,
+    INSN_CMPXCHG8B, /* size 8: edx:eax against, ecx:ebx in */
+    INSN_STOS,      /* string: rdi, rsi, rcx by address_size; the destination is always es: */
+    INSN_MOVS,
+
+    /* Privileged or sensitive. */
+    INSN_IN,  /* size 1, 2, 4; src is INSN_SRC_IMM (port in imm) or INSN_SRC_DX */
+    INSN_OUT, /* likewise */
+    INSN_INS, /* string, port in dx */
+    INSN_OUTS,
+    INSN_HLT,
+    INSN_CLI,
+    INSN_STI,
+    INSN_CLTS,
+    INSN_LMSW,        /* size 2; register rm or memory */
+    INSN_SMSW,        /* register rm of the operand size, or 2 bytes of memory */
+    INSN_MOV_FROM_CR, /* gpr rm = cr reg; size 8 */
+    INSN_MOV_TO_CR,   /* cr reg = gpr rm */
+    INSN_MOV_FROM_DR,
+    INSN_MOV_TO_DR,
+    INSN_RDMSR,
+    INSN_WRMSR,
+    INSN_RDTSC,
+    INSN_RDTSCP,
+    INSN_RDPMC,
+    INSN_INVLPG, /* memory operand: its address */
+    INSN_INVD,
+    INSN_WBINVD,
+    INSN_XGETBV,
+    INSN_XSETBV,
+    INSN_SWAPGS,
+    INSN_CPUID,
+    INSN_NR_OPS
+};
+
+enum insn_src {
+    INSN_SRC_NONE,
+    INSN_SRC_REG, /* register reg (and reg_high) */
+    INSN_SRC_IMM, /* imm, sign-extended to 64 bits */
+    INSN_SRC_DX,
+};
+
+enum insn_rep { INSN_REP_NONE, INSN_REPE, INSN_REPNE }; /* set for string instructions only */
+
+enum insn_seg { INSN_SEG_NONE, INSN_SEG_FS, INSN_SEG_GS }; /* the others have base 0 */
+
+#define INSN_NO_REG 0xff
+
+struct insn_mem {
+    uint8_t base, index; /* 0..15 or INSN_NO_REG */
+    uint8_t scale;       /* 1, 2, 4, 8 */
+    bool rip_relative;
+    int64_t disp; /* whole: 64 bits for the moffs forms */
+};
+
+struct insn {
+    enum insn_op op;
+    uint8_t length;       /* bytes, 1..15 */
+    uint8_t size;         /* of the operand: 1, 2, 4, 8; 0 where there is none */
+    uint8_t address_size; /* 4 or 8 */
+    enum insn_rep rep;
+    bool lock;
+    enum insn_seg seg;
+    enum insn_src src;
+    bool has_mem;    /* mem is valid; otherwise a modrm operand is register rm */
+    bool bit_string; /* bts/btr/btc with a register: its bits beyond the word move the address */
+    bool reg_high;   /* reg is ah, ch, dh, bh (numbers 0..3) */
+    uint8_t reg, rm; /* 0..15 */
+    struct insn_mem mem;
+    uint64_t imm;
+};
+
+/** insn_decode - decode one instruction of 64-bit mode
+ * @bytes, @len  what could be fetched, 0..15 bytes (more is not looked at)
+ * @insn  out, written only on success
+ * Returns 0; -EOPNOTSUPP not on the whitelist, or not a legal encoding; -EFAULT the bytes end
+ * before the instruction does; -E2BIG it is longer than 15 bytes. In every such case the guest gets
+ * the fault it would have got without an emulator. */
+int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn);
+
+/** insn_address - linear address of the memory operand (mem, or the moved word for bit_string)
+ * @gpr       rax rcx rdx rbx rsp rbp rsi rdi r8..r15, in the hardware's numbering
+ * @rip_next  address of the following instruction
+ * @seg_base  base of insn->seg, 0 for INSN_SEG_NONE
+ * All 64 bits are kept; the caller checks for canonical form and range. Needs has_mem. */
+uint64_t insn_address(const struct insn *insn, const uint64_t gpr[16], uint64_t rip_next,
+                      uint64_t seg_base);
+
+/** insn_source - value of the source operand, zero-extended from the operand size
+ * For bit instructions: the bit's number within the operand. */
+uint64_t insn_source(const struct insn *insn, const uint64_t gpr[16]);
+
+/** insn_reg_get, insn_reg_set - registers by size; a 4-byte write clears the upper half. */
+uint64_t insn_reg_get(const uint64_t gpr[16], unsigned int reg, bool high, unsigned int size);
+void insn_reg_set(uint64_t gpr[16], unsigned int reg, bool high, unsigned int size, uint64_t val);
+
+#define INSN_FLAG_CF 0x001u
+#define INSN_FLAG_PF 0x004u
+#define INSN_FLAG_AF 0x010u
+#define INSN_FLAG_ZF 0x040u
+#define INSN_FLAG_SF 0x080u
+#define INSN_FLAG_OF 0x800u
+#define INSN_FLAGS_ARITH                                                                           \
+    (INSN_FLAG_CF | INSN_FLAG_PF | INSN_FLAG_AF | INSN_FLAG_ZF | INSN_FLAG_SF | INSN_FLAG_OF)
+
+/** insn_alu - new value of the destination of INSN_MOV .. INSN_CMPXCHG8B
+ * @dst, @src  operands, only the low @size bytes count (bit instructions: @src as insn_source())
+ * @acc        accumulator, read by the cmpxchg forms only: dst == acc ? src : dst, ZF says which
+ * @flags      rflags, in and out; bits other than INSN_FLAGS_ARITH are kept. AF after a logical
+ *             operation, undefined on paper, is cleared as processors do.
+ * Returns the value zero-extended from @size (1, 2, 4, 8). Registers that an instruction also
+ * writes (xchg, xadd: the old @dst; failed cmpxchg: the accumulator) are the caller's. */
+uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, unsigned int size,
+                  uint64_t *flags);
+
+#endif
