@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86 part of struct vcpu and struct domain. */
+#ifndef ASM_DOMAIN_H
+#define ASM_DOMAIN_H
+
+#include <hv/cpumask.h>
+#include <hv/lock.h>
+#include <hv/types.h>
+#include <asm/regs.h>
+#include <xen/xen.h>
+
+#define GDT_GUEST_FRAMES 14
+#define LDT_FRAMES       16
+
+/* A guest's handler for one vector, as set_trap_table gave it. */
+struct guest_trap {
+    uint64_t rip;
+    uint16_t cs;
+    uint8_t dpl;       /* lowest privilege that may raise it by a software interrupt */
+    uint8_t masks;     /* upcalls are masked when it is entered */
+};
+
+struct arch_vcpu {
+    /* A fault of the final iretq is delivered on the stack that ends in regs: room for its frame. */
+    uint8_t fault_room[264];
+    struct cpu_regs regs; /* TSS.rsp0 points at its end while the vcpu runs */
+
+    /* -- read by entry.S -- */
+    uint64_t in_kernel;      /* 1: guest kernel mode, kernel tables and GS are loaded; 0: user */
+    uint64_t cr3_kernel;     /* values for CR3; cr3_user 0 if there is no user table */
+    uint64_t cr3_user;
+    uint64_t kernel_sp, kernel_ss; /* for entries from user mode: stack_switch */
+    uint64_t syscall_rip;    /* callbacks; 0: not registered */
+    uint64_t event_rip;
+    uint64_t failsafe_rip;
+    uint64_t sysenter_rip;
+    uint8_t syscall_masks, failsafe_masks, sysenter_masks; /* CALLBACKF_mask_events */
+    uint8_t nmi_pending, nmi_masked; /* NMI for the guest; cleared by iret's own flag */
+    uint64_t nmi_rip;
+
+    struct guest_trap *traps; /* 256 entries */
+
+    mfn_t table_kernel; /* L4 frames, each with a type reference; n 0: none */
+    mfn_t table_user;
+
+    uint16_t ds, es, fs, gs; /* while not running */
+    uint64_t fs_base, gs_base_kernel, gs_base_user;
+
+    uint64_t cr0_ts;  /* the guest's CR0.TS: X86_CR0_TS or 0 */
+    uint64_t cr4;     /* guest's view: bits that it may choose */
+    uint64_t dr[4], dr6, dr7;
+    uint64_t dr7_io;  /* I/O breakpoints, emulated */
+
+    mfn_t gdt_frames[GDT_GUEST_FRAMES];
+    unsigned int gdt_entries;
+    uint64_t ldt_base; /* linear */
+    unsigned int ldt_entries;
+    spinlock_t ldt_lock;
+    unsigned int ldt_mapped;
+
+    uint8_t iopl;         /* virtual IOPL: 0..3 */
+    uint64_t iobmp;       /* guest address of its I/O bitmap, physdev set_iobitmap */
+    unsigned int iobmp_limit;
+
+    void *xsave;       /* FPU state, 64-byte aligned */
+    uint64_t xcr0;     /* as the guest set it */
+    uint64_t vgc_flags;
+
+    cpumask_t dirty;   /* pcpus that may still hold its state or TLB entries; single bit */
+    uint64_t last_tsc_unused;
+};
+
+struct arch_domain {
+    spinlock_t mmu_lock;     /* LOCK_MMU */
+    cpumask_t tlb_cpus;      /* pcpus that may hold translations of this domain's tables; atomic */
+    uint8_t relinquish_step; /* arch_domain_relinquish: how far */
+    uint32_t relinquish_pos;
+    uint64_t nmi_handler_unused;
+    bool strict_m2p;
+};
+
+#endif
