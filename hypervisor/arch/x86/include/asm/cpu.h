@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What the CPUs of this machine can do. Read once on the boot CPU; the others must agree. */
+#ifndef ASM_CPU_H
+#define ASM_CPU_H
+
+#include <hv/types.h>
+
+struct cpu_features {
+    uint32_t max_basic, max_ext;
+    char vendor[13];
+    uint32_t family, model, stepping;
+    uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, ext1_ecx, ext1_edx;
+    unsigned int paddr_bits;
+    bool nx, page1g, smep, smap, umip, fsgsbase, xsave, xsaveopt, tsc_deadline, x2apic, pcid;
+    bool invariant_tsc, rdtscp, sysenter, amd;
+    uint64_t xcr0_mask;  /* state components that guests may use */
+    size_t xsave_size;   /* bytes of an XSAVE area with all of them; 512 without XSAVE */
+};
+
+extern struct cpu_features cpu;
+extern uint64_t cr4_hv; /* CR4 while the hypervisor runs, before the guest's own bits */
+
+/** cpu_detect - fill in `cpu`; panics with a clear line if something needed is missing. */
+void cpu_detect(void);
+/** cpu_init_this - CR0, CR4, EFER, PAT, SYSCALL MSRs, GDT, TSS, IDT, XCR0 of the pcpu that calls. */
+void cpu_init_this(void);
+
+#endif

@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads a PV kernel's ELF image. The file may be hostile (a tool loads it for whoever asked), so
+ * each offset and size is checked against the file before use, each loop is bounded by a constant
+ * or by the file's size, and no sum is formed that could wrap. */
+#include <hv/elf.h>
+
+#include <hv/errno.h>
+#include <hv/lib.h>
+#include <xen/elfnote.h>
+#include <xen/features.h>
+
+/* ELF64, System V gABI chapters 4 and 5. Only what is used. */
+struct ehdr {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+struct phdr {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+struct shdr {
+    uint32_t name, type;
+    uint64_t flags, addr, offset, size;
+    uint32_t link, info;
+    uint64_t addralign, entsize;
+};
+
+struct nhdr {
+    uint32_t namesz, descsz, type;
+};
+
+_Static_assert(sizeof(struct ehdr) == 64 && sizeof(struct phdr) == 56, "ELF64 layout");
+_Static_assert(sizeof(struct shdr) == 64 && sizeof(struct nhdr) == 12, "ELF64 layout");
+
+enum { EI_CLASS = 4, EI_DATA = 5, ELFCLASS32 = 1, ELFCLASS64 = 2, ELFDATA2LSB = 1 };
+enum { ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62, PT_LOAD = 1, PT_NOTE = 4 };
+enum { SHT_NOTE = 7, SHT_NOBITS = 8, PF_RWX = 7 };
+
+static int fail(struct elf_pv_info *info, int err, const char *why)
+{
+    info->error = why;
+    return err;
+}
+
+/* Is [off, off + len) inside of the file? */
+static bool in_file(const struct elf_pv_info *info, uint64_t off, uint64_t len)
+{
+    return off <= info->size && len <= info->size - off;
+}
+
+/* Copied, for the file's structures need not be aligned. */
+static bool read_at(const struct elf_pv_info *info, uint64_t off, void *dst, size_t len)
+{
+    if (!in_file(info, off, len))
+        return false;
+    memcpy(dst, info->image + off, len);
+    return true;
+}
+
+/* ---- Headers and segments ---- */
+
+static int check_header(struct elf_pv_info *info, struct ehdr *eh)
+{
+    static const uint8_t magic[4] = {0x7f, 'E', 'L', 'F'};
+
+    if (info->size < sizeof(magic) || memcmp(info->image, magic, sizeof(magic)))
+        return fail(info, -ENOEXEC, "not an ELF file");
+    if (!read_at(info, 0, eh, sizeof(*eh)))
+        return fail(info, -ENOEXEC, "file ends inside of the ELF header");
+    if (eh->ident[EI_CLASS] == ELFCLASS32)
+        return fail(info, -ENOEXEC, "32-bit ELF file, a 64-bit kernel is needed");
+    if (eh->ident[EI_CLASS] != ELFCLASS64 || eh->ident[EI_DATA] != ELFDATA2LSB)
+        return fail(info, -ENOEXEC, "not a little-endian ELF64 file");
+    if (eh->machine != EM_X86_64)
+        return fail(info, -ENOEXEC, "ELF file for another machine than x86-64");
+    if (eh->type != ET_EXEC && eh->type != ET_DYN) /* nobody relocates: it starts as linked */
+        return fail(info, -ENOEXEC, "ELF file is no executable");
+    if (eh->phnum == 0)
+        return fail(info, -ENOEXEC, "ELF file has no program headers");
+    if (eh->phentsize != sizeof(struct phdr))
+        return fail(info, -EINVAL, "program headers of unknown size");
+    if (eh->phnum > ELF_MAX_PHDRS)
+        return fail(info, -EINVAL, "too many program headers");
+    if (!in_file(info, eh->phoff, (uint64_t)eh->phnum * sizeof(struct phdr)))
+        return fail(info, -EINVAL, "program headers lie outside of the file");
+    return 0;
+}
+
+static struct phdr phdr_at(const struct elf_pv_info *info, const struct ehdr *eh, unsigned int i)
+{
+    struct phdr ph;
+
+    memcpy(&ph, info->image + eh->phoff + i * sizeof(ph), sizeof(ph));
+    return ph;
+}
+
+/* Keeps the list sorted by paddr. Equal or crossing ranges show up as neighbours afterwards. */
+static void insert_segment(struct elf_pv_info *info, const struct phdr *ph)
+{
+    unsigned int i = info->nr_segments++;
+
+    for (; i > 0 && info->segment[i - 1].paddr > ph->paddr; i--)
+        info->segment[i] = info->segment[i - 1];
+    info->segment[i] = (struct elf_segment){
+        .paddr = ph->paddr,
+        .vaddr = ph->vaddr,
+        .offset = ph->offset,
+        .filesz = ph->filesz,
+        .memsz = ph->memsz,
+        .flags = ph->flags,
+    };
+}
+
+static int add_segment(struct elf_pv_info *info, const struct phdr *ph)
+{
+    if (ph->filesz > ph->memsz)
+        return fail(info, -EINVAL, "segment has more bytes in the file than in memory");
+    if (!in_file(info, ph->offset, ph->filesz))
+        return fail(info, -EINVAL, "segment lies outside of the file (truncated image?)");
+    if (ph->memsz > UINT64_MAX - ph->paddr || ph->memsz > UINT64_MAX - ph->vaddr)
+        return fail(info, -EINVAL, "segment wraps around the end of memory");
+    if (ph->memsz == 0)
+        return 0;
+    if (info->nr_segments == ELF_MAX_SEGMENTS)
+        return fail(info, -EINVAL, "too many loadable segments");
+    insert_segment(info, ph);
+    return 0;
+}
+
+/* Segments are placed by physical address: virtual ones may overlap on purpose (Linux links its
+ * per-CPU segment at address 0). */
+static int collect_segments(struct elf_pv_info *info, const struct ehdr *eh)
+{
+    for (unsigned int i = 0; i < eh->phnum; i++) {
+        struct phdr ph = phdr_at(info, eh, i);
+        int rc = ph.type == PT_LOAD && (ph.flags & PF_RWX) ? add_segment(info, &ph) : 0;
+
+        if (rc)
+            return rc;
+    }
+    if (info->nr_segments == 0)
+        return fail(info, -ENOEXEC, "ELF file has nothing to load");
+
+    for (unsigned int i = 1; i < info->nr_segments; i++) {
+        const struct elf_segment *before = &info->segment[i - 1];
+
+        if (before->paddr + before->memsz > info->segment[i].paddr)
+            return fail(info, -EINVAL, "segments overlap in physical memory");
+    }
+    const struct elf_segment *last = &info->segment[info->nr_segments - 1];
+
+    info->pstart = info->segment[0].paddr;
+    info->pend = last->paddr + last->memsz;
+    return 0;
+}
+
+/* ---- Feature and other strings ---- */
+
+static const char *const feature_names[] = {
+    [XENFEAT_writable_page_tables] = "writable_page_tables",
+    [XENFEAT_writable_descriptor_tables] = "writable_descriptor_tables",
+    [XENFEAT_auto_translated_physmap] = "auto_translated_physmap",
+    [XENFEAT_supervisor_mode_kernel] = "supervisor_mode_kernel",
+    [XENFEAT_pae_pgdir_above_4gb] = "pae_pgdir_above_4gb",
+    [XENFEAT_mmu_pt_update_preserve_ad] = "mmu_pt_update_preserve_ad",
+    [XENFEAT_highmem_assist] = "highmem_assist",
+    [XENFEAT_gnttab_map_avail_bits] = "gnttab_map_avail_bits",
+    [XENFEAT_hvm_callback_vector] = "hvm_callback_vector",
+    [XENFEAT_hvm_safe_pvclock] = "hvm_safe_pvclock",
+    [XENFEAT_hvm_pirqs] = "hvm_pirqs",
+    [XENFEAT_dom0] = "dom0",
+    [XENFEAT_memory_op_vnode_supported] = "memory_op_vnode_supported",
+    [XENFEAT_ARM_SMCCC_supported] = "ARM_SMCCC_supported",
+    [XENFEAT_linux_rsdp_unrestricted] = "linux_rsdp_unrestricted",
+    [XENFEAT_not_direct_mapped] = "not_direct_mapped",
+    [XENFEAT_direct_mapped] = "direct_mapped",
+};
+
+static bool text_is(const char *s, size_t len, const char *word)
+{
+    return len == strlen(word) && memcmp(s, word, len) == 0;
+}
+
+int elf_feature_number(const char *name, size_t len)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(feature_names); i++) {
+        if (feature_names[i] && text_is(name, len, feature_names[i]))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* `name|!name|...`, `!` marks what the kernel cannot do without. An optional feature that nobody
+ * knows is no obstacle, a required one is. */
+static int add_features(struct elf_pv_info *info, const char *s, size_t len)
+{
+    while (len) {
+        const char *bar = memchr(s, '|', len);
+        size_t n = bar ? (size_t)(bar - s) : len;
+        bool required = n && s[0] == '!';
+        int nr = elf_feature_number(s + required, n - required);
+
+        if (nr >= 0) {
+            info->features_supported |= 1u << nr;
+            info->features_required |= (uint32_t)required << nr;
+        } else if (required) {
+            return fail(info, -EINVAL, "kernel requires a feature that does not exist");
+        }
+        s += bar ? n + 1 : n;
+        len -= bar ? n + 1 : n;
+    }
+    return 0;
+}
+
+static void set_text(char dst[ELF_STRING_SIZE], const char *s, size_t len)
+{
+    len = min(len, (size_t)ELF_STRING_SIZE - 1);
+    memset(dst, 0, ELF_STRING_SIZE);
+    memcpy(dst, s, len);
+}
+
+static void set_pae(struct elf_pv_info *info, const char *s, size_t len)
+{
+    if (text_is(s, len, "yes"))
+        info->pae = ELF_PAE_YES;
+    else if (text_is(s, len, "yes[extended-cr3]"))
+        info->pae = ELF_PAE_EXTENDED_CR3;
+    else if (text_is(s, len, "bimodal") || text_is(s, len, "yes,bimodal"))
+        info->pae = ELF_PAE_BIMODAL;
+    else
+        info->pae = ELF_PAE_NO;
+}
+
+/* ---- Xen's notes ---- */
+
+struct note {
+    uint32_t type;
+    const uint8_t *desc;
+    uint32_t len;
+};
+
+static int note_number(struct elf_pv_info *info, const struct note *n, uint64_t *val)
+{
+    if (n->len != 1 && n->len != 2 && n->len != 4 && n->len != 8)
+        return fail(info, -EINVAL, "a numeric Xen note is not 1, 2, 4 or 8 bytes long");
+    *val = 0;
+    memcpy(val, n->desc, n->len); /* little-endian into little-endian */
+    return 0;
+}
+
+static int note_flag(struct elf_pv_info *info, const struct note *n, bool *flag)
+{
+    uint64_t val;
+    int rc = note_number(info, n, &val);
+
+    if (rc == 0)
+        *flag = val != 0;
+    return rc;
+}
+
+/* Length of a string note up to its terminator, if it has one. */
+static size_t note_strlen(const struct note *n)
+{
+    return strnlen((const char *)n->desc, n->len);
+}
+
+static int note_l1_mfn(struct elf_pv_info *info, const struct note *n)
+{
+    if (n->len < 16 || n->len % 16)
+        return fail(info, -EINVAL, "Xen note L1_MFN_VALID is no list of mask and value pairs");
+    memcpy(&info->l1_mfn_mask, n->desc, 8);
+    memcpy(&info->l1_mfn_value, n->desc + 8, 8);
+    info->l1_mfn_valid = true;
+    return 0;
+}
+
+static int note_features(struct elf_pv_info *info, const struct note *n)
+{
+    uint64_t bits;
+    int rc = note_number(info, n, &bits);
+
+    if (rc == 0)
+        info->features_supported |= (uint32_t)bits;
+    return rc;
+}
+
+static int take_note(struct elf_pv_info *info, const struct note *n)
+{
+    const char *s = (const char *)n->desc;
+
+    switch (n->type) {
+    case XEN_ELFNOTE_ENTRY:
+        return note_number(info, n, &info->entry);
+    case XEN_ELFNOTE_HYPERCALL_PAGE:
+        return note_number(info, n, &info->hypercall_page);
+    case XEN_ELFNOTE_VIRT_BASE:
+        return note_number(info, n, &info->virt_base);
+    case XEN_ELFNOTE_PADDR_OFFSET:
+        return note_number(info, n, &info->paddr_offset);
+    case XEN_ELFNOTE_HV_START_LOW:
+        return note_number(info, n, &info->hv_start_low);
+    case XEN_ELFNOTE_INIT_P2M:
+        return note_number(info, n, &info->init_p2m);
+    case XEN_ELFNOTE_PHYS32_ENTRY:
+        return note_number(info, n, &info->phys32_entry);
+    case XEN_ELFNOTE_MOD_START_PFN:
+        return note_flag(info, n, &info->mod_start_pfn);
+    case XEN_ELFNOTE_SUSPEND_CANCEL:
+        return note_flag(info, n, &info->suspend_cancel);
+    case XEN_ELFNOTE_SUPPORTED_FEATURES:
+        return note_features(info, n);
+    case XEN_ELFNOTE_L1_MFN_VALID:
+        return note_l1_mfn(info, n);
+    case XEN_ELFNOTE_FEATURES:
+        return add_features(info, s, note_strlen(n));
+    case XEN_ELFNOTE_PAE_MODE:
+        set_pae(info, s, note_strlen(n));
+        break;
+    case XEN_ELFNOTE_BSD_SYMTAB:
+        info->bsd_symtab = text_is(s, note_strlen(n), "yes");
+        break;
+    case XEN_ELFNOTE_XEN_VERSION:
+        set_text(info->xen_version, s, note_strlen(n));
+        break;
+    case XEN_ELFNOTE_GUEST_OS:
+        set_text(info->guest_os, s, note_strlen(n));
+        break;
+    case XEN_ELFNOTE_GUEST_VERSION:
+        set_text(info->guest_version, s, note_strlen(n));
+        break;
+    case XEN_ELFNOTE_LOADER:
+        set_text(info->loader, s, note_strlen(n));
+        break;
+    default: /* INFO and whatever later versions add */
+        break;
+    }
+    return 0;
+}
+
+/* Walks [off, off + len), already known to be in the file. Names and contents are padded to 4
+ * bytes; the last one's padding may be missing. */
+static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
+                      enum elf_note_source source)
+{
+    struct nhdr nh;
+
+    while (len >= sizeof(nh)) {
+        memcpy(&nh, info->image + off, sizeof(nh));
+        uint64_t name = off + sizeof(nh);
+        uint64_t desc = sizeof(nh) + ALIGN_UP((uint64_t)nh.namesz, 4);
+        uint64_t step = desc + ALIGN_UP((uint64_t)nh.descsz, 4);
+
+        if (desc + nh.descsz > len)
+            return fail(info, -EINVAL, "a note runs past the end of its segment or section");
+        if (text_is((const char *)info->image + name, nh.namesz, "Xen") ||
+            (nh.namesz == 4 && memcmp(info->image + name, "Xen", 4) == 0)) {
+            struct note n = {nh.type, info->image + off + desc, nh.descsz};
+            int rc = take_note(info, &n);
+
+            if (rc)
+                return rc;
+            info->source = source;
+        }
+        if (step >= len)
+            break;
+        off += step;
+        len -= step;
+    }
+    return 0;
+}
+
+static int notes_of_segments(struct elf_pv_info *info, const struct ehdr *eh)
+{
+    for (unsigned int i = 0; i < eh->phnum; i++) {
+        struct phdr ph = phdr_at(info, eh, i);
+        int rc;
+
+        if (ph.type != PT_NOTE)
+            continue;
+        if (!in_file(info, ph.offset, ph.filesz))
+            return fail(info, -EINVAL, "note segment lies outside of the file");
+        rc = walk_notes(info, ph.offset, ph.filesz, ELF_NOTES_SEGMENT);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- Sections: only looked at when no segment has Xen's notes ---- */
+
+/* Number of section headers that can be used: 0 when there are none or they are out of the file (a
+ * stripped kernel may say anything there). */
+static unsigned int usable_sections(const struct elf_pv_info *info, const struct ehdr *eh)
+{
+    unsigned int nr = min((unsigned int)eh->shnum, (unsigned int)ELF_MAX_SHDRS);
+
+    if (eh->shentsize != sizeof(struct shdr) ||
+        !in_file(info, eh->shoff, (uint64_t)nr * sizeof(struct shdr)))
+        return 0;
+    return nr;
+}
+
+static struct shdr shdr_at(const struct elf_pv_info *info, const struct ehdr *eh, unsigned int i)
+{
+    struct shdr sh;
+
+    memcpy(&sh, info->image + eh->shoff + i * sizeof(sh), sizeof(sh));
+    return sh;
+}
+
+static int notes_of_sections(struct elf_pv_info *info, const struct ehdr *eh, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        struct shdr sh = shdr_at(info, eh, i);
+        int rc;
+
+        if (sh.type != SHT_NOTE)
+            continue;
+        if (!in_file(info, sh.offset, sh.size))
+            return fail(info, -EINVAL, "note section lies outside of the file");
+        rc = walk_notes(info, sh.offset, sh.size, ELF_NOTES_SECTION);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static bool section_is(const struct elf_pv_info *info, const struct shdr *strtab,
+                       const struct shdr *sh, const char *name)
+{
+    size_t len = strlen(name) + 1;
+
+    return in_file(info, strtab->offset, strtab->size) && sh->name <= strtab->size &&
+           len <= strtab->size - sh->name &&
+           memcmp(info->image + strtab->offset + sh->name, name, len) == 0;
+}
+
+/* ---- The string of section __xen_guest, from before there were notes ---- */
+
+static int legacy_number(struct elf_pv_info *info, const char *s, size_t len, uint64_t *val)
+{
+    unsigned int base = 10;
+    uint64_t v = 0;
+
+    if (len > 2 && s[0] == '0' && (s[1] | 0x20) == 'x') {
+        base = 16;
+        s += 2;
+        len -= 2;
+    }
+    if (len == 0)
+        return fail(info, -EINVAL, "a number is missing in section __xen_guest");
+    for (; len; s++, len--) {
+        unsigned int c = (unsigned char)*s, lower = c | 0x20;
+        unsigned int digit = c >= '0' && c <= '9'           ? c - '0'
+                             : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                                            : 16;
+
+        if (digit >= base || __builtin_mul_overflow(v, base, &v) ||
+            __builtin_add_overflow(v, digit, &v))
+            return fail(info, -EINVAL, "a number in section __xen_guest is malformed");
+    }
+    *val = v;
+    return 0;
+}
+
+/* HYPERCALL_PAGE is a page number there, counted from VIRT_BASE: made an address in the end. */
+static int take_pair(struct elf_pv_info *info, const char *name, size_t nlen, const char *s,
+                     size_t len)
+{
+    if (text_is(name, nlen, "VIRT_BASE"))
+        return legacy_number(info, s, len, &info->virt_base);
+    if (text_is(name, nlen, "VIRT_ENTRY"))
+        return legacy_number(info, s, len, &info->entry);
+    if (text_is(name, nlen, "ELF_PADDR_OFFSET"))
+        return legacy_number(info, s, len, &info->paddr_offset);
+    if (text_is(name, nlen, "HYPERCALL_PAGE"))
+        return legacy_number(info, s, len, &info->hypercall_page);
+    if (text_is(name, nlen, "FEATURES"))
+        return add_features(info, s, len);
+    if (text_is(name, nlen, "GUEST_OS"))
+        set_text(info->guest_os, s, len);
+    else if (text_is(name, nlen, "GUEST_VER"))
+        set_text(info->guest_version, s, len);
+    else if (text_is(name, nlen, "XEN_VER"))
+        set_text(info->xen_version, s, len);
+    else if (text_is(name, nlen, "LOADER"))
+        set_text(info->loader, s, len);
+    else if (text_is(name, nlen, "PAE"))
+        set_pae(info, s, len);
+    else if (text_is(name, nlen, "BSD_SYMTAB"))
+        info->bsd_symtab = true;
+    return 0;
+}
+
+static int legacy_finish(struct elf_pv_info *info)
+{
+    uint64_t base = info->virt_base == ELF_NO_ADDR ? 0 : info->virt_base;
+
+    info->source = ELF_NOTES_LEGACY;
+    if (info->hypercall_page == ELF_NO_ADDR)
+        return 0;
+    if (info->hypercall_page > (UINT64_MAX - base) >> PAGE_SHIFT)
+        return fail(info, -EINVAL, "HYPERCALL_PAGE in section __xen_guest is no page number");
+    info->hypercall_page = base + (info->hypercall_page << PAGE_SHIFT);
+    return 0;
+}
+
+static int walk_legacy(struct elf_pv_info *info, const char *s, size_t len)
+{
+    len = strnlen(s, len);
+    while (len) {
+        const char *comma = memchr(s, ',', len);
+        size_t word = comma ? (size_t)(comma - s) : len;
+        const char *eq = memchr(s, '=', word);
+        size_t nlen = eq ? (size_t)(eq - s) : word;
+        int rc = take_pair(info, s, nlen, s + nlen + (eq != NULL), word - nlen - (eq != NULL));
+
+        if (rc)
+            return rc;
+        s += comma ? word + 1 : word;
+        len -= comma ? word + 1 : word;
+    }
+    return legacy_finish(info);
+}
+
+static int legacy_section(struct elf_pv_info *info, const struct ehdr *eh, unsigned int nr)
+{
+    struct shdr strtab, sh;
+
+    if (eh->shstrndx >= nr)
+        return 0;
+    strtab = shdr_at(info, eh, eh->shstrndx);
+    for (unsigned int i = 0; i < nr; i++) {
+        sh = shdr_at(info, eh, i);
+        if (sh.type == SHT_NOBITS || !section_is(info, &strtab, &sh, "__xen_guest"))
+            continue;
+        if (!in_file(info, sh.offset, sh.size))
+            return fail(info, -EINVAL, "section __xen_guest lies outside of the file");
+        return walk_legacy(info, (const char *)info->image + sh.offset, sh.size);
+    }
+    return 0;
+}
+
+static int collect_notes(struct elf_pv_info *info, const struct ehdr *eh)
+{
+    unsigned int nr = usable_sections(info, eh);
+    int rc = notes_of_segments(info, eh);
+
+    if (rc == 0 && info->source == ELF_NOTES_NONE)
+        rc = notes_of_sections(info, eh, nr);
+    if (rc == 0 && info->source == ELF_NOTES_NONE)
+        rc = legacy_section(info, eh, nr);
+    if (rc == 0 && info->source == ELF_NOTES_NONE)
+        rc = fail(info, -ENOEXEC, "no Xen notes: not a kernel for a PV domain");
+    return rc;
+}
+
+/* ---- What it all means ---- */
+
+static bool begins(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+static int check_version(struct elf_pv_info *info)
+{
+    if (!begins(info->xen_version, "xen-3.0"))
+        return fail(info, -ENOEXEC, "kernel is not for the Xen 3.0 interface (note XEN_VERSION)");
+    if (info->loader[0] && !begins(info->loader, "generic") && !begins(info->guest_os, "linux"))
+        return fail(info, -ENOEXEC, "kernel wants another loader than the generic one");
+    return 0;
+}
+
+static int layout(struct elf_pv_info *info)
+{
+    bool have_base = info->virt_base != ELF_NO_ADDR;
+
+    if (info->paddr_offset != ELF_NO_ADDR && !have_base)
+        return fail(info, -EINVAL, "note PADDR_OFFSET without VIRT_BASE");
+    if (!have_base)
+        info->virt_base = 0;
+    if (info->paddr_offset == ELF_NO_ADDR)
+        info->paddr_offset = info->source == ELF_NOTES_LEGACY ? info->virt_base : 0;
+
+    if (info->pstart < info->paddr_offset)
+        return fail(info, -EINVAL, "a segment lies below PADDR_OFFSET");
+    if (info->pend - info->paddr_offset > UINT64_MAX - info->virt_base)
+        return fail(info, -EINVAL, "the image wraps around the end of the address space");
+    info->virt_kstart = info->pstart - info->paddr_offset + info->virt_base;
+    info->virt_kend = info->pend - info->paddr_offset + info->virt_base;
+    return 0;
+}
+
+static int check_addresses(struct elf_pv_info *info)
+{
+    uint64_t page = info->hypercall_page;
+
+    if (info->entry < info->virt_kstart || info->entry >= info->virt_kend)
+        return fail(info, -EINVAL, "entry point lies outside of the image");
+    if (page != ELF_NO_ADDR) {
+        if (page & (PAGE_SIZE - 1))
+            return fail(info, -EINVAL, "hypercall page is not page aligned");
+        if (page < info->virt_base || page >= info->virt_kend)
+            return fail(info, -EINVAL, "hypercall page lies outside of the image");
+    }
+    if (info->init_p2m != ELF_NO_ADDR) {
+        if (info->init_p2m & (PAGE_SIZE - 1))
+            return fail(info, -EINVAL, "INIT_P2M is not page aligned");
+        if (info->init_p2m >= info->virt_kstart && info->init_p2m < info->virt_kend)
+            return fail(info, -EINVAL, "INIT_P2M lies inside of the image");
+    }
+    return 0;
+}
+
+int elf_pv_parse(const void *image, size_t size, struct elf_pv_info *info)
+{
+    struct ehdr eh;
+    int rc;
+
+    memset(info, 0, sizeof(*info));
+    info->image = image;
+    info->size = size;
+    info->virt_base = info->paddr_offset = info->entry = ELF_NO_ADDR;
+    info->hypercall_page = info->init_p2m = ELF_NO_ADDR;
+    info->hv_start_low = info->phys32_entry = ELF_NO_ADDR;
+
+    rc = check_header(info, &eh);
+    if (rc == 0)
+        rc = collect_segments(info, &eh);
+    if (rc == 0)
+        rc = collect_notes(info, &eh);
+    if (rc == 0)
+        rc = check_version(info);
+    if (rc == 0)
+        rc = layout(info);
+    if (rc)
+        return rc;
+    if (info->entry == ELF_NO_ADDR)
+        info->entry = eh.entry;
+    return check_addresses(info);
+}
+
+/* ---- Loading ---- */
+
+static int put_zero(elf_put_fn *put, void *ctx, uint64_t from, uint64_t to)
+{
+    return from < to ? put(ctx, from, NULL, to - from) : 0;
+}
+
+int elf_pv_load(const struct elf_pv_info *info, elf_put_fn *put, void *ctx)
+{
+    uint64_t done = 0; /* everything below this offset has been put */
+
+    for (unsigned int i = 0; i < info->nr_segments; i++) {
+        const struct elf_segment *seg = &info->segment[i];
+        uint64_t start = seg->paddr - info->pstart;
+        int rc = put_zero(put, ctx, done, start);
+
+        if (rc == 0 && seg->filesz)
+            rc = put(ctx, start, info->image + seg->offset, seg->filesz);
+        if (rc == 0)
+            rc = put_zero(put, ctx, start + seg->filesz, start + seg->memsz);
+        if (rc)
+            return rc;
+        done = start + seg->memsz;
+    }
+    return 0;
+}
