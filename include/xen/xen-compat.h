@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest ABI: the interface version these headers describe; there are no older forms here. */
+#ifndef XEN_XEN_COMPAT_H
+#define XEN_XEN_COMPAT_H
+
+#define __XEN_LATEST_INTERFACE_VERSION__ 0x00040e00
+#ifndef __XEN_INTERFACE_VERSION__
+#define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFACE_VERSION__
+#endif
+
+#endif
