@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Parses command lines into the variables of a table. A word that is not understood changes
+ * nothing and is reported; the rest of the line still counts, for a machine that does not boot
+ * because of a misspelt option helps nobody. */
+#include <hv/cmdline.h>
+
+#include <hv/errno.h>
+#include <hv/lib.h>
+
+struct span {
+    const char *s;
+    size_t len;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *skip_blanks(const char *s)
+{
+    while (is_blank(*s))
+        s++;
+    return s;
+}
+
+static bool span_is(struct span a, const char *word)
+{
+    return a.len == strlen(word) && memcmp(a.s, word, a.len) == 0;
+}
+
+/* ---- Words ---- */
+
+/* The word at @s, up to a blank outside of quotes. A quote that is never closed ends with the line.
+ */
+static struct span next_word(const char *s)
+{
+    const char *end = s;
+    char quote = 0;
+
+    for (; *end && (quote || !is_blank(*end)); end++) {
+        if (quote)
+            quote = *end == quote ? 0 : quote;
+        else if (*end == '"' || *end == '\'')
+            quote = *end;
+    }
+    return (struct span){s, (size_t)(end - s)};
+}
+
+static bool split(struct span word, struct span *name, struct span *val)
+{
+    const char *eq = memchr(word.s, '=', word.len);
+
+    *name = (struct span){word.s, eq ? (size_t)(eq - word.s) : word.len};
+    *val = eq ? (struct span){eq + 1, word.len - name->len - 1} : (struct span){NULL, 0};
+    return eq != NULL;
+}
+
+/* Takes the quotes off a value that is quoted as a whole, the only form numbers may have. */
+static struct span unquote(struct span v)
+{
+    if (v.len >= 2 && (v.s[0] == '"' || v.s[0] == '\'') && v.s[v.len - 1] == v.s[0] &&
+        !memchr(v.s + 1, v.s[0], v.len - 2))
+        return (struct span){v.s + 1, v.len - 2};
+    return v;
+}
+
+/* ---- Values: each returns 0, -EINVAL (not understood) or -ERANGE ---- */
+
+static unsigned int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned int)(c - '0');
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
+}
+
+/* Reads digits as far as they go and moves @v past them; what follows is the caller's affair. */
+static int take_number(struct span *v, uint64_t *out)
+{
+    unsigned int base = 10;
+    bool any = false, over = false;
+    uint64_t n = 0;
+
+    if (v->len > 2 && v->s[0] == '0' && (v->s[1] | 0x20) == 'x' && digit_of(v->s[2]) < 16) {
+        base = 16;
+        v->s += 2;
+        v->len -= 2;
+    } else if (v->len > 1 && v->s[0] == '0' && digit_of(v->s[1]) < 10) {
+        base = 8;
+    }
+    for (; v->len && digit_of(*v->s) < base; v->s++, v->len--) {
+        over |=
+            __builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, digit_of(*v->s), &n);
+        any = true;
+    }
+    *out = n;
+    return !any ? -EINVAL : over ? -ERANGE : 0;
+}
+
+static int check_range(const struct cmdline_option *o, uint64_t n)
+{
+    return n < o->min || (o->max && n > o->max) ? -ERANGE : 0;
+}
+
+static int parse_number(const struct cmdline_option *o, struct span v, uint64_t *n)
+{
+    int rc = take_number(&v, n);
+
+    if (v.len)
+        return -EINVAL;
+    return rc ? rc : check_range(o, *n);
+}
+
+static int parse_size(struct span v, uint64_t *bytes)
+{
+    static const char suffixes[] = "bkmgt";
+    unsigned int shift = 10;
+    uint64_t n;
+    int rc = take_number(&v, &n);
+
+    if (rc == -EINVAL)
+        return rc;
+    if (v.len == 1) {
+        const char *suffix = memchr(suffixes, v.s[0] | 0x20, sizeof(suffixes) - 1);
+
+        if (!suffix)
+            return -EINVAL;
+        shift = 10 * (unsigned int)(suffix - suffixes);
+    } else if (v.len) {
+        return -EINVAL;
+    }
+    if (rc || n > UINT64_MAX >> shift)
+        return -ERANGE;
+    *bytes = n << shift;
+    return 0;
+}
+
+int cmdline_size(const char *s, size_t len, uint64_t *bytes)
+{
+    return parse_size((struct span){s, len}, bytes);
+}
+
+static int parse_bool(struct span v, bool *out)
+{
+    static const char *const yes[] = {"on", "yes", "true", "enable", "1"};
+    static const char *const no[] = {"off", "no", "false", "disable", "0"};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
+        bool is_yes = span_is(v, yes[i]);
+
+        if (is_yes || span_is(v, no[i])) {
+            *out = is_yes;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* Quotes are dropped wherever they are: name="a b" and "name=a b" come to the same for a shell. */
+static int parse_string(const struct cmdline_option *o, struct span v)
+{
+    char *dst = o->ptr;
+    size_t n = 0;
+
+    for (int pass = 0; pass < 2; pass++) { /* first measure, then write */
+        char quote = 0;
+
+        n = 0;
+        for (size_t i = 0; i < v.len; i++) {
+            char c = v.s[i];
+
+            if (quote ? c == quote : c == '"' || c == '\'') {
+                quote = quote ? 0 : c;
+                continue;
+            }
+            if (pass)
+                dst[n] = c;
+            n++;
+        }
+        if (n >= o->max)
+            return -ERANGE;
+    }
+    memset(dst + n, 0, o->max - n);
+    return 0;
+}
+
+/* The part of @list before the next comma, which is taken off the list together with it. */
+static struct span next_item(struct span *list)
+{
+    const char *comma = memchr(list->s, ',', list->len);
+    struct span item = {list->s, comma ? (size_t)(comma - list->s) : list->len};
+
+    list->s += item.len + (comma != NULL);
+    list->len -= item.len + (comma != NULL);
+    return item;
+}
+
+static bool begins(struct span *v, const char *with)
+{
+    size_t len = strlen(with);
+
+    if (v->len < len || memcmp(v->s, with, len))
+        return false;
+    v->s += len;
+    v->len -= len;
+    return true;
+}
+
+static int parse_mem(const struct cmdline_option *o, struct span list)
+{
+    struct cmdline_mem mem = {0};
+
+    do {
+        struct span item = next_item(&list);
+        uint64_t *field = begins(&item, "min:")   ? &mem.min
+                          : begins(&item, "max:") ? &mem.max
+                                                  : &mem.size;
+        int rc = parse_size(item, field);
+
+        if (rc == 0)
+            rc = check_range(o, *field);
+        if (rc)
+            return rc;
+    } while (list.len);
+    if (mem.max && mem.min > mem.max)
+        return -ERANGE;
+    *(struct cmdline_mem *)o->ptr = mem;
+    return 0;
+}
+
+/* One `3` or `0-3`. */
+static int parse_interval(struct span v, uint64_t *from, uint64_t *to)
+{
+    int rc = take_number(&v, from);
+
+    *to = *from;
+    if (rc == 0 && v.len && *v.s == '-') {
+        v.s++;
+        v.len--;
+        rc = take_number(&v, to);
+    }
+    if (rc == 0 && (v.len || *to < *from))
+        rc = -EINVAL;
+    return rc;
+}
+
+static int parse_set(const struct cmdline_option *o, struct span list)
+{
+    uint64_t *set = o->ptr;
+    struct span check = list;
+    uint64_t from, to;
+
+    if (span_is(list, "all")) {
+        for (uint64_t i = 0; i < o->max; i++)
+            set[i / 64] |= 1ul << (i % 64);
+        return 0;
+    }
+    do { /* the whole list is checked before a bit changes */
+        int rc = parse_interval(next_item(&check), &from, &to);
+
+        if (rc == 0 && to >= o->max)
+            rc = -ERANGE;
+        if (rc)
+            return rc;
+    } while (check.len);
+
+    memset(set, 0, (o->max + 63) / 64 * sizeof(*set));
+    do {
+        (void)parse_interval(next_item(&list), &from, &to);
+        for (uint64_t i = from; i <= to; i++)
+            set[i / 64] |= 1ul << (i % 64);
+    } while (list.len);
+    return 0;
+}
+
+static int set_value(const struct cmdline_option *o, struct span raw)
+{
+    struct span v = unquote(raw);
+    uint64_t n;
+    int rc;
+
+    switch (o->type) {
+    case CMDLINE_BOOL:
+        return parse_bool(v, o->ptr);
+    case CMDLINE_UINT:
+        rc = parse_number(o, v, &n);
+        if (rc == 0 && n > UINT32_MAX)
+            rc = -ERANGE;
+        if (rc == 0)
+            *(unsigned int *)o->ptr = (unsigned int)n;
+        return rc;
+    case CMDLINE_U64:
+        rc = parse_number(o, v, &n);
+        if (rc == 0)
+            *(uint64_t *)o->ptr = n;
+        return rc;
+    case CMDLINE_SIZE:
+        rc = parse_size(v, &n);
+        if (rc == 0)
+            rc = check_range(o, n);
+        if (rc == 0)
+            *(uint64_t *)o->ptr = n;
+        return rc;
+    case CMDLINE_STRING:
+        return parse_string(o, raw);
+    case CMDLINE_MEM:
+        return parse_mem(o, v);
+    case CMDLINE_SET:
+        return parse_set(o, v);
+    }
+    return -EINVAL;
+}
+
+/* ---- Lines ---- */
+
+static const struct cmdline_option *find(const struct cmdline_option *table, size_t nr,
+                                         struct span name)
+{
+    for (size_t i = 0; i < nr; i++) {
+        if (span_is(name, table[i].name))
+            return &table[i];
+    }
+    return NULL;
+}
+
+/* 0, -ENOENT for an unknown name, or what the value's parser said. */
+static int take_word(const struct cmdline_option *table, size_t nr, struct span word)
+{
+    const struct cmdline_option *o;
+    struct span name, val;
+    bool has_val = split(word, &name, &val);
+
+    o = find(table, nr, name);
+    if (o && has_val)
+        return set_value(o, val);
+    if (o && o->type != CMDLINE_BOOL)
+        return -EINVAL;
+    if (o) {
+        *(bool *)o->ptr = true;
+        return 0;
+    }
+    if (!begins(&name, "no-"))
+        return -ENOENT;
+    o = find(table, nr, name);
+    if (!o)
+        return -ENOENT;
+    if (o->type != CMDLINE_BOOL || has_val)
+        return -EINVAL;
+    *(bool *)o->ptr = false;
+    return 0;
+}
+
+static enum cmdline_problem problem_of(int err)
+{
+    switch (err) {
+    case -ENOENT:
+        return CMDLINE_UNKNOWN;
+    case -ERANGE:
+        return CMDLINE_RANGE;
+    default:
+        return CMDLINE_MALFORMED;
+    }
+}
+
+int cmdline_parse(const char *line, const struct cmdline_option *table, size_t nr,
+                  const char **rest, cmdline_report_fn *report, void *ctx)
+{
+    int problems = 0;
+
+    for (line = skip_blanks(line); *line; line = skip_blanks(line)) {
+        struct span word = next_word(line);
+        int rc;
+
+        line += word.len;
+        if (span_is(word, "--")) {
+            line = skip_blanks(line);
+            break;
+        }
+        rc = take_word(table, nr, word);
+        if (rc) {
+            problems++;
+            if (report)
+                report(ctx, problem_of(rc), word.s, word.len);
+        }
+    }
+    if (rest)
+        *rest = line;
+    return problems;
+}
+
+const char *cmdline_skip_image(const char *line, const char *loader)
+{
+    line = skip_blanks(line);
+    if (loader && strncmp(loader, "GRUB 2", 6) == 0)
+        return line;
+    while (*line && !is_blank(*line))
+        line++;
+    return skip_blanks(line);
+}
+
+/* ---- Domains described by a boot module's line ---- */
+
+bool cmdline_is_domu(const char *line)
+{
+    return span_is(next_word(skip_blanks(line)), "domu");
+}
+
+int cmdline_parse_domu(const char *line, struct cmdline_domu *domu, cmdline_report_fn *report,
+                       void *ctx)
+{
+    struct cmdline_domu d = {.mem = 32 << 20, .vcpus = 1, .weight = 256};
+    const struct cmdline_option table[] = {
+        {"name", CMDLINE_STRING, d.name, 0, sizeof(d.name)},
+        {"mem", CMDLINE_SIZE, &d.mem, 1 << 20, 1ul << 44},
+        {"vcpus", CMDLINE_UINT, &d.vcpus, 1, CMDLINE_DOMU_CPUS},
+        {"weight", CMDLINE_UINT, &d.weight, 1, 65535},
+        {"cap", CMDLINE_UINT, &d.cap, 0, 100 * CMDLINE_DOMU_CPUS},
+        {"cpus", CMDLINE_SET, d.cpus, 0, CMDLINE_DOMU_CPUS},
+        {"paused", CMDLINE_BOOL, &d.paused, 0, 0},
+    };
+    int problems;
+
+    line = skip_blanks(line);
+    if (cmdline_is_domu(line))
+        line += strlen("domu");
+    problems = cmdline_parse(line, table, ARRAY_SIZE(table), &d.args, report, ctx);
+    for (unsigned int i = 0; i < ARRAY_SIZE(d.cpus); i++)
+        d.cpus_given |= d.cpus[i] != 0;
+    if (!d.cpus_given)
+        memset(d.cpus, 0xff, sizeof(d.cpus));
+    d.mem = ALIGN_DOWN(d.mem, PAGE_SIZE);
+    *domu = d;
+    return problems;
+}
