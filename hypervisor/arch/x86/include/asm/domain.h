@@ -26,6 +26,7 @@ struct arch_vcpu {
     struct cpu_regs regs; /* TSS.rsp0 points at its end while the vcpu runs */
 
     /* -- read by entry.S -- */
+    void *stack;             /* base of the pcpu's stack; set when switched in */
     uint64_t in_kernel;      /* 1: guest kernel mode, kernel tables and GS are loaded; 0: user */
     uint64_t cr3_kernel;     /* values for CR3; cr3_user 0 if there is no user table */
     uint64_t cr3_user;
