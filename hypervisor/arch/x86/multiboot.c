@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/* Turns the boot loader's information (Multiboot Specification 0.6.96 chapter 3.3, Multiboot2
+ * 2.0 chapter 3.6) into one struct boot_info. Loaders are trusted to mean well but not to be
+ * free of bugs: nothing is read from where the reader does not allow, no list is believed to end.
+ */
+#include <asm/multiboot.h>
+
+#include <hv/errno.h>
+#include <hv/lib.h>
+
+static int fail(struct boot_info *info, int err, const char *why)
+{
+    info->error = why;
+    return err;
+}
+
+/* ---- The map of memory ---- */
+
+/* How much a type forbids: of two that claim the same byte the higher wins. */
+static unsigned int severity(uint32_t type)
+{
+    switch (type) {
+    case BOOT_RAM:
+        return 0;
+    case BOOT_ACPI:
+        return 1;
+    case BOOT_NVS:
+        return 2;
+    case BOOT_RESERVED:
+        return 3;
+    default: /* BOOT_BAD */
+        return 4;
+    }
+}
+
+static uint64_t region_end(const struct boot_region *r)
+{
+    return r->base + r->len;
+}
+
+static void remove_region(struct boot_info *info, unsigned int at)
+{
+    info->nr_regions--;
+    memmove(&info->region[at], &info->region[at + 1],
+            (info->nr_regions - at) * sizeof(info->region[0]));
+}
+
+static bool insert_region(struct boot_info *info, unsigned int at, uint64_t base, uint64_t end,
+                          uint32_t type)
+{
+    if (info->nr_regions == BOOT_MAX_REGIONS) {
+        info->regions_lost = true;
+        return false;
+    }
+    memmove(&info->region[at + 1], &info->region[at],
+            (info->nr_regions - at) * sizeof(info->region[0]));
+    info->nr_regions++;
+    info->region[at] = (struct boot_region){base, end - base, type};
+    return true;
+}
+
+/* Makes @pos a border between two regions instead of a point inside of region @at. */
+static bool split_region(struct boot_info *info, unsigned int at, uint64_t pos)
+{
+    struct boot_region *r = &info->region[at];
+
+    if (!insert_region(info, at + 1, pos, region_end(r), r->type))
+        return false;
+    r->len = pos - r->base;
+    return true;
+}
+
+/* Gives [from, to), which lies inside of region @at, the more severe @type. When there is no room
+ * to split, all of the region gets it: memory is lost, but none is used that must not be. */
+static void retype(struct boot_info *info, unsigned int at, uint64_t from, uint64_t to,
+                   uint32_t type)
+{
+    if (to < region_end(&info->region[at]))
+        (void)split_region(info, at, to);
+    if (from > info->region[at].base && split_region(info, at, from))
+        at++;
+    info->region[at].type = type;
+}
+
+static void join_neighbours(struct boot_info *info)
+{
+    for (unsigned int i = 1; i < info->nr_regions;) {
+        struct boot_region *a = &info->region[i - 1], *b = &info->region[i];
+
+        if (a->type == b->type && region_end(a) == b->base) {
+            a->len += b->len;
+            remove_region(info, i);
+        } else {
+            i++;
+        }
+    }
+}
+
+void boot_region_add(struct boot_info *info, uint64_t base, uint64_t len, uint32_t type)
+{
+    uint64_t end = len > UINT64_MAX - base ? UINT64_MAX : base + len;
+    unsigned int at = 0;
+
+    if (type < BOOT_RAM || type > BOOT_BAD)
+        type = BOOT_RESERVED;
+    while (base < end) { /* each turn deals with the bytes up to the next border */
+        uint64_t to;
+
+        while (at < info->nr_regions && region_end(&info->region[at]) <= base)
+            at++;
+        if (at == info->nr_regions || info->region[at].base > base) {
+            to = at == info->nr_regions ? end : min(end, info->region[at].base);
+            (void)insert_region(info, at, base, to, type);
+        } else {
+            to = min(end, region_end(&info->region[at]));
+            if (severity(type) > severity(info->region[at].type))
+                retype(info, at, base, to, type);
+        }
+        base = to;
+    }
+    join_neighbours(info);
+}
+
+/* Old loaders give no map, only the two sizes that the BIOS of 1990 knew. */
+static void guess_regions(struct boot_info *info, uint32_t lower_kib, uint32_t upper_kib)
+{
+    if (info->nr_regions)
+        return;
+    info->map_is_guess = true;
+    boot_region_add(info, 0, (uint64_t)min(lower_kib, 640u) << 10, BOOT_RAM);
+    boot_region_add(info, 1 << 20, (uint64_t)upper_kib << 10, BOOT_RAM);
+}
+
+/* ---- Strings ---- */
+
+/* Copies a string that ends at its terminator, after @max bytes, where the reader ends or where our
+ * room does. The first byte of text[] stays an empty string for all who have none. */
+static const char *copy_text(struct boot_info *info, const struct phys_reader *r, uint64_t paddr,
+                             uint64_t max)
+{
+    char *start = &info->text[info->text_used];
+    size_t room = sizeof(info->text) - info->text_used, n = 0;
+    char c;
+
+    for (; n < max && paddr <= UINT64_MAX - n; n++) {
+        if (phys_read(r, paddr + n, &c, 1)) {
+            info->text_lost = true;
+            break;
+        }
+        if (!c)
+            break;
+        if (n + 1 >= room) {
+            info->text_lost = true;
+            break;
+        }
+        start[n] = c;
+    }
+    if (room == 0 || n == 0)
+        return info->text;
+    start[n] = 0;
+    info->text_used += n + 1;
+    return start;
+}
+
+static int add_module(struct boot_info *info, uint64_t start, uint64_t end, const char *cmdline)
+{
+    if (start > end)
+        return fail(info, -EINVAL, "boot loader: a module ends before it starts");
+    info->module[info->nr_modules++] = (struct boot_module){start, end, cmdline};
+    return 0;
+}
+
+/* ---- Multiboot 1 ---- */
+
+struct mb1_info {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
+    uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name;
+    uint32_t apm_table, vbe_control_info, vbe_mode_info;
+    uint16_t vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
+    uint64_t fb_addr;
+    uint32_t fb_pitch, fb_width, fb_height;
+    uint8_t fb_bpp, fb_type, fb_color[6];
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct mb1_info) == 116, "Multiboot 1 layout");
+
+enum {
+    MB1_MEM = 1 << 0,
+    MB1_CMDLINE = 1 << 2,
+    MB1_MODS = 1 << 3,
+    MB1_MMAP = 1 << 6,
+    MB1_LOADER = 1 << 9,
+    MB1_FRAMEBUFFER = 1 << 12,
+};
+
+struct mb1_module {
+    uint32_t start, end, string, reserved;
+};
+
+struct mb1_region {
+    uint32_t size; /* of the rest */
+    uint64_t base, len;
+    uint32_t type;
+} __attribute__((packed));
+
+static int mb1_modules(struct boot_info *info, const struct mb1_info *mb,
+                       const struct phys_reader *r)
+{
+    uint32_t nr = min(mb->mods_count, (uint32_t)BOOT_MAX_MODULES);
+
+    info->modules_lost = nr < mb->mods_count;
+    for (uint32_t i = 0; i < nr; i++) {
+        struct mb1_module m;
+        int rc;
+
+        if (phys_read(r, mb->mods_addr + i * sizeof(m), &m, sizeof(m)))
+            return fail(info, -EFAULT, "boot loader: the list of modules is out of reach");
+        rc = add_module(info, m.start, m.end,
+                        m.string ? copy_text(info, r, m.string, UINT64_MAX) : info->text);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int mb1_regions(struct boot_info *info, const struct mb1_info *mb,
+                       const struct phys_reader *r)
+{
+    uint64_t at = mb->mmap_addr, end = at + mb->mmap_length;
+
+    while (end - at >= sizeof(struct mb1_region)) {
+        struct mb1_region e;
+
+        if (phys_read(r, at, &e, sizeof(e)))
+            return fail(info, -EFAULT, "boot loader: the memory map is out of reach");
+        if (e.size < sizeof(e) - sizeof(e.size))
+            return fail(info, -EINVAL, "boot loader: the memory map has a malformed entry");
+        boot_region_add(info, e.base, e.len, e.type);
+        if ((uint64_t)e.size + sizeof(e.size) > end - at)
+            break;
+        at += (uint64_t)e.size + sizeof(e.size);
+    }
+    return 0;
+}
+
+static void set_display(struct boot_display *d, uint8_t type, const uint8_t color[6])
+{
+    switch (type) {
+    case 0:
+        d->type = BOOT_DISPLAY_INDEXED;
+        break;
+    case 1:
+        d->type = BOOT_DISPLAY_RGB;
+        d->red.pos = color[0];
+        d->red.size = color[1];
+        d->green.pos = color[2];
+        d->green.size = color[3];
+        d->blue.pos = color[4];
+        d->blue.size = color[5];
+        break;
+    case 2:
+        d->type = BOOT_DISPLAY_TEXT;
+        break;
+    default:
+        memset(d, 0, sizeof(*d));
+    }
+}
+
+static void mb1_display(struct boot_info *info, const struct mb1_info *mb)
+{
+    info->display = (struct boot_display){
+        .addr = mb->fb_addr,
+        .pitch = mb->fb_pitch,
+        .width = mb->fb_width,
+        .height = mb->fb_height,
+        .bpp = mb->fb_bpp,
+    };
+    set_display(&info->display, mb->fb_type, mb->fb_color);
+}
+
+static int parse_mb1(struct boot_info *info, uint64_t paddr, const struct phys_reader *r)
+{
+    struct mb1_info mb = {0};
+    int rc = 0;
+
+    /* Loaders of the older text stop before the frame buffer: read no more than is promised. */
+    if (phys_read(r, paddr, &mb, offsetof(struct mb1_info, fb_addr)) ||
+        ((mb.flags & MB1_FRAMEBUFFER) && phys_read(r, paddr, &mb, sizeof(mb))))
+        return fail(info, -EFAULT, "boot loader: its information is out of reach");
+    if (mb.flags & MB1_CMDLINE)
+        info->cmdline = copy_text(info, r, mb.cmdline, UINT64_MAX);
+    if (mb.flags & MB1_LOADER)
+        info->loader = copy_text(info, r, mb.loader_name, UINT64_MAX);
+    if (mb.flags & MB1_MODS)
+        rc = mb1_modules(info, &mb, r);
+    if (rc == 0 && (mb.flags & MB1_MMAP))
+        rc = mb1_regions(info, &mb, r);
+    if (rc == 0 && (mb.flags & MB1_MEM))
+        guess_regions(info, mb.mem_lower, mb.mem_upper);
+    if (rc == 0 && (mb.flags & MB1_FRAMEBUFFER))
+        mb1_display(info, &mb);
+    return rc;
+}
+
+/* ---- Multiboot 2 ---- */
+
+struct mb2_tag {
+    uint32_t type, size;
+};
+
+enum {
+    MB2_END = 0,
+    MB2_CMDLINE = 1,
+    MB2_LOADER = 2,
+    MB2_MODULE = 3,
+    MB2_MEM = 4,
+    MB2_MMAP = 6,
+    MB2_FRAMEBUFFER = 8,
+    MB2_EFI64 = 12,
+    MB2_ACPI_OLD = 14,
+    MB2_ACPI_NEW = 15,
+};
+
+struct mb2_framebuffer {
+    uint64_t addr;
+    uint32_t pitch, width, height;
+    uint8_t bpp, type, reserved[2], color[6];
+} __attribute__((packed));
+
+struct mb2_state {
+    struct boot_info *info;
+    const struct phys_reader *r;
+    bool have_mem;
+    uint32_t mem[2]; /* KiB below 1 MiB, and from there */
+};
+
+/* Reads the first @len bytes of a tag's contents; false when the tag is shorter. */
+static bool tag_read(const struct mb2_state *s, uint64_t body, uint32_t size, void *dst, size_t len)
+{
+    return size >= len && phys_read(s->r, body, dst, len) == 0;
+}
+
+static int mb2_module(struct mb2_state *s, uint64_t body, uint32_t size)
+{
+    struct boot_info *info = s->info;
+    uint32_t range[2];
+
+    if (!tag_read(s, body, size, range, sizeof(range)))
+        return fail(info, -EINVAL, "boot loader: a module's tag is too short");
+    if (info->nr_modules == BOOT_MAX_MODULES) {
+        info->modules_lost = true;
+        return 0;
+    }
+    return add_module(info, range[0], range[1],
+                      copy_text(info, s->r, body + sizeof(range), size - sizeof(range)));
+}
+
+static int mb2_regions(struct mb2_state *s, uint64_t body, uint32_t size)
+{
+    uint32_t head[2]; /* size and version of an entry */
+    struct {
+        uint64_t base, len;
+        uint32_t type, reserved;
+    } e;
+
+    if (!tag_read(s, body, size, head, sizeof(head)) || head[0] < sizeof(e))
+        return fail(s->info, -EINVAL, "boot loader: the memory map is malformed");
+    body += sizeof(head);
+    size -= sizeof(head);
+    for (; size >= head[0]; body += head[0], size -= head[0]) {
+        if (phys_read(s->r, body, &e, sizeof(e)))
+            return fail(s->info, -EFAULT, "boot loader: the memory map is out of reach");
+        boot_region_add(s->info, e.base, e.len, e.type);
+    }
+    return 0;
+}
+
+static void mb2_display(struct mb2_state *s, uint64_t body, uint32_t size)
+{
+    struct mb2_framebuffer fb = {0};
+    size_t len = min((size_t)size, sizeof(fb)); /* without colours for text and palettes */
+
+    if (len < offsetof(struct mb2_framebuffer, reserved) || phys_read(s->r, body, &fb, len))
+        return;
+    s->info->display = (struct boot_display){
+        .addr = fb.addr,
+        .pitch = fb.pitch,
+        .width = fb.width,
+        .height = fb.height,
+        .bpp = fb.bpp,
+    };
+    set_display(&s->info->display, fb.type, fb.color);
+}
+
+/* Both tags may be there: the newer one's copy is the longer. */
+static void mb2_rsdp(struct mb2_state *s, uint64_t body, uint32_t size, unsigned int len)
+{
+    if (len > s->info->rsdp_len && tag_read(s, body, size, s->info->rsdp, len))
+        s->info->rsdp_len = len;
+}
+
+static int mb2_tag(struct mb2_state *s, uint32_t type, uint64_t body, uint32_t size)
+{
+    struct boot_info *info = s->info;
+
+    switch (type) {
+    case MB2_CMDLINE:
+        info->cmdline = copy_text(info, s->r, body, size);
+        break;
+    case MB2_LOADER:
+        info->loader = copy_text(info, s->r, body, size);
+        break;
+    case MB2_MODULE:
+        return mb2_module(s, body, size);
+    case MB2_MEM:
+        s->have_mem = tag_read(s, body, size, s->mem, sizeof(s->mem));
+        break;
+    case MB2_MMAP:
+        return mb2_regions(s, body, size);
+    case MB2_FRAMEBUFFER:
+        mb2_display(s, body, size);
+        break;
+    case MB2_EFI64:
+        (void)tag_read(s, body, size, &info->efi_system_table, sizeof(uint64_t));
+        break;
+    case MB2_ACPI_OLD:
+        mb2_rsdp(s, body, size, 20);
+        break;
+    case MB2_ACPI_NEW:
+        mb2_rsdp(s, body, size, 36);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int mb2_tags(struct mb2_state *s, uint64_t at, uint64_t end)
+{
+    while (end - at >= sizeof(struct mb2_tag)) {
+        struct mb2_tag tag;
+        int rc;
+
+        if (phys_read(s->r, at, &tag, sizeof(tag)))
+            return fail(s->info, -EFAULT, "boot loader: its information is out of reach");
+        if (tag.type == MB2_END)
+            return 0;
+        if (tag.size < sizeof(tag) || tag.size > end - at)
+            return fail(s->info, -EINVAL, "boot loader: a tag has an impossible size");
+        rc = mb2_tag(s, tag.type, at + sizeof(tag), tag.size - sizeof(tag));
+        if (rc)
+            return rc;
+        at = min(ALIGN_UP(at + tag.size, 8), end);
+    }
+    return fail(s->info, -EINVAL, "boot loader: its information has no end tag");
+}
+
+static int parse_mb2(struct boot_info *info, uint64_t paddr, const struct phys_reader *r)
+{
+    struct mb2_state s = {.info = info, .r = r};
+    uint32_t head[2];
+    int rc;
+
+    if (phys_read(r, paddr, head, sizeof(head)))
+        return fail(info, -EFAULT, "boot loader: its information is out of reach");
+    if (head[0] < sizeof(head) || paddr > UINT64_MAX / 2 || paddr % 8)
+        return fail(info, -EINVAL,
+                    "boot loader: its information has an impossible size or address");
+    rc = mb2_tags(&s, paddr + sizeof(head), paddr + head[0]);
+    if (rc == 0 && s.have_mem)
+        guess_regions(info, s.mem[0], s.mem[1]);
+    return rc;
+}
+
+int multiboot_parse(uint32_t magic, uint64_t paddr, const struct phys_reader *r,
+                    struct boot_info *info)
+{
+    int rc;
+
+    memset(info, 0, sizeof(*info));
+    info->cmdline = info->loader = info->text;
+    info->text_used = 1;
+
+    if (magic == MULTIBOOT1_LOADER_MAGIC)
+        rc = parse_mb1(info, paddr, r);
+    else if (magic == MULTIBOOT2_LOADER_MAGIC)
+        rc = parse_mb2(info, paddr, r);
+    else
+        rc = fail(info, -EINVAL, "not started by a Multiboot loader");
+    if (rc == 0 && info->nr_regions == 0)
+        rc = fail(info, -EINVAL, "boot loader: no memory map and no memory sizes");
+    return rc;
+}
