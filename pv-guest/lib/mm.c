@@ -114,12 +114,14 @@ static void mark(pfn_t pfn, size_t n, bool in_use)
     }
 }
 
-/* First run of @n free pages in [from, to), or INVALID_PFN. */
+/* First run of @n free pages in [from, to), or INVALID_PFN. Addresses jump at boot_end. */
 static pfn_t find_run(pfn_t from, pfn_t to, size_t n)
 {
     size_t run = 0;
 
     for (pfn_t pfn = from; pfn < to; pfn++) {
+        if (pfn == boot_end)
+            run = 0;
         if (pfn % 64 == 0 && used[pfn / 64] == ~0ul) {
             run = 0;
             pfn += 63;

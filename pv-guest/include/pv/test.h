@@ -41,7 +41,7 @@ struct test_case {
 #define TEST(name_)                                                                                \
     static void test_##name_(void);                                                                \
     static const struct test_case test_case_##name_                                                \
-        __attribute__((section(".tests"), used, aligned(16))) = {#name_, test_##name_};            \
+        __attribute__((section(".tests"), used, no_reorder, aligned(16))) = {#name_, test_##name_};            \
     static void test_##name_(void)
 
 /** check - record a failure, with text and line, unless @cond holds. Value: did it hold? */

@@ -36,7 +36,7 @@
 
 #define PFEC_P  0x01 /* error code of a page fault: the page was present */
 #define PFEC_W  0x02 /* write */
-#define PFEC_U  0x04 /* user mode; the hypervisor reports both guest modes as the ABI says */
+#define PFEC_U  0x04 /* from user mode; not set for the guest kernel, ring 3 though it is */
 #define PFEC_R  0x08 /* reserved bit */
 #define PFEC_I  0x10 /* instruction fetch */
 
