@@ -25,7 +25,8 @@ unsigned vcpu_count(void)
     return n;
 }
 
-/* First C on a new vcpu. */
+/* First C on a new vcpu. A vcpu that was down goes on after its call when it is brought up again,
+ * since initialise is refused the second time: hence the loop. */
 void vcpu_start_c(void)
 {
     struct vcpu_local *me = this_vcpu();
@@ -33,10 +34,11 @@ void vcpu_start_c(void)
     events_disable();
     trap_init_vcpu();
     time_init_vcpu();
-    me->entry(me->arg);
-    events_disable();
-    for (;;)
+    for (;;) {
+        me->entry(me->arg);
+        events_disable();
         hypercall_vcpu_op(VCPUOP_down, me->id, NULL);
+    }
 }
 
 static struct vcpu_local *make_block(unsigned id)
