@@ -71,8 +71,6 @@ enum insn_src {
     INSN_SRC_DX,
 };
 
-enum insn_rep { INSN_REP_NONE, INSN_REPE, INSN_REPNE }; /* set for string instructions only */
-
 enum insn_seg { INSN_SEG_NONE, INSN_SEG_FS, INSN_SEG_GS }; /* the others have base 0 */
 
 #define INSN_NO_REG 0xff
@@ -89,8 +87,8 @@ struct insn {
     uint8_t length;       /* bytes, 1..15 */
     uint8_t size;         /* of the operand: 1, 2, 4, 8; 0 where there is none */
     uint8_t address_size; /* 4 or 8 */
-    enum insn_rep rep;
-    bool lock;
+    bool rep;             /* string instructions only */
+    bool lock;            /* by prefix, or implied by xchg */
     enum insn_seg seg;
     enum insn_src src;
     bool has_mem;    /* mem is valid; otherwise a modrm operand is register rm */
