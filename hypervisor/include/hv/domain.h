@@ -81,6 +81,10 @@ struct domain {
     uint64_t tot_pages;      /* frames with PGC_ALLOCATED or still referenced after release */
     uint64_t max_pages;      /* limit for tot_pages */
     uint64_t dying_pages;
+    uint32_t uid;            /* never used again by another domain; page.c gives it out; 0 not yet */
+
+    struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock; memory_domain_free() */
+    unsigned int nr_e820;
 
     struct shared_info *shared_info; /* a PGC_HV|PGC_SHARED frame in the direct map */
 

@@ -26,6 +26,12 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 #endif
 
+/** hv_vsnprintf - formatted output: %d %i %u %x %X %o %p %s %c %% with flags - 0 + space #, width and
+ * precision (also *), lengths hh h l ll z j t. Always terminated if @size > 0; returns the length
+ * that the whole text would have. The same code is behind vsnprintf() and snprintf(). */
+int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
+int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
 /** hv_strlcpy - copy with truncation, always terminated; the rest of @dst is cleared so that
  * nothing stale can leak when the whole buffer is copied out. Returns strlen(@src). */
 size_t hv_strlcpy(char *dst, const char *src, size_t size);

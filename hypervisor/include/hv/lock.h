@@ -33,8 +33,13 @@ enum lock_rank {
 };
 
 typedef struct spinlock {
-    uint16_t head;  /* the ticket being served */
-    uint16_t tail;  /* the next ticket to hand out */
+    union {
+        struct {
+            uint16_t head; /* the ticket being served */
+            uint16_t tail; /* the next ticket to hand out */
+        };
+        uint32_t tickets;
+    };
     uint8_t rank;   /* enum lock_rank */
     int16_t holder; /* pcpu that holds it, -1 none; debug builds only */
 } spinlock_t;
@@ -49,9 +54,39 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_rank rank)
     *l = (spinlock_t)SPINLOCK_INIT(rank);
 }
 
+/** spin_lock_wait - the slow path: wait until ticket @mine is served. */
+void spin_lock_wait(spinlock_t *l, uint16_t mine);
+
+#ifdef SOCLE_DEBUG
 void spin_lock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
+#else
+static inline void spin_lock(spinlock_t *l)
+{
+    uint16_t mine = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
+
+    if (unlikely(__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != mine))
+        spin_lock_wait(l, mine);
+}
+
+static inline bool spin_trylock(spinlock_t *l)
+{
+    spinlock_t want = {.tickets = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED)};
+    uint32_t old = want.tickets;
+
+    if (want.head != want.tail)
+        return false;
+    want.tail++;
+    return __atomic_compare_exchange_n(&l->tickets, &old, want.tickets, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+static inline void spin_unlock(spinlock_t *l)
+{
+    __atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE);
+}
+#endif
 
 /** spin_lock_pair - take two locks of the same rank, which may be one and the same. */
 void spin_lock_pair(spinlock_t *a, spinlock_t *b);

@@ -15,6 +15,9 @@ struct e820_entry {
 extern struct e820_entry e820_map[];
 extern unsigned int e820_nr;
 
+/** memory_domain_free - what memory_op has stored in a domain; last step, no references left. */
+void memory_domain_free(struct domain *d);
+
 /** audit_all - recount every reference and type of every frame from the page tables and compare;
  * all domains paused by the caller. Returns the number of errors, each printed. Debug builds. */
 unsigned int audit_all(void);

@@ -33,8 +33,13 @@ void tlb_flush_mask(cpumask_t mask);
 /** tlb_flush_domain - on all pcpus that may hold translations of @d. */
 void tlb_flush_domain(const struct domain *d);
 
+/** m2p_chunk - frame of the @i-th 2 MiB of the machine-to-phys table, for XENMEM_machphys_mfn_list;
+ * INVALID_MFN_N where there is none. */
+uint64_t m2p_chunk(unsigned int i);
+
 /** tlb_clock - stamp for a frame that loses its last writable reference (read before the count is
- * dropped). tlb_flush_since - flush those pcpus of @d that have not flushed since @stamp. */
+ * dropped). tlb_flush_since - flush those pcpus of @d (NULL: all pcpus, for a frame that changes
+ * hands) that have not flushed since @stamp. */
 uint32_t tlb_clock(void);
 void tlb_flush_since(const struct domain *d, uint32_t stamp);
 

@@ -25,12 +25,12 @@
 struct domain;
 
 struct page {
-    uint64_t type;  /* PGT_*: type, flags, progress, count; atomic */
+    uint64_t type;  /* PGT_*: type, flags, progress, count; atomic. While count is 0: PGR_* */
     uint64_t count; /* PGC_*: flags and reference count; atomic */
     uint32_t next;  /* frame numbers of the neighbours on a free list or the owner's list; 0: none */
     uint32_t prev;
     uint32_t owner; /* frame number of the owner's struct domain; 0: none */
-    uint32_t stamp; /* in use: TLB clock when the last writable reference went; free: its order */
+    uint32_t stamp; /* TLB clock when the last writable reference (free: any reference) went */
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table is 1/128 of memory");
 
@@ -79,13 +79,28 @@ static inline unsigned int pgt_done(uint64_t word)
 #define PGC_TAINTED    (1UL << 58) /* contents not known to be its next owner's: clear before use */
 #define PGC_COUNT_MASK ((1UL << 56) - 1)
 
-/* ---- the table itself ---- */
-extern struct page *frame_table; /* indexed by frame number */
+/* ---- what the type word says of a frame with count 0: who had it last ----
+ * Contents stay with their domain: a frame that comes back to the domain which had it last is
+ * neither cleared nor flushed; for anybody else it is. The unique id of a domain is never used
+ * again, so a later domain in the same memory is not mistaken for the one that is gone. */
+#define PGR_OWNER_MASK  0xffffffffUL /* d->uid of the last owner; 0: the hypervisor, or unknown */
+#define PGR_FLUSH       (1UL << 32)  /* another domain's (or a table's) stale translations may exist */
+#define PGR_TABLE       (1UL << 33)  /* ... even of structures: it was a table. Flush for anybody */
+#define PGR_ORDER_SHIFT 40           /* first frame of a free block: its order, or PGR_HOT */
+#define PGR_ORDER_MASK  (0xffUL << PGR_ORDER_SHIFT)
+#define PGR_HOT         0x80UL       /* a single page kept back from coalescing */
+
+/* ---- the table itself: frame_table, indexed by frame number, and the direct map ---- */
+#include <asm/directmap.h>
+
 extern uint64_t max_page;        /* frames [0, max_page) exist in the table, holes included */
 extern uint64_t total_pages;     /* frames of RAM */
 
 /** mfn_valid - the frame has an entry in the frame table and is RAM (XSA-32). */
-bool mfn_valid(mfn_t m);
+static inline bool mfn_valid(mfn_t m)
+{
+    return m.n < max_page && !(READ_ONCE(frame_table[m.n].count) & PGC_OFFLINE);
+}
 
 static inline mfn_t page_mfn(const struct page *pg)
 {
@@ -97,16 +112,18 @@ static inline struct page *mfn_page(mfn_t m)
     return &frame_table[m.n];
 }
 
-/* The direct map of all RAM; <asm/directmap.h> says where it is. */
-void *mfn_to_virt(mfn_t m);
-mfn_t virt_to_mfn(const void *va);
-
 static inline void *page_virt(const struct page *pg)
 {
     return mfn_to_virt(page_mfn(pg));
 }
 
-struct domain *page_owner(const struct page *pg);
+/** page_owner - NULL if nobody. Stable while the caller holds a reference, or d's page_lock. */
+static inline struct domain *page_owner(const struct page *pg)
+{
+    uint32_t o = READ_ONCE(pg->owner);
+
+    return o ? (struct domain *)mfn_to_virt(mfn(o)) : NULL;
+}
 
 /* ---- page_alloc.c: the buddy allocator ---- */
 #define MAX_ORDER 20
@@ -121,11 +138,23 @@ void page_free(struct page *pg, unsigned int order);
 #define PA_ZERO  1u
 #define PA_LOW4G 2u
 
-/** page_alloc_bits - the same for 2^@order frames that lie below 2^@bits bytes, not yet anybody's
- * (count 0, no flags but PGC_TAINTED where contents are stale). Give back with page_free_raw(). */
+/** page_alloc_raw - the same for 2^@order frames that lie below 2^@bits bytes (0: anywhere), not yet
+ * anybody's (count 0, no flags but PGC_TAINTED where contents are stale). Give back with
+ * page_free_raw(); make it usable with page_prepare(). */
 struct page *page_alloc_raw(unsigned int order, unsigned int bits);
 void page_free_raw(struct page *pg, unsigned int order);
+
+/** page_prepare - clear raw frames and flush stale translations to them, so that the owner with
+ * unique id @uid (0: the hypervisor) finds nothing of others in them and nobody else has a way to
+ * them. Leaves count 0 and a type word with count 0. No locks held above LOCK_PAGES. */
+void page_prepare(struct page *pg, unsigned int order, uint32_t uid);
+
+/** page_free_count - free frames. page_alloc_drain - bring the allocator to its canonical state,
+ * everything coalesced; for tests and statistics. */
 uint64_t page_free_count(void);
+void page_alloc_drain(void);
+/** page_alloc_check - walk all free lists and check them; number of errors found. Debug, tests. */
+unsigned int page_alloc_check(void);
 
 /* Convenience for the hypervisor's own page-sized objects. */
 void *page_alloc_virt(unsigned int order, unsigned int flags);
@@ -145,9 +174,37 @@ struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned in
 void page_assign_shared(struct page *pg, struct domain *d);
 int page_unshare(struct page *pg);
 
-/** page_get - take a reference if the frame is @d's and alive. */
-bool __must_check page_get(struct page *pg, const struct domain *d);
-void page_put(struct page *pg);
+/** page_put_last - the slow end of page_put(): the count has just become zero. */
+void page_put_last(struct page *pg);
+
+/** page_get - take a reference if the frame is @d's and alive (G2).
+ * The owner is checked before, so that a wrong guess disturbs nobody, and after: in between the frame
+ * may have changed hands and come to the same count again. */
+static inline bool __must_check page_get(struct page *pg, const struct domain *d)
+{
+    uint64_t c = READ_ONCE(pg->count);
+    uint64_t self = virt_to_mfn(d).n;
+
+    do {
+        if (unlikely(!(c & PGC_COUNT_MASK)) || unlikely((c & PGC_COUNT_MASK) == PGC_COUNT_MASK) ||
+            unlikely(READ_ONCE(pg->owner) != self))
+            return false;
+    } while (unlikely(!__atomic_compare_exchange_n(&pg->count, &c, c + 1, false, __ATOMIC_SEQ_CST,
+                                                   __ATOMIC_RELAXED)));
+    if (likely(READ_ONCE(pg->owner) == self))
+        return true;
+    if ((__atomic_sub_fetch(&pg->count, 1, __ATOMIC_SEQ_CST) & PGC_COUNT_MASK) == 0)
+        page_put_last(pg);
+    return false;
+}
+
+/** page_put - drop a reference; the frame is freed with the last one. Takes the owner's page_lock and
+ * LOCK_BUDDY then; may drop the last reference to a domain whose destruction has ended. */
+static inline void page_put(struct page *pg)
+{
+    if (unlikely((__atomic_sub_fetch(&pg->count, 1, __ATOMIC_SEQ_CST) & PGC_COUNT_MASK) == 0))
+        page_put_last(pg);
+}
 
 /** page_release - the owner gives the frame up: drops PGC_ALLOCATED and its reference. The caller
  * holds a reference of its own. Returns false if it had been given up before. Pins and types are
@@ -162,9 +219,28 @@ int page_steal(struct page *pg, struct domain *d);
 /** page_give - the inverse: assign a raw frame to @d; -E2BIG over its limit, -EINVAL if dying. */
 int page_give(struct page *pg, struct domain *d);
 
+/* Exchange: like page_steal() and page_give(), but d->tot_pages does not move, so that the limit can
+ * neither be used up nor passed meanwhile (XSA-159). page_give_kept() takes prepared raw frames and
+ * fails only if @d is dying (-ESRCH); then page_uncount() settles the account of @n frames. */
+int page_steal_keep(struct page *pg, struct domain *d);
+int page_give_kept(struct page *pg, unsigned int order, struct domain *d);
+void page_uncount(struct domain *d, uint64_t n);
+
+/** page_next_owned - walk the frames of @d: the one after @prev (NULL: the first) with a reference
+ * taken, NULL at the end. The reference to @prev, which keeps the place, stays the caller's. */
+struct page *page_next_owned(struct domain *d, struct page *prev);
+
 /** page_from_gfn - the only gate from a guest's frame number to a struct page: RAM, owned by @d, a
  * reference taken. NULL otherwise. */
-struct page *page_from_gfn(struct domain *d, gfn_t g);
+static inline struct page *page_from_gfn(struct domain *d, gfn_t g)
+{
+    struct page *pg;
+
+    if (unlikely(g.n >= max_page))
+        return NULL;
+    pg = &frame_table[g.n];
+    return likely(page_get(pg, d)) ? pg : NULL; /* holes and non-RAM have count 0 */
+}
 
 /* ---- page_type.c ---- */
 

@@ -9,6 +9,7 @@
 #include <asm/percpu.h> /* struct arch_pcpu, pcpu_self() */
 
 struct vcpu;
+struct multicall_entry;
 struct tasklet;
 struct sched_pcpu;
 struct timer_heap;
@@ -16,14 +17,14 @@ struct timer_heap;
 struct pcpu {
     uint32_t id;
     volatile uint32_t softirq_pending; /* bit per enum softirq; set by interrupts and other pcpus */
-    struct vcpu *current;              /* running now; the idle vcpu when none */
+    struct vcpu *curr;                 /* running now (`current`); the idle vcpu when none */
     struct vcpu *idle;
     struct vcpu *fpu_owner;            /* whose FPU state is in the registers; NULL none */
     struct sched_pcpu *sched;          /* sched.c */
     struct timer_heap *timers;         /* timer.c */
     struct tasklet *tasklets;          /* softirq.c */
-    uint8_t in_multicall;              /* hypercall.c: an entry of a multicall is being run */
-    uint8_t continuation;              /* hypercall.c: the running hypercall asked to be continued */
+    struct multicall_entry *multicall; /* hypercall.c: our copy of the entry that is being run */
+    bool continued;                    /* hypercall.c: ... which asked to be continued */
     uint32_t locks_held;               /* bit per enum lock_rank; debug builds */
     int32_t irq_depth;
     uint64_t tsc_at_tick;
@@ -41,7 +42,7 @@ static inline unsigned int smp_processor_id(void)
     return pcpu_self()->id;
 }
 
-#define current (pcpu_self()->current)
+#define current (pcpu_self()->curr)
 
 /* ---- what common code asks of the architecture about other CPUs ---- */
 
