@@ -52,3 +52,21 @@ uint64_t cmdline_u64(const char *key, uint64_t otherwise)
 
     return cmdline_get(key, text, sizeof(text)) ? strtou64(text, NULL) : otherwise;
 }
+
+static bool ends_item(char c)
+{
+    return c == ',' || c == '+' || c == 0;
+}
+
+bool cmdline_selects(const char *key, const char *word)
+{
+    size_t len = strlen(word);
+    char list[512];
+
+    if (!cmdline_get(key, list, sizeof(list)))
+        return true;
+    for (const char *p = strstr(list, word); p; p = strstr(p + 1, word))
+        if ((p == list || ends_item(p[-1])) && ends_item(p[len]))
+            return true;
+    return false;
+}

@@ -109,22 +109,6 @@ void test_skip(const char *fmt, ...)
     va_end(ap);
 }
 
-/* Is @name in the comma-separated list `only=`, or is there no such list? */
-static bool selected(const char *name)
-{
-    char list[256];
-    size_t len = strlen(name);
-
-    if (!cmdline_get("only", list, sizeof(list)))
-        return true;
-    for (const char *p = list; *p; p = *p ? p + 1 : p) {
-        if (!strncmp(p, name, len) && (p[len] == ',' || !p[len]))
-            return true;
-        p = strchr(p, ',') ?: "";
-    }
-    return false;
-}
-
 /* One test; returns whether it passed. */
 static bool run_one(unsigned number, const struct test_case *t)
 {
@@ -148,10 +132,10 @@ unsigned test_run_all(void)
 
     panic_hook = bail_out;
     for (const struct test_case *t = tests_start; t < tests_end; t++)
-        count += selected(t->name);
+        count += cmdline_selects("only", t->name);
     printk("1..%u\n", count);
     for (const struct test_case *t = tests_start; t < tests_end; t++)
-        if (selected(t->name))
+        if (cmdline_selects("only", t->name))
             failed += !run_one(++number, t);
     if (failed)
         note("%u of %u failed", failed, count);

@@ -24,6 +24,9 @@ static inline bool guest_is_initial(void)
     return start_info->flags & SIF_INITDOMAIN;
 }
 
+/** guest_domid - our own number: grants and status calls tell it, nothing else does. */
+domid_t guest_domid(void);
+
 /** guest_shutdown - end this domain; @reason is SHUTDOWN_poweroff, _reboot, _crash ... On the
  * command line `shutdown=reboot` (or poweroff) replaces a poweroff. */
 void guest_shutdown(unsigned reason) __noreturn;
@@ -38,5 +41,8 @@ bool cmdline_has(const char *flag);
 bool cmdline_get(const char *key, char *buf, size_t size);
 /** cmdline_u64 - number given for @key, or @otherwise. */
 uint64_t cmdline_u64(const char *key, uint64_t otherwise);
+/** cmdline_selects - does the list given for @key hold @word, or is no list given? Items are
+ * parted by `+` or `,` (QEMU wants a comma in -initrd doubled, so `+` is handier). */
+bool cmdline_selects(const char *key, const char *word);
 
 #endif

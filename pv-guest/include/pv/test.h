@@ -10,7 +10,7 @@
  *
  * A file tests/pv/NAME.c becomes the guest test-NAME.elf: its TESTs run in the order of the
  * file, `1..n` first, `# done` last, then the domain powers off. A guest that dies says
- * `Bail out!`. Command line: `only=a,b` runs the named tests, `verbose` prints their start.
+ * `Bail out!`. Command line: `only=a+b` runs the named tests, `verbose` prints their start.
  *
  * Checks go on after a failure; need() leaves the test function. */
 #ifndef PV_TEST_H
