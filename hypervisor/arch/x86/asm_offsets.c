@@ -32,7 +32,7 @@ void asm_offsets(void)
     DEFINE(INFO_upcall_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     DEFINE(INFO_upcall_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));
     DEFINE(PCPU_softirq_pending, offsetof(struct pcpu, softirq_pending));
-    DEFINE(PCPU_current, offsetof(struct pcpu, current));
+    DEFINE(PCPU_current, offsetof(struct pcpu, curr));
     DEFINE(VCPU_regs, offsetof(struct vcpu, arch.regs));
     DEFINE(STACK_TOP_SIZE, sizeof(struct stack_top));
     DEFINE(NR_HYPERCALLS, NR_HYPERCALLS);

@@ -14,6 +14,7 @@ typedef int64_t s_time_t; /* ns since boot */
 #define SECONDS(n) ((s_time_t)(n)*1000000000)
 
 s_time_t now(void);
+uint32_t time_tsc_khz(void);
 
 struct vcpu;
 struct domain;

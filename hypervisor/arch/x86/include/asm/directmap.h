@@ -28,4 +28,10 @@ void *mfn_to_virt(mfn_t m);
 mfn_t virt_to_mfn(const void *va);
 #endif
 
+/** paddr_to_virt - @pa must be RAM. */
+static inline void *paddr_to_virt(paddr_t pa)
+{
+    return (char *)mfn_to_virt(mfn(pa >> PAGE_SHIFT)) + (pa & ~PAGE_MASK);
+}
+
 #endif

@@ -20,6 +20,8 @@ struct guest_trap {
     uint8_t masks;     /* upcalls are masked when it is entered */
 };
 
+struct pcpu;
+
 struct arch_vcpu {
     /* A fault of the final iretq is delivered on the stack that ends in regs: room for its frame. */
     uint8_t fault_room[264];
@@ -35,7 +37,8 @@ struct arch_vcpu {
     uint64_t event_rip;
     uint64_t failsafe_rip;
     uint64_t sysenter_rip;
-    uint8_t syscall_masks, failsafe_masks, sysenter_masks; /* CALLBACKF_mask_events */
+    uint64_t syscall32_rip;
+    uint8_t syscall_masks, failsafe_masks, sysenter_masks, syscall32_masks; /* CALLBACKF_mask_events */
     uint8_t nmi_pending, nmi_masked; /* NMI for the guest; cleared by iret's own flag */
     uint64_t nmi_rip;
 
@@ -68,7 +71,8 @@ struct arch_vcpu {
     uint64_t vgc_flags;
 
     cpumask_t dirty;   /* pcpus that may still hold its state or TLB entries; single bit */
-    uint64_t last_tsc_unused;
+    struct pcpu *last_pcpu;  /* where it ran last; NULL nowhere yet */
+    struct pcpu *fpu_pcpu;   /* where its FPU state was loaded last */
 };
 
 struct arch_domain {
@@ -76,7 +80,6 @@ struct arch_domain {
     cpumask_t tlb_cpus;      /* pcpus that may hold translations of this domain's tables; atomic */
     uint8_t relinquish_step; /* arch_domain_relinquish: how far */
     uint32_t relinquish_pos;
-    uint64_t nmi_handler_unused;
     bool strict_m2p;
 };
 

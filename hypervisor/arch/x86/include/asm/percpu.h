@@ -14,9 +14,7 @@ struct arch_pcpu {
     uint32_t acpi_id;
     uint64_t cr3;           /* what is loaded; changes together with the register */
     uint64_t cr4;
-    uint64_t tsc_scale_unused;
     uint32_t tlb_stamp;     /* TLB clock at this pcpu's last complete flush */
-    uint32_t lazy;          /* idle with a guest's tables still loaded */
     struct tss *tss;
     uint64_t *gdt;          /* page 14 of the GDT window, in the direct map */
     uint64_t *window_l1;    /* entries of the GDT and LDT windows of this pcpu */
@@ -24,7 +22,7 @@ struct arch_pcpu {
     unsigned int ldt_mapped; /* 1 if any LDT page may be mapped */
     uint64_t dr7;           /* what is loaded */
     uint8_t iobmp_dirty;
-    struct vcpu *loaded;    /* vcpu whose segments, GDT and debug registers are loaded */
+    struct vcpu *loaded;    /* whose segments, GDT and debug registers are loaded; only compared */
     int64_t deadline;       /* of the local APIC timer; ns */
 };
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Bounces: a trap, an event or a system call becomes an entry into the guest's kernel.
+ *
+ * A frame is pushed on the guest's kernel stack (xen/arch-x86/xen.h): rcx, r11, an error code if there
+ * is one, rip, cs with the old upcall mask above it, rflags, rsp, ss. The guest returns through the
+ * iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't be pushed means
+ * that the guest has lost its stack: it is crashed. */
+#include <asm/cpu.h>
+#include <asm/processor.h>
+#include <asm/traps.h>
+#include <hv/guest_access.h>
+#include <hv/printk.h>
+
+#define FRAME_MAX_WORDS 12
+
+struct entry {
+    uint64_t rip;
+    bool masks_events;
+    bool has_error;
+    uint32_t error_code;
+};
+
+static void load_root(struct pcpu *p, uint64_t cr3)
+{
+    p->arch.cr3 = cr3;
+    write_cr3(cr3);
+}
+
+void vcpu_enter_kernel(struct vcpu *v)
+{
+    v->arch.in_kernel = 1;
+    asm volatile("swapgs" : : : "memory");
+    load_root(pcpu_self(), v->arch.cr3_kernel);
+}
+
+void vcpu_enter_user(struct vcpu *v)
+{
+    v->arch.in_kernel = 0;
+    asm volatile("swapgs" : : : "memory");
+    load_root(pcpu_self(), v->arch.cr3_user);
+}
+
+static uint64_t flags_for_frame(const struct vcpu *v, uint64_t rflags, bool masked)
+{
+    rflags &= ~(uint64_t)(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
+    if (!masked)
+        rflags |= X86_EFLAGS_IF;
+    if (v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl))
+        rflags |= (uint64_t)v->arch.iopl << 12;
+    return rflags;
+}
+
+/* Push @n words that end with the interrupted context, and continue the guest at @e->rip.
+ * @extra: words between r11 and rip. */
+static void bounce(struct cpu_regs *regs, const struct entry *e, const uint64_t *extra, unsigned int n)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct vcpu_info *info = v->info;
+    uint64_t frame[FRAME_MAX_WORDS], sp, cs = (uint16_t)regs->cs;
+    uint8_t mask = READ_ONCE(info->evtchn_upcall_mask);
+    unsigned int i = 0;
+
+    if (guest_in_kernel(v)) {
+        sp = regs->rsp;
+        cs &= ~3UL;
+    } else {
+        sp = v->arch.kernel_sp;
+        vcpu_enter_kernel(v);
+    }
+
+    frame[i++] = regs->rcx;
+    frame[i++] = regs->r11;
+    while (n--)
+        frame[i++] = *extra++;
+    frame[i++] = regs->rip;
+    frame[i++] = cs | (uint64_t)mask << 32;
+    frame[i++] = flags_for_frame(v, regs->rflags, mask);
+    frame[i++] = regs->rsp;
+    frame[i++] = regs->ss;
+
+    sp = (sp & ~15UL) - i * 8;
+    if (unlikely(copy_to_guest(guest_ptr(sp), frame, i * 8))) {
+        domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", e->rip, sp);
+        return;
+    }
+    if (e->masks_events)
+        WRITE_ONCE(info->evtchn_upcall_mask, 1);
+    regs->vector = 0;
+    regs->rip = e->rip;
+    regs->cs = FLAT_KERNEL_CS;
+    regs->ss = FLAT_KERNEL_SS;
+    regs->rsp = sp;
+    regs->rflags &= ~(uint64_t)(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT |
+                                X86_EFLAGS_TF);
+}
+
+static void enter(struct cpu_regs *regs, const struct entry *e)
+{
+    uint64_t error = e->error_code;
+
+    bounce(regs, e, &error, e->has_error);
+}
+
+/* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code. */
+#define VECTORS_WITH_ERROR                                                                         \
+    (1u << TRAP_DF | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP |               \
+     1u << TRAP_PF | 1u << TRAP_AC | 1u << 21)
+
+void inject_trap(struct cpu_regs *regs, unsigned int vector, uint32_t error_code)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    const struct guest_trap *t = &v->arch.traps[vector];
+    struct entry e = {t->rip, t->masks, vector < 32 && (VECTORS_WITH_ERROR >> vector & 1),
+                      error_code};
+
+    if (unlikely(!t->rip)) {
+        domain_crash(v->domain, "no handler for trap %u, error code %#x", vector, error_code);
+        return;
+    }
+    enter(regs, &e);
+}
+
+void inject_page_fault(struct cpu_regs *regs, uint64_t cr2, uint32_t error_code)
+{
+    struct vcpu *v = regs_vcpu(regs);
+
+    WRITE_ONCE(v->info->arch.cr2, cr2);
+    if (guest_in_kernel(v))
+        error_code &= ~PFEC_U;
+    else
+        error_code |= PFEC_U;
+    inject_trap(regs, TRAP_PF, error_code);
+}
+
+void bounce_event(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.event_rip, true, false, 0};
+
+    if (unlikely(!e.rip)) {
+        domain_crash(v->domain, "an event is pending and there is no event callback");
+        return;
+    }
+    enter(regs, &e);
+}
+
+void bounce_nmi(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.nmi_rip, true, false, 0};
+
+    v->arch.nmi_pending = 0;
+    if (!e.rip)
+        return;
+    v->arch.nmi_masked = 1;
+    enter(regs, &e);
+}
+
+/* The instruction at rip - 2 has no handler: it is undefined to this guest (XSA-8). */
+static void undefined_entry(struct cpu_regs *regs, unsigned int insn_length)
+{
+    regs->vector = 0;
+    regs->rip -= insn_length;
+    inject_trap(regs, TRAP_UD, 0);
+}
+
+void bounce_user_syscall(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.syscall_rip, v->arch.syscall_masks, false, 0};
+
+    irq_enable();
+    if (unlikely(!e.rip))
+        undefined_entry(regs, 2);
+    else
+        enter(regs, &e);
+}
+
+void bounce_syscall32(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.syscall32_rip, v->arch.syscall32_masks, false, 0};
+
+    irq_enable();
+    if (!e.rip || guest_in_kernel(v))
+        undefined_entry(regs, 2);
+    else
+        enter(regs, &e);
+}
+
+void bounce_sysenter(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.sysenter_rip, v->arch.sysenter_masks, false, 0};
+
+    irq_enable();
+    regs->rflags &= ~(uint64_t)(X86_EFLAGS_NT | X86_EFLAGS_TF);
+    if (!e.rip)
+        inject_trap(regs, TRAP_GP, 0);
+    else
+        enter(regs, &e);
+}
+
+void bounce_failsafe(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct entry e = {v->arch.failsafe_rip, v->arch.failsafe_masks, false, 0};
+    uint64_t segments[4] = {v->arch.ds, v->arch.es, v->arch.fs, v->arch.gs};
+
+    if (!e.rip)
+        domain_crash(v->domain, "a return to a bad context and no failsafe callback");
+    else
+        bounce(regs, &e, segments, 4);
+}
+
+/** do_iret - the guest kernel's return from a trap: struct iret_context at its stack pointer. What it
+ * names is sanitised here; what the CPU still refuses ends in the failsafe callback. */
+long do_iret(void)
+{
+    struct vcpu *v = current;
+    struct cpu_regs *regs = &v->arch.regs;
+    struct iret_context f;
+
+    if (unlikely(copy_from_guest(&f, guest_ptr(regs->rsp), sizeof(f)))) {
+        domain_crash(v->domain, "iret: no frame at sp %#lx", regs->rsp);
+        return 0;
+    }
+    if ((f.cs & 3) == 3) {
+        if (unlikely(!v->arch.cr3_user)) {
+            domain_crash(v->domain, "iret to user mode without user page tables");
+            return 0;
+        }
+        vcpu_enter_user(v);
+    }
+    if (v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl))
+        v->arch.iopl = (f.rflags & X86_EFLAGS_IOPL) >> 12;
+    regs->rip = f.rip;
+    regs->cs = (uint16_t)f.cs | 3;
+    regs->rflags =
+        (f.rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT)) | X86_EFLAGS_IF;
+    regs->rsp = f.rsp;
+    regs->ss = (uint16_t)f.ss | 3;
+    if (f.flags & VGCF_in_syscall && regs->cs == FLAT_RING3_CS64 && regs->ss == FLAT_RING3_SS64) {
+        regs->vector = ENTRY_SYSCALL;
+    } else {
+        regs->vector = 0;
+        regs->r11 = f.r11;
+        regs->rcx = f.rcx;
+    }
+    v->arch.nmi_masked = 0;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & X86_EFLAGS_IF));
+    return (long)f.rax;
+}

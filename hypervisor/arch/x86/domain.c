@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86 side of domains and vcpus: their state, and the context that a builder or another vcpu gives
+ * them. Every field of a context is checked before any is taken over. */
+#include <asm/cpu.h>
+#include <asm/fpu.h>
+#include <asm/mmu.h>
+#include <asm/switch.h>
+#include <asm/system.h>
+#include <asm/traps.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/heap.h>
+#include <hv/printk.h>
+
+#define LDT_MAX_ENTRIES 8192
+
+int arch_domain_init(struct domain *d)
+{
+    spin_lock_init(&d->arch.mmu_lock, LOCK_MMU);
+    d->arch.tlb_cpus = CPUMASK_NONE;
+    return 0;
+}
+
+void arch_domain_free(struct domain *d)
+{
+    (void)d;
+}
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    a->traps = heap_zalloc_array(256, sizeof(a->traps[0]));
+    if (!a->traps)
+        return -ENOMEM;
+    if (fpu_vcpu_init(v)) {
+        heap_free(a->traps);
+        a->traps = NULL;
+        return -ENOMEM;
+    }
+    spin_lock_init(&a->ldt_lock, LOCK_MMU);
+    a->cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
+             (cpu.xsave ? X86_CR4_OSXSAVE : 0);
+    a->dr6 = 0xffff0ff0;
+    a->dr7 = 0x400;
+    return 0;
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+    fpu_vcpu_free(v);
+    heap_free(v->arch.traps);
+    v->arch.traps = NULL;
+}
+
+static int check_context(const struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    uint64_t dr7 = c->debugreg[7];
+
+    for (unsigned int i = 0; i < 256; i++)
+        if (!guest_code_ok(c->trap_ctxt[i].address))
+            return -EINVAL;
+    if (!guest_code_ok(c->event_callback_eip) || !guest_code_ok(c->failsafe_callback_eip) ||
+        !guest_code_ok(c->syscall_callback_eip) || !is_canonical(c->fs_base) ||
+        !is_canonical(c->gs_base_kernel) || !is_canonical(c->gs_base_user))
+        return -EINVAL;
+    if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents > LDT_MAX_ENTRIES ||
+        (c->ldt_ents && !guest_range_ok(guest_ptr(c->ldt_base), c->ldt_ents * 8)) ||
+        (c->ldt_base & ~PAGE_MASK))
+        return -EINVAL;
+    for (unsigned int i = 0; i < 4; i++)
+        if (!debugreg_address_ok(c->debugreg[i]))
+            return -EINVAL;
+    if (debugreg_check_dr7(v, &dr7))
+        return -EINVAL;
+    return 0;
+}
+
+static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    const struct cpu_user_regs *u = &c->user_regs;
+    struct arch_vcpu *a = &v->arch;
+
+    a->regs = (struct cpu_regs){
+        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12,
+        .rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
+        .r9 = u->r9,   .r8 = u->r8,   .rax = u->rax, .rcx = u->rcx,
+        .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rip = u->rip,
+        .cs = u->cs | 3u,
+        .rflags = (u->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT)) |
+                  X86_EFLAGS_IF | X86_EFLAGS_MBS,
+        .rsp = u->rsp,
+        .ss = u->ss | 3u,
+    };
+    a->iopl = (u->rflags & X86_EFLAGS_IOPL) >> 12;
+    a->ds = u->ds;
+    a->es = u->es;
+    a->fs = u->fs;
+    a->gs = u->gs;
+    a->fs_base = c->fs_base;
+    a->gs_base_kernel = c->gs_base_kernel;
+    a->gs_base_user = c->gs_base_user;
+    a->in_kernel = (c->flags & VGCF_in_kernel) != 0;
+}
+
+static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    for (unsigned int i = 0; i < 256; i++) {
+        struct trap_info ti = c->trap_ctxt[i];
+
+        ti.vector = (uint8_t)i;
+        (void)trap_set(v, &ti); /* the address has been checked */
+    }
+    a->kernel_ss = (c->kernel_ss & 0xffff) | 3;
+    a->kernel_sp = c->kernel_sp;
+    a->event_rip = c->event_callback_eip;
+    a->failsafe_rip = c->failsafe_callback_eip;
+    a->syscall_rip = c->syscall_callback_eip;
+    a->failsafe_masks = (c->flags & VGCF_failsafe_disables_events) != 0;
+    a->syscall_masks = (c->flags & VGCF_syscall_disables_events) != 0;
+    for (unsigned int i = 0; i < 4; i++)
+        a->dr[i] = c->debugreg[i];
+    a->dr6 = (c->debugreg[6] & 0xe00f) | 0xffff0ff0;
+    a->dr7 = c->debugreg[7];
+    (void)debugreg_check_dr7(v, &a->dr7);
+    a->ldt_base = c->ldt_base;
+    a->ldt_entries = (unsigned int)c->ldt_ents;
+    a->last_pcpu = NULL;
+}
+
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    mfn_t user = mfn(xen_cr3_to_pfn(c->ctrlreg[1] & PAGE_MASK));
+    int rc = check_context(v, c);
+
+    if (rc)
+        return rc;
+    if (!(c->flags & VGCF_in_kernel) && !user.n)
+        return -EINVAL;
+    rc = mmu_set_gdt_frames(v, c->gdt_frames, (unsigned int)c->gdt_ents);
+    if (rc)
+        return rc;
+    rc = mmu_set_roots(v, mfn(xen_cr3_to_pfn(c->ctrlreg[3])), user);
+    if (rc)
+        return rc;
+    set_registers(v, c);
+    set_entries(v, c);
+    fpu_set_context(v, &c->fpu_ctxt, c->flags & VGCF_i387_valid);
+    return 0;
+}
+
+void arch_dump_vcpu(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+    uint64_t words[16];
+
+    pr_err("d%uv%u, %s mode, cr3 %#lx", v->domain->id, v->id,
+           guest_in_kernel(v) ? "kernel" : "user", guest_in_kernel(v) ? a->cr3_kernel : a->cr3_user);
+    dump_regs(&a->regs);
+    if (v != current || copy_from_guest(words, guest_ptr(a->regs.rsp & ~7UL), sizeof(words)))
+        return;
+    for (unsigned int i = 0; i < ARRAY_SIZE(words); i += 4)
+        pr_err("stack %016lx: %016lx %016lx %016lx %016lx", (a->regs.rsp & ~7UL) + i * 8, words[i],
+               words[i + 1], words[i + 2], words[i + 3]);
+}

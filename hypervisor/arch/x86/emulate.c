@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* Emulation of the privileged instructions that PV kernels still execute, and of the forced-emulation
+ * prefix. The instruction is fetched anew, so it may be another one than that which trapped: what it
+ * is decides, with the privilege checks of the hardware, and nothing is assumed (XSA-202, XSA-105).
+ * Whatever is not on the list stays an exception for the guest. */
+#include <asm/cpu.h>
+#include <asm/cpu_policy.h>
+#include <asm/decode.h>
+#include <asm/fpu.h>
+#include <asm/io.h>
+#include <asm/mmu.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/switch.h>
+#include <asm/traps.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <hv/printk.h>
+
+/* Offsets of the general registers in struct cpu_regs, in the hardware's numbering; rsp is apart. */
+static const uint8_t gpr_offset[16] = {
+    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
+    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
+    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
+    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
+    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
+    offsetof(struct cpu_regs, r15),
+};
+
+static uint64_t *gpr(struct cpu_regs *regs, unsigned int n)
+{
+    return (uint64_t *)((char *)regs + gpr_offset[n & 15]);
+}
+
+void regs_to_gpr(const struct cpu_regs *regs, uint64_t out[16])
+{
+    for (unsigned int i = 0; i < 16; i++)
+        out[i] = *(const uint64_t *)((const char *)regs + gpr_offset[i]);
+}
+
+void regs_from_gpr(struct cpu_regs *regs, const uint64_t in[16])
+{
+    for (unsigned int i = 0; i < 16; i++)
+        *gpr(regs, i) = in[i];
+}
+
+size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
+{
+    size_t first = min((size_t)15, (size_t)(PAGE_SIZE - (regs->rip & ~PAGE_MASK)));
+
+    if (copy_from_guest(buf, guest_ptr(regs->rip), first))
+        return 0;
+    if (first < 15 && !copy_from_guest(buf + first, guest_ptr(regs->rip + first), 15 - first))
+        return 15;
+    return first;
+}
+
+/* ---- I/O ports ---- */
+
+/* IOPL is virtual; the guest kernel counts as ring 1 unless it asked for ring 0's rules. */
+static bool iopl_ok(const struct vcpu *v)
+{
+    unsigned int cpl = 3;
+
+    if (guest_in_kernel(v))
+        cpl = v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl) ? 0 : 1;
+    return v->arch.iopl >= cpl;
+}
+
+/* The guest's own I/O bitmap: read at each access, so a change takes effect at once (XSA-329). */
+static bool iobmp_ok(const struct vcpu *v, unsigned int port, unsigned int size)
+{
+    uint16_t bits;
+
+    if (!v->arch.iobmp || port + size > v->arch.iobmp_limit)
+        return false;
+    if (copy_from_guest(&bits, guest_ptr(v->arch.iobmp + port / 8), sizeof(bits)))
+        return false;
+    return !(bits >> (port & 7) & ((1u << size) - 1));
+}
+
+static bool io_permitted(const struct vcpu *v, unsigned int port, unsigned int size)
+{
+    return iopl_ok(v) || iobmp_ok(v, port, size);
+}
+
+static bool emulate_in_out(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    unsigned int port = i->src == INSN_SRC_IMM ? (uint8_t)i->imm : (uint16_t)regs->rdx;
+
+    if (!io_permitted(v, port, i->size))
+        return false;
+    if (i->op == INSN_OUT) {
+        port_write(v->domain, (uint16_t)port, i->size, (uint32_t)regs->rax);
+    } else {
+        uint32_t val = port_read(v->domain, (uint16_t)port, i->size);
+        uint64_t keep = i->size == 4 ? 0 : regs->rax & ~((1UL << i->size * 8) - 1);
+
+        regs->rax = keep | (val & (i->size == 4 ? ~0u : (1u << i->size * 8) - 1));
+    }
+    return true;
+}
+
+/* One element of INS or OUTS; with a repeat prefix the instruction runs again for the next one. */
+static bool emulate_string_io(struct cpu_regs *regs, const struct insn *i, bool *again)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    unsigned int port = (uint16_t)regs->rdx;
+    uint64_t *index = i->op == INSN_INS ? &regs->rdi : &regs->rsi;
+    uint32_t val = 0;
+
+    if (i->address_size != 8 || !io_permitted(v, port, i->size) ||
+        (i->seg != INSN_SEG_NONE && i->op == INSN_OUTS))
+        return false;
+    if (i->rep && !regs->rcx)
+        return true;
+    if (i->op == INSN_INS) {
+        val = port_read(v->domain, (uint16_t)port, i->size);
+        if (copy_to_guest(guest_ptr(*index), &val, i->size)) {
+            inject_page_fault(regs, *index, PFEC_W);
+            *again = true;
+            return true;
+        }
+    } else {
+        if (copy_from_guest(&val, guest_ptr(*index), i->size)) {
+            inject_page_fault(regs, *index, 0);
+            *again = true;
+            return true;
+        }
+        port_write(v->domain, (uint16_t)port, i->size, val);
+    }
+    *index += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)i->size : i->size;
+    if (i->rep)
+        *again = --regs->rcx != 0;
+    return true;
+}
+
+/* ---- control and debug registers ---- */
+
+static bool read_cr(struct vcpu *v, unsigned int n, uint64_t *val)
+{
+    switch (n) {
+    case 0:
+        *val = (read_cr0() & ~X86_CR0_TS) | v->arch.cr0_ts;
+        return true;
+    case 2:
+        *val = READ_ONCE(v->info->arch.cr2);
+        return true;
+    case 3:
+        *val = v->arch.table_kernel.n << PAGE_SHIFT;
+        return true;
+    case 4:
+        *val = guest_cr4(v);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val)
+{
+    switch (n) {
+    case 0:
+        if ((val ^ read_cr0()) & ~X86_CR0_TS)
+            return false;
+        fpu_set_ts(v, val & X86_CR0_TS);
+        return true;
+    case 2:
+        WRITE_ONCE(v->info->arch.cr2, val);
+        return true;
+    case 3:
+        return (val & ~PAGE_MASK) == 0 && mmu_new_kernel_root(gfn(val >> PAGE_SHIFT)) == 0;
+    case 4:
+        v->arch.cr4 = val & GUEST_CR4_BITS & (cpu.fsgsbase ? ~0UL : ~X86_CR4_FSGSBASE);
+        vcpu_update_cr4(pcpu_self(), v);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t *reg = gpr(regs, i->rm);
+
+    switch (i->op) {
+    case INSN_MOV_FROM_CR:
+        return read_cr(v, i->reg, reg);
+    case INSN_MOV_TO_CR:
+        return write_cr(v, i->reg, *reg);
+    case INSN_MOV_FROM_DR:
+        if (i->reg > 7)
+            return false;
+        *reg = do_get_debugreg(i->reg);
+        return true;
+    default:
+        return do_set_debugreg(i->reg, *reg) == 0;
+    }
+}
+
+static bool emulate_msr(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t val = (uint32_t)regs->rax | regs->rdx << 32;
+
+    if (i->op == INSN_WRMSR)
+        return guest_wrmsr(v, (uint32_t)regs->rcx, val) == 0;
+    if (guest_rdmsr((uint32_t)regs->rcx, &val))
+        return false;
+    regs->rax = (uint32_t)val;
+    regs->rdx = val >> 32;
+    return true;
+}
+
+static bool emulate_tsc(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t tsc = rdtsc();
+
+    if (!guest_in_kernel(v)) /* the guest itself has closed the TSC to user mode */
+        return false;
+    regs->rax = (uint32_t)tsc;
+    regs->rdx = tsc >> 32;
+    if (i->op == INSN_RDTSCP)
+        regs->rcx = 0;
+    return true;
+}
+
+static bool emulate_smsw(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t g[16];
+
+    if (i->has_mem)
+        return false;
+    regs_to_gpr(regs, g);
+    insn_reg_set(g, i->rm, false, i->size, (read_cr0() & ~X86_CR0_TS) | v->arch.cr0_ts);
+    regs_from_gpr(regs, g);
+    return true;
+}
+
+/* The instructions of ring 0. */
+static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i)
+{
+    struct vcpu *v = regs_vcpu(regs);
+
+    switch (i->op) {
+    case INSN_CLTS:
+        fpu_set_ts(v, false);
+        return true;
+    case INSN_MOV_FROM_CR:
+    case INSN_MOV_TO_CR:
+    case INSN_MOV_FROM_DR:
+    case INSN_MOV_TO_DR:
+        return emulate_cr_dr(regs, i);
+    case INSN_RDMSR:
+    case INSN_WRMSR:
+        return emulate_msr(regs, i);
+    case INSN_INVLPG: {
+        uint64_t g[16], va;
+
+        regs_to_gpr(regs, g);
+        va = insn_address(i, g, regs->rip + i->length, 0);
+        if (i->seg == INSN_SEG_NONE && guest_code_ok(va))
+            invlpg(va);
+        return i->seg == INSN_SEG_NONE;
+    }
+    case INSN_WBINVD:
+    case INSN_INVD: /* never without writing back: the cache is everybody's */
+        if (v->domain->is_privileged)
+            asm volatile("wbinvd" : : : "memory");
+        return true;
+    case INSN_XSETBV:
+        return cpu.xsave && (uint32_t)regs->rcx == 0 &&
+               fpu_set_xcr0(v, (uint32_t)regs->rax | regs->rdx << 32) == 0;
+    default:
+        return false;
+    }
+}
+
+static bool emulate_insn(struct cpu_regs *regs, const struct insn *i, bool *again)
+{
+    struct vcpu *v = regs_vcpu(regs);
+
+    switch (i->op) {
+    case INSN_IN:
+    case INSN_OUT:
+        return emulate_in_out(regs, i);
+    case INSN_INS:
+    case INSN_OUTS:
+        return emulate_string_io(regs, i, again);
+    case INSN_CLI: /* the upcall mask is what a PV guest masks events with; IF stays on */
+    case INSN_STI:
+        return iopl_ok(v);
+    case INSN_RDTSC:
+    case INSN_RDTSCP:
+        return emulate_tsc(regs, i);
+    case INSN_SMSW: /* traps on CPUs with UMIP */
+        return emulate_smsw(regs, i);
+    default:
+        return guest_in_kernel(v) && emulate_kernel(regs, i);
+    }
+}
+
+/* The instruction is done: go on behind it; a set TF traps as it would have. */
+static void retire(struct cpu_regs *regs, unsigned int length)
+{
+    regs->rip += length;
+    regs->rflags &= ~(uint64_t)X86_EFLAGS_RF;
+    if (unlikely(regs->rflags & X86_EFLAGS_TF)) {
+        regs_vcpu(regs)->arch.dr6 |= 0xffff4ff0;
+        inject_trap(regs, TRAP_DB, 0);
+    }
+}
+
+bool emulate_privileged(struct cpu_regs *regs)
+{
+    uint8_t bytes[15];
+    size_t len = guest_fetch(regs, bytes);
+    struct insn i;
+    bool again = false;
+
+    if (insn_decode(bytes, len, &i) || !emulate_insn(regs, &i, &again))
+        return false;
+    if (!again)
+        retire(regs, i.length);
+    return true;
+}
+
+/* ud2, "xen", cpuid */
+static const uint8_t forced_cpuid[7] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
+
+bool emulate_forced(struct cpu_regs *regs)
+{
+    uint8_t bytes[8] = {0};
+    struct cpuid_leaf leaf;
+
+    if (copy_from_guest(bytes, guest_ptr(regs->rip), sizeof(forced_cpuid)) ||
+        memcmp(bytes, forced_cpuid, sizeof(forced_cpuid)))
+        return false;
+    guest_cpuid(regs_vcpu(regs), (uint32_t)regs->rax, (uint32_t)regs->rcx, &leaf);
+    regs->rax = leaf.a;
+    regs->rbx = leaf.b;
+    regs->rcx = leaf.c;
+    regs->rdx = leaf.d;
+    retire(regs, sizeof(forced_cpuid));
+    return true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Range checks in front of the copies to and from guest memory (hv/guest_access.h, usercopy.S). */
+#include <asm/layout.h>
+#include <asm/usercopy.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+
+#define LOW_END 0x0000800000000000UL
+
+bool guest_range_ok(guest_ptr_t p, size_t n)
+{
+    if (p.va < LOW_END)
+        return n <= LOW_END - p.va;
+    return p.va >= HV_VIRT_END && n <= -p.va;
+}
+
+int copy_from_guest(void *dst, guest_ptr_t src, size_t n)
+{
+    if (unlikely(!guest_range_ok(src, n)) || unlikely(raw_copy_guest(dst, (void *)src.va, n)))
+        return -EFAULT;
+    return 0;
+}
+
+int copy_to_guest(guest_ptr_t dst, const void *src, size_t n)
+{
+    if (unlikely(!guest_range_ok(dst, n)) || unlikely(raw_copy_guest((void *)dst.va, src, n)))
+        return -EFAULT;
+    return 0;
+}
+
+int clear_guest(guest_ptr_t dst, size_t n)
+{
+    if (unlikely(!guest_range_ok(dst, n)) || unlikely(raw_clear_guest((void *)dst.va, n)))
+        return -EFAULT;
+    return 0;
+}
+
+int copy_string_from_guest(char *dst, guest_ptr_t src, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (copy_from_guest(&dst[i], guest_ptr_index(src, i, 1), 1))
+            return -EFAULT;
+        if (!dst[i])
+            return 0;
+    }
+    dst[size - 1] = 0;
+    return -E2BIG;
+}

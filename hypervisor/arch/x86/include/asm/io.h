@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* I/O ports on behalf of a guest. */
+#ifndef ASM_IO_H
+#define ASM_IO_H
+
+#include <hv/types.h>
+
+struct domain;
+
+/** port_read, port_write - @size 1, 2 or 4 bytes. The control domain reaches every port that the
+ * hypervisor does not use itself; others read all ones and write nothing. */
+uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size);
+void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32_t val);
+
+/** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
+void port_reserve(uint16_t first, unsigned int n);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the running vcpu has loaded in its pcpu, and how a hypercall changes it. */
+#ifndef ASM_SWITCH_H
+#define ASM_SWITCH_H
+
+#include <asm/processor.h>
+#include <asm/pte.h>
+#include <hv/domain.h>
+
+/* CR4 bits that a guest may choose for itself; the rest is the hypervisor's. */
+#define GUEST_CR4_BITS (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE)
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp0, rsp1, rsp2, reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3, iomap;
+} __attribute__((packed));
+_Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, 8.7");
+
+void gdt_load(struct pcpu *p, struct vcpu *v);
+void ldt_window_clear(struct pcpu *p);
+void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v);
+void vcpu_update_cr4(struct pcpu *p, const struct vcpu *v);
+void vcpu_update_runstate_area(struct vcpu *v);
+void idle_loop(void) __noreturn;
+
+static inline void *pcpu_stack_base(void)
+{
+    uintptr_t sp;
+
+    asm("mov %%rsp, %0" : "=r"(sp));
+    return (struct stack_top *)((sp | (STACK_SIZE - 1)) + 1) - 1;
+}
+
+#endif

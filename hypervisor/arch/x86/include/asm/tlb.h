@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* This pcpu's TLB. User mappings of guests are global, so that they survive the switches between a
+ * guest's user and kernel tables; a switch to another address space must flush them. */
+#ifndef ASM_TLB_H
+#define ASM_TLB_H
+
+#include <hv/mmu.h>
+#include <hv/percpu.h>
+
+/** tlb_load_root - load CR3 and flush everything, global translations too. */
+void tlb_load_root(struct pcpu *p, uint64_t cr3);
+/** tlb_flush_this - flush everything on this pcpu under the present root. */
+void tlb_flush_this(void);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* I/O ports on behalf of a guest: the control domain has the machine's, but for the hypervisor's own. */
+#include <asm/io.h>
+#include <asm/processor.h>
+#include <hv/domain.h>
+#include <hv/lib.h>
+
+static unsigned long reserved[65536 / 64];
+
+void port_reserve(uint16_t first, unsigned int n)
+{
+    for (unsigned int i = 0; i < n && first + i < 65536; i++)
+        set_bit(first + i, reserved);
+}
+
+static bool permitted(const struct domain *d, uint16_t port, unsigned int size)
+{
+    for (unsigned int i = 0; i < size; i++)
+        if (port + i >= 65536 || test_bit(port + i, reserved))
+            return false;
+    return d->is_privileged;
+}
+
+uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size)
+{
+    if (!permitted(d, port, size))
+        return ~0u;
+    switch (size) {
+    case 1:
+        return inb(port);
+    case 2:
+        return inw(port);
+    default:
+        return inl(port);
+    }
+}
+
+void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32_t val)
+{
+    if (!permitted(d, port, size))
+        return;
+    switch (size) {
+    case 1:
+        outb(port, (uint8_t)val);
+        break;
+    case 2:
+        outw(port, (uint16_t)val);
+        break;
+    default:
+        outl(port, val);
+    }
+}
