@@ -59,9 +59,12 @@ static size_t ring_put(const char *text, size_t len)
     return n;
 }
 
+/* A full ring is given time to drain; once that was in vain, no further write waits long. */
 static void ring_write(const char *text, size_t len)
 {
-    for (unsigned idle = 0; len && idle < 1000;) {
+    static unsigned patience = 1000;
+
+    for (unsigned idle = 0; len && idle < patience;) {
         size_t n = ring_put(text, len);
 
         text += n;
@@ -70,6 +73,7 @@ static void ring_write(const char *text, size_t len)
         if (!n)
             hypercall_sched_op(SCHEDOP_yield, NULL);
     }
+    patience = len ? 1 : 1000;
 }
 
 void console_write(const char *text, size_t len)

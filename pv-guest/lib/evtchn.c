@@ -284,6 +284,8 @@ bool evtchn_wait_until(const volatile unsigned *flag, uint64_t deadline)
 {
     bool were_enabled = events_save();
 
+    if (deadline == EVTCHN_FOREVER)
+        evtchn_wait(flag);
     while (!*flag && time_now() < deadline) {
         time_set_timer(deadline);
         hypercall_sched_op(SCHEDOP_block, NULL);

@@ -143,8 +143,11 @@ unsigned test_run_all(void)
     return failed;
 }
 
-/* A guest with a main of its own defines it without this one being linked in. */
+/* A guest with a main of its own defines it, and this one is dropped. */
 __weak void guest_main(void)
 {
-    test_run_all();
+    if (cmdline_has("peer"))
+        peer_serve(cmdline_u64("peer_of", 0));
+    else
+        test_run_all();
 }

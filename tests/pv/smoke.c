@@ -230,6 +230,36 @@ TEST(second_vcpu_runs)
     check_eq(evtchn_close(port), 0);
 }
 
+static void serve_ourselves(void *arg)
+{
+    peer_serve((domid_t)(uintptr_t)arg);
+}
+
+static long add_up(long a, long b, long c, long d)
+{
+    *(long *)peer_data(peer_served()) = vcpu_id();
+    return a + b + c + d;
+}
+
+TEST(peers_call_each_other)
+{
+    domid_t self = guest_domid();
+    struct peer p;
+
+    if (vcpu_count() < 2)
+        skip("one vcpu only");
+    need_eq(vcpu_start(1, serve_ourselves, (void *)(uintptr_t)self), 0);
+    for (long round = 0; round < 3; round++) {
+        need_eq(peer_connect(&p, self), 0);
+        check_eq(peer_call(&p, add_up, 1, 2, 3, round), 6 + round);
+        check_eq(*(long *)peer_data(&p), 1);
+        if (round < 2)
+            peer_disconnect(&p);
+    }
+    peer_end(&p);
+    vcpu_wait_down(1);
+}
+
 TEST(fifo_events_arrive)
 {
     unsigned before;

@@ -51,7 +51,8 @@ bool evtchn_clear(evtchn_port_t port);
 void evtchn_wait(const volatile unsigned *flag);
 
 /** evtchn_wait_until - the same, but at most until system time @deadline (ns, time_now());
- * returns whether the flag came. */
+ * returns whether the flag came. EVTCHN_FOREVER: no limit. */
+#define EVTCHN_FOREVER UINT64_MAX
 bool evtchn_wait_until(const volatile unsigned *flag, uint64_t deadline);
 
 /** evtchn_use_fifo - switch to FIFO event channels on all vcpus of @nr_vcpus; 0 or -errno. Only

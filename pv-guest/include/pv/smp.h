@@ -27,7 +27,6 @@ struct vcpu_local {
     void *arg;
     evtchn_port_t timer_port;
     volatile unsigned timer_fired;
-    unsigned trap_depth;
 };
 
 static inline struct vcpu_local *this_vcpu(void)
@@ -48,7 +47,7 @@ unsigned vcpu_count(void);
  * again may be started anew. */
 int vcpu_start(unsigned id, void (*entry)(void *), void *arg);
 
-/** vcpu_stopped - wait until vcpu @id is down. */
+/** vcpu_wait_down - wait until vcpu @id is down. */
 void vcpu_wait_down(unsigned id);
 
 /** vcpu_context - fill @ctxt as vcpu_start() would, for tests that change it and initialise the

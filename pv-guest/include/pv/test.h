@@ -25,6 +25,7 @@
 #include <pv/guest.h>
 #include <pv/hypercall.h>
 #include <pv/mm.h>
+#include <pv/peer.h>
 #include <pv/print.h>
 #include <pv/smp.h>
 #include <pv/spinlock.h>
