@@ -63,16 +63,15 @@ static void run_row(const struct bench_row *r)
     median = measure(r->sample, &min, &max);
     bench_put(r->key, (median - overhead + r->per / 2) / r->per);
     if (cmdline_has("all"))
-        printk("# %s: %lu .. %lu\n", r->key, (min - overhead) / r->per,
-               (max - overhead) / r->per);
+        printk("# %s: %lu .. %lu\n", r->key, (min - overhead) / r->per, (max - overhead) / r->per);
     if (r->finish)
         r->finish();
 }
 
 void guest_main(void)
 {
-    static const struct bench_row *const themes[] = { bench_calls, bench_memory, bench_traps,
-                                                      bench_events, bench_grants };
+    static const struct bench_row *const themes[] = {bench_calls, bench_memory, bench_traps,
+                                                     bench_events, bench_grants};
     uint64_t min, max;
 
     overhead = measure(sample_nothing, &min, &max);

@@ -13,7 +13,7 @@ struct bench_row {
     unsigned per;          /* operations in one sample */
     bool (*prepare)(void); /* may be NULL; false: the row cannot be measured here */
     uint64_t (*sample)(void);
-    void (*finish)(void);  /* may be NULL */
+    void (*finish)(void); /* may be NULL */
 };
 
 /** TIMED - TSC ticks that the statements take, the two rdtsc included. */

@@ -19,7 +19,7 @@ static uint64_t unknown(void)
 static uint64_t multicall(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(batch); i++)
-        batch[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version };
+        batch[i] = (struct multicall_entry){.op = __HYPERVISOR_xen_version};
     return TIMED(hypercall_multicall(batch, ARRAY_SIZE(batch)));
 }
 
@@ -58,7 +58,7 @@ static volatile uint16_t port = 0x80; /* volatile: so the instructions take it f
 /* The guest kernel may use ports once its virtual I/O privilege level is 1. */
 static bool prepare_ports(void)
 {
-    struct physdev_set_iopl op = { .iopl = 1 };
+    struct physdev_set_iopl op = {.iopl = 1};
 
     return hypercall_physdev_op(PHYSDEVOP_set_iopl, &op) == 0;
 }
@@ -74,15 +74,15 @@ static uint64_t port_out(void)
 }
 
 const struct bench_row bench_calls[] = {
-    { "xen_version", 1, NULL, xen_version, NULL },
-    { "unknown_hypercall", 1, NULL, unknown, NULL },
-    { "multicall_32", 32, NULL, multicall, NULL },
-    { "rdmsr_efer", 1, NULL, rdmsr_efer, NULL },
-    { "cpuid_forced", 1, NULL, cpuid_forced, NULL },
-    { "clts", 1, NULL, clts, NULL },
-    { "fpu_taskswitch", 1, NULL, fpu_taskswitch, NULL },
-    { "set_segment_base", 1, NULL, set_segment_base, reset_segment_base },
-    { "port_in", 1, prepare_ports, port_in, NULL },
-    { "port_out", 1, prepare_ports, port_out, NULL },
-    { NULL, 0, NULL, NULL, NULL },
+    {"xen_version", 1, NULL, xen_version, NULL},
+    {"unknown_hypercall", 1, NULL, unknown, NULL},
+    {"multicall_32", 32, NULL, multicall, NULL},
+    {"rdmsr_efer", 1, NULL, rdmsr_efer, NULL},
+    {"cpuid_forced", 1, NULL, cpuid_forced, NULL},
+    {"clts", 1, NULL, clts, NULL},
+    {"fpu_taskswitch", 1, NULL, fpu_taskswitch, NULL},
+    {"set_segment_base", 1, NULL, set_segment_base, reset_segment_base},
+    {"port_in", 1, prepare_ports, port_in, NULL},
+    {"port_out", 1, prepare_ports, port_out, NULL},
+    {NULL, 0, NULL, NULL, NULL},
 };

@@ -17,8 +17,7 @@ static evtchn_port_t port;
 
 static void set_upcall(void (*entry)(void))
 {
-    struct callback_register cb = { .type = CALLBACKTYPE_event,
-                                    .address = (unsigned long)entry };
+    struct callback_register cb = {.type = CALLBACKTYPE_event, .address = (unsigned long)entry};
 
     hypercall_callback_op(CALLBACKOP_register, &cb);
 }
@@ -50,7 +49,7 @@ static void release_port(void)
 
 static uint64_t send_to_self(void)
 {
-    struct evtchn_send op = { .port = port };
+    struct evtchn_send op = {.port = port};
     uint64_t ticks;
 
     WRITE_ONCE(this_vcpu()->info->evtchn_upcall_mask, 0);
@@ -62,7 +61,7 @@ static uint64_t send_to_self(void)
 
 static uint64_t send_to_masked(void)
 {
-    struct evtchn_send op = { .port = port };
+    struct evtchn_send op = {.port = port};
     uint64_t ticks;
 
     evtchn_mask(port);
@@ -79,7 +78,7 @@ static uint64_t yield(void)
 /* An event waits behind the vcpu's mask, which block takes away. */
 static uint64_t block_pending(void)
 {
-    struct evtchn_send op = { .port = port };
+    struct evtchn_send op = {.port = port};
     uint64_t ticks;
 
     hypercall_event_channel_op(EVTCHNOP_send, &op);
@@ -143,12 +142,12 @@ static uint64_t timer_blocked(void)
 }
 
 const struct bench_row bench_events[] = {
-    { "event_self", 1, prepare_port, send_to_self, release_port },
-    { "event_masked", 1, prepare_port, send_to_masked, release_port },
-    { "sched_yield", 1, NULL, yield, NULL },
-    { "block_pending", 1, prepare_port, block_pending, release_port },
-    { "set_timer", 1, NULL, set_timer, NULL },
-    { "timer_spinning", 1, prepare_timer, timer_spinning, release_timer },
-    { "timer_blocked", 1, prepare_timer, timer_blocked, release_timer },
-    { NULL, 0, NULL, NULL, NULL },
+    {"event_self", 1, prepare_port, send_to_self, release_port},
+    {"event_masked", 1, prepare_port, send_to_masked, release_port},
+    {"sched_yield", 1, NULL, yield, NULL},
+    {"block_pending", 1, prepare_port, block_pending, release_port},
+    {"set_timer", 1, NULL, set_timer, NULL},
+    {"timer_spinning", 1, prepare_timer, timer_spinning, release_timer},
+    {"timer_blocked", 1, prepare_timer, timer_blocked, release_timer},
+    {NULL, 0, NULL, NULL, NULL},
 };

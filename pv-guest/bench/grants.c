@@ -31,9 +31,9 @@ static void finish(void)
 
 static uint64_t map_unmap(void)
 {
-    struct gnttab_map_grant_ref map = { .host_addr = (uint64_t)window, .ref = ref,
-                                        .dom = self, .flags = GNTMAP_host_map };
-    struct gnttab_unmap_grant_ref unmap = { .host_addr = (uint64_t)window };
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)window, .ref = ref, .dom = self, .flags = GNTMAP_host_map};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = (uint64_t)window};
 
     return TIMED(hypercall_grant_table_op(GNTTABOP_map_grant_ref, &map, 1);
                  unmap.handle = map.handle;
@@ -42,7 +42,7 @@ static uint64_t map_unmap(void)
 
 static uint64_t copy_page(void)
 {
-    struct gnttab_copy op = { .flags = GNTCOPY_source_gref, .len = PAGE_SIZE };
+    struct gnttab_copy op = {.flags = GNTCOPY_source_gref, .len = PAGE_SIZE};
 
     op.source.u.ref = ref;
     op.source.domid = self;
@@ -52,7 +52,7 @@ static uint64_t copy_page(void)
 }
 
 const struct bench_row bench_grants[] = {
-    { "grant_map_unmap", 1, prepare, map_unmap, finish },
-    { "grant_copy_4096", 1, prepare, copy_page, finish },
-    { NULL, 0, NULL, NULL, NULL },
+    {"grant_map_unmap", 1, prepare, map_unmap, finish},
+    {"grant_copy_4096", 1, prepare, copy_page, finish},
+    {NULL, 0, NULL, NULL, NULL},
 };

@@ -5,9 +5,9 @@
 #include <pv/hypercall.h>
 #include <pv/mm.h>
 
-static uint64_t *window;          /* 64 pages of address space */
-static void *frame[2];            /* two pages, mapped only there */
-static uint64_t pte[2];           /* the contents between which an entry alternates */
+static uint64_t *window; /* 64 pages of address space */
+static void *frame[2];   /* two pages, mapped only there */
+static uint64_t pte[2];  /* the contents between which an entry alternates */
 static struct mmu_update update[64];
 static unsigned turn;
 
@@ -162,8 +162,8 @@ static bool prepare_l1_empty(void)
 
 static uint64_t pin_unpin(void)
 {
-    struct mmuext_op pin = { .cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = virt_to_mfn(l1) };
-    struct mmuext_op unpin = { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = virt_to_mfn(l1) };
+    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = virt_to_mfn(l1)};
+    struct mmuext_op unpin = {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = virt_to_mfn(l1)};
 
     return TIMED(hypercall_mmuext_op(&pin, 1, NULL, DOMID_SELF);
                  hypercall_mmuext_op(&unpin, 1, NULL, DOMID_SELF));
@@ -197,7 +197,7 @@ static bool prepare_root(void)
 
 static uint64_t new_baseptr(void)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_NEW_BASEPTR };
+    struct mmuext_op op = {.cmd = MMUEXT_NEW_BASEPTR};
 
     op.arg1.mfn = ++turn & 1 ? virt_to_mfn(other_root) : pfn_to_mfn(pt_kernel_root());
     return TIMED(hypercall_mmuext_op(&op, 1, NULL, DOMID_SELF));
@@ -215,8 +215,11 @@ static void release_root(void)
 
 static uint64_t hypervisor_kib(void)
 {
-    static struct e820entry { uint64_t addr, size; uint32_t type; } __attribute__((packed)) map[128];
-    struct xen_memory_map op = { .nr_entries = ARRAY_SIZE(map) };
+    static struct e820entry {
+        uint64_t addr, size;
+        uint32_t type;
+    } __attribute__((packed)) map[128];
+    struct xen_memory_map op = {.nr_entries = ARRAY_SIZE(map)};
     uint64_t ram = 0;
 
     set_xen_guest_handle(op.buffer, (void *)map);
@@ -242,7 +245,7 @@ static uint64_t balloon(void)
 {
     void *page = alloc_page();
     xen_pfn_t mfn = virt_to_mfn(page), pfn = virt_to_pfn(page);
-    struct xen_memory_reservation out = { .nr_extents = 1, .domid = DOMID_SELF };
+    struct xen_memory_reservation out = {.nr_extents = 1, .domid = DOMID_SELF};
     struct xen_memory_reservation in = out;
     uint64_t ticks;
 
@@ -258,16 +261,16 @@ static uint64_t balloon(void)
 }
 
 const struct bench_row bench_memory[] = {
-    { "mmu_update_bit", 1, prepare_bit, mmu_update_one, release_window },
-    { "mmu_update_frame", 1, prepare_frame, mmu_update_one, release_window },
-    { "mmu_update_64", 64, prepare_64, mmu_update_64, release_window },
-    { "va_mapping_map", 1, prepare_unmapped, va_map, release_window },
-    { "va_mapping_unmap", 1, prepare_unmapped, va_unmap, release_window },
-    { "trapped_write_bit", 1, prepare_trapped_bit, trapped_write, release_trapped },
-    { "trapped_write_frame", 1, prepare_trapped_frame, trapped_write, release_trapped },
-    { "pin_unpin_512", 1, prepare_l1_full, pin_unpin, release_l1 },
-    { "pin_unpin_0", 1, prepare_l1_empty, pin_unpin, release_l1 },
-    { "new_baseptr", 1, prepare_root, new_baseptr, release_root },
-    { "decrease_populate", 1, NULL, balloon, NULL },
-    { NULL, 0, NULL, NULL, NULL },
+    {"mmu_update_bit", 1, prepare_bit, mmu_update_one, release_window},
+    {"mmu_update_frame", 1, prepare_frame, mmu_update_one, release_window},
+    {"mmu_update_64", 64, prepare_64, mmu_update_64, release_window},
+    {"va_mapping_map", 1, prepare_unmapped, va_map, release_window},
+    {"va_mapping_unmap", 1, prepare_unmapped, va_unmap, release_window},
+    {"trapped_write_bit", 1, prepare_trapped_bit, trapped_write, release_trapped},
+    {"trapped_write_frame", 1, prepare_trapped_frame, trapped_write, release_trapped},
+    {"pin_unpin_512", 1, prepare_l1_full, pin_unpin, release_l1},
+    {"pin_unpin_0", 1, prepare_l1_empty, pin_unpin, release_l1},
+    {"new_baseptr", 1, prepare_root, new_baseptr, release_root},
+    {"decrease_populate", 1, NULL, balloon, NULL},
+    {NULL, 0, NULL, NULL, NULL},
 };

@@ -20,16 +20,19 @@ static void *page;
 
 static void set_gate(unsigned vector, void (*entry)(void))
 {
-    struct trap_info t[2] = { { .vector = vector, .flags = vector >= 32 ? 7 : 4,
-                                .cs = FLAT_KERNEL_CS, .address = (unsigned long)entry } };
+    struct trap_info t[2] = {{.vector = vector,
+                              .flags = vector >= 32 ? 7 : 4,
+                              .cs = FLAT_KERNEL_CS,
+                              .address = (unsigned long)entry}};
 
     hypercall_set_trap_table(t);
 }
 
 static void set_syscall(void (*entry)(void))
 {
-    struct callback_register cb = { .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events,
-                                    .address = (unsigned long)entry };
+    struct callback_register cb = {.type = CALLBACKTYPE_syscall,
+                                   .flags = CALLBACKF_mask_events,
+                                   .address = (unsigned long)entry};
 
     hypercall_callback_op(CALLBACKOP_register, &cb);
 }
@@ -88,8 +91,8 @@ static uint64_t *table;
 
 static uint64_t run_user(void)
 {
-    struct trap_regs r = { .rip = USER_CODE, .rsp = USER_STACK_TOP, .r12 = BENCH_SAMPLES,
-                           .r13 = USER_DATA };
+    struct trap_regs r = {
+        .rip = USER_CODE, .rsp = USER_STACK_TOP, .r12 = BENCH_SAMPLES, .r13 = USER_DATA};
 
     user_run(&space, &r);
     return bench_median(table, BENCH_SAMPLES);
@@ -141,9 +144,9 @@ static uint64_t user_int80(void)
 }
 
 const struct bench_row bench_traps[] = {
-    { "page_fault", 1, prepare_skip, fault_skip, release_fault },
-    { "page_fault_map", 1, prepare_map, fault_map, release_fault },
-    { "user_syscall", 1, prepare_user, user_syscall, release_user },
-    { "user_int80", 1, prepare_user, user_int80, release_user },
-    { NULL, 0, NULL, NULL, NULL },
+    {"page_fault", 1, prepare_skip, fault_skip, release_fault},
+    {"page_fault_map", 1, prepare_map, fault_map, release_fault},
+    {"user_syscall", 1, prepare_user, user_syscall, release_user},
+    {"user_int80", 1, prepare_user, user_int80, release_user},
+    {NULL, 0, NULL, NULL, NULL},
 };

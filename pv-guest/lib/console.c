@@ -163,7 +163,7 @@ int printk(const char *fmt, ...)
 
 void panic(const char *fmt, ...)
 {
-    struct sched_shutdown op = { .reason = SHUTDOWN_crash };
+    struct sched_shutdown op = {.reason = SHUTDOWN_crash};
     char why[256];
     va_list ap;
 

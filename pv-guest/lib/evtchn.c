@@ -24,7 +24,7 @@ struct port_handler {
 };
 
 static struct port_handler first_chunk[PORTS_PER_CHUNK];
-static struct port_handler *chunks[MAX_CHUNKS] = { first_chunk };
+static struct port_handler *chunks[MAX_CHUNKS] = {first_chunk};
 static bool use_fifo;
 
 /* ---- this vcpu's mask ---- */
@@ -84,8 +84,8 @@ static void scan_two_level(struct vcpu_local *me)
 
     for (; groups; groups &= groups - 1) {
         unsigned g = __builtin_ctzl(groups);
-        uint64_t bits = READ_ONCE(shared_info->evtchn_pending[g]) &
-                        ~READ_ONCE(shared_info->evtchn_mask[g]);
+        uint64_t bits =
+            READ_ONCE(shared_info->evtchn_pending[g]) & ~READ_ONCE(shared_info->evtchn_mask[g]);
 
         for (; bits; bits &= bits - 1) {
             evtchn_port_t port = g * 64 + __builtin_ctzl(bits);
@@ -149,7 +149,7 @@ void evtchn_mask(evtchn_port_t port)
 /* The hypervisor's unmask also raises the upcall for an event that is pending. */
 void evtchn_unmask(evtchn_port_t port)
 {
-    struct evtchn_unmask op = { .port = port };
+    struct evtchn_unmask op = {.port = port};
 
     if (evtchn_is_pending(port)) {
         hypercall_event_channel_op(EVTCHNOP_unmask, &op);
@@ -206,7 +206,7 @@ static int new_port(int rc, evtchn_port_t got, evtchn_port_t *port)
 
 int evtchn_alloc_unbound(domid_t dom, domid_t remote, evtchn_port_t *port)
 {
-    struct evtchn_alloc_unbound op = { .dom = dom, .remote_dom = remote };
+    struct evtchn_alloc_unbound op = {.dom = dom, .remote_dom = remote};
     int rc = hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op);
 
     return new_port(rc, op.port, port);
@@ -214,7 +214,7 @@ int evtchn_alloc_unbound(domid_t dom, domid_t remote, evtchn_port_t *port)
 
 int evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port)
 {
-    struct evtchn_bind_interdomain op = { .remote_dom = remote, .remote_port = remote_port };
+    struct evtchn_bind_interdomain op = {.remote_dom = remote, .remote_port = remote_port};
     int rc = hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &op);
 
     return new_port(rc, op.local_port, port);
@@ -222,7 +222,7 @@ int evtchn_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_po
 
 int evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port)
 {
-    struct evtchn_bind_virq op = { .virq = virq, .vcpu = vcpu };
+    struct evtchn_bind_virq op = {.virq = virq, .vcpu = vcpu};
     int rc = hypercall_event_channel_op(EVTCHNOP_bind_virq, &op);
 
     return new_port(rc, op.port, port);
@@ -230,7 +230,7 @@ int evtchn_bind_virq(unsigned virq, unsigned vcpu, evtchn_port_t *port)
 
 int evtchn_bind_ipi(unsigned vcpu, evtchn_port_t *port)
 {
-    struct evtchn_bind_ipi op = { .vcpu = vcpu };
+    struct evtchn_bind_ipi op = {.vcpu = vcpu};
     int rc = hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op);
 
     return new_port(rc, op.port, port);
@@ -238,14 +238,14 @@ int evtchn_bind_ipi(unsigned vcpu, evtchn_port_t *port)
 
 int evtchn_bind_vcpu(evtchn_port_t port, unsigned vcpu)
 {
-    struct evtchn_bind_vcpu op = { .port = port, .vcpu = vcpu };
+    struct evtchn_bind_vcpu op = {.port = port, .vcpu = vcpu};
 
     return hypercall_event_channel_op(EVTCHNOP_bind_vcpu, &op);
 }
 
 int evtchn_close(evtchn_port_t port)
 {
-    struct evtchn_close op = { .port = port };
+    struct evtchn_close op = {.port = port};
     int rc = hypercall_event_channel_op(EVTCHNOP_close, &op);
 
     if (rc == 0)
@@ -255,14 +255,14 @@ int evtchn_close(evtchn_port_t port)
 
 int evtchn_send(evtchn_port_t port)
 {
-    struct evtchn_send op = { .port = port };
+    struct evtchn_send op = {.port = port};
 
     return hypercall_event_channel_op(EVTCHNOP_send, &op);
 }
 
 int evtchn_status(evtchn_port_t port, struct evtchn_status *out)
 {
-    *out = (struct evtchn_status){ .dom = DOMID_SELF, .port = port };
+    *out = (struct evtchn_status){.dom = DOMID_SELF, .port = port};
     return hypercall_event_channel_op(EVTCHNOP_status, out);
 }
 

@@ -59,7 +59,7 @@ int evtchn_fifo_expand(evtchn_port_t port)
 
 int evtchn_fifo_init_vcpu(unsigned vcpu)
 {
-    struct evtchn_init_control op = { .vcpu = vcpu };
+    struct evtchn_init_control op = {.vcpu = vcpu};
     int rc;
 
     if (vcpu >= MAX_VCPUS)
@@ -93,8 +93,8 @@ static uint32_t unlink(event_word_t *word)
 
     do
         want = old & ~((1u << EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK); /* F1 */
-    while (!__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST));
+    while (
+        !__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return old & EVTCHN_FIFO_LINK_MASK;
 }
 

@@ -31,7 +31,7 @@ unsigned gnttab_nr_entries(void)
 int gnttab_init(unsigned want)
 {
     xen_pfn_t frames[MAX_FRAMES];
-    struct gnttab_setup_table op = { .dom = DOMID_SELF, .nr_frames = want };
+    struct gnttab_setup_table op = {.dom = DOMID_SELF, .nr_frames = want};
     int rc;
 
     if (want > MAX_FRAMES)
@@ -107,8 +107,8 @@ bool gnttab_end(grant_ref_t ref)
 
 int gnttab_map(domid_t dom, grant_ref_t ref, void *va, unsigned flags, grant_handle_t *handle)
 {
-    struct gnttab_map_grant_ref op = { .host_addr = (uint64_t)va, .ref = ref, .dom = dom,
-                                       .flags = flags | GNTMAP_host_map };
+    struct gnttab_map_grant_ref op = {
+        .host_addr = (uint64_t)va, .ref = ref, .dom = dom, .flags = flags | GNTMAP_host_map};
     int rc = hypercall_grant_table_op(GNTTABOP_map_grant_ref, &op, 1);
 
     if (rc)
@@ -120,7 +120,7 @@ int gnttab_map(domid_t dom, grant_ref_t ref, void *va, unsigned flags, grant_han
 
 int gnttab_unmap(void *va, grant_handle_t handle)
 {
-    struct gnttab_unmap_grant_ref op = { .host_addr = (uint64_t)va, .handle = handle };
+    struct gnttab_unmap_grant_ref op = {.host_addr = (uint64_t)va, .handle = handle};
     int rc = hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1);
 
     return rc ? rc : op.status;

@@ -45,7 +45,7 @@ static bool refill(unsigned c)
 
     if (!page)
         return false;
-    *(struct page_header *)page = (struct page_header){ .magic = HEAP_MAGIC, .size = size };
+    *(struct page_header *)page = (struct page_header){.magic = HEAP_MAGIC, .size = size};
     for (size_t at = sizeof(struct page_header); at + size <= PAGE_SIZE; at += size) {
         struct free_object *o = (struct free_object *)(page + at);
 
@@ -75,7 +75,7 @@ static void *alloc_big(size_t size)
 
     if (!h)
         return NULL;
-    *h = (struct page_header){ .magic = HEAP_MAGIC, .pages = n, .size = size };
+    *h = (struct page_header){.magic = HEAP_MAGIC, .pages = n, .size = size};
     return h + 1;
 }
 

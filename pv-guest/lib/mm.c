@@ -23,11 +23,11 @@ extern char image_start[];
 static struct spinlock lock = SPINLOCK_INIT;      /* the bitmap and its counts */
 static struct spinlock grow_lock = SPINLOCK_INIT; /* next_chunk; taken before `lock` */
 static uint64_t used[MM_MAX_PAGES / 64];
-static size_t nr_free;       /* clear bits in `used` */
-static size_t hint;          /* where to search first */
-static pfn_t boot_end;       /* first pfn that the domain builder did not map */
-static pfn_t next_chunk;     /* first pfn not yet in the physmap */
-static pfn_t managed_end;    /* end of the pages that we manage */
+static size_t nr_free;    /* clear bits in `used` */
+static size_t hint;       /* where to search first */
+static pfn_t boot_end;    /* first pfn that the domain builder did not map */
+static pfn_t next_chunk;  /* first pfn not yet in the physmap */
+static pfn_t managed_end; /* end of the pages that we manage */
 
 /* ---- frame numbers ---- */
 
@@ -177,8 +177,7 @@ static bool map_chunk(pfn_t first, pfn_t last)
     for (pfn_t pfn = first; pfn < last; pfn++)
         if (pfn_to_mfn(pfn) != INVALID_MFN)
             l1[pfn % CHUNK] = pte_make(pfn_to_mfn(pfn), PROT_RW);
-    return page_readonly(l1) == 0 &&
-           pt_write(l2e, pte_make(virt_to_mfn(l1), PROT_TABLE)) == 0;
+    return page_readonly(l1) == 0 && pt_write(l2e, pte_make(virt_to_mfn(l1), PROT_TABLE)) == 0;
 }
 
 /* Bring one more chunk under the allocator; false when all memory is there. */

@@ -60,7 +60,7 @@ uint64_t pt_entry_maddr(const uint64_t *entry)
 
 int pt_write(const uint64_t *entry, uint64_t value)
 {
-    struct mmu_update u = { .ptr = pt_entry_maddr(entry) | MMU_NORMAL_PT_UPDATE, .val = value };
+    struct mmu_update u = {.ptr = pt_entry_maddr(entry) | MMU_NORMAL_PT_UPDATE, .val = value};
 
     return hypercall_mmu_update(&u, 1, NULL, DOMID_SELF);
 }
@@ -152,7 +152,7 @@ int page_writable(void *page)
 
 int mmuext(unsigned cmd, uint64_t arg1, uint64_t arg2)
 {
-    struct mmuext_op op = { .cmd = cmd, .arg1.linear_addr = arg1, .arg2.src_mfn = arg2 };
+    struct mmuext_op op = {.cmd = cmd, .arg1.linear_addr = arg1, .arg2.src_mfn = arg2};
 
     return hypercall_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }

@@ -99,7 +99,7 @@ int peer_connect(struct peer *p, domid_t dom)
 
     if (!window)
         window = vm_reserve(1);
-    *p = (struct peer){ .dom = dom, .page = window };
+    *p = (struct peer){.dom = dom, .page = window};
     rc = window ? map_page(p, deadline) : -ENOMEM;
     if (rc)
         return rc;
@@ -197,7 +197,7 @@ static bool serve_one(struct peer *p)
 
 void peer_serve(domid_t dom)
 {
-    struct peer p = { .dom = dom, .page = alloc_page() };
+    struct peer p = {.dom = dom, .page = alloc_page()};
 
     if (!p.page || gnttab_init(1))
         panic("peer: no page or no grant table");

@@ -44,8 +44,8 @@ static void put_field(struct sink *s, const struct spec *f, const char *prefix, 
         put_many(s, ' ', pad);
 }
 
-static void put_number(struct sink *s, const struct spec *f, uint64_t n, unsigned base,
-                       bool upper, const char *prefix)
+static void put_number(struct sink *s, const struct spec *f, uint64_t n, unsigned base, bool upper,
+                       const char *prefix)
 {
     const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[24], *p = text + sizeof(text);
@@ -66,20 +66,30 @@ static void put_string(struct sink *s, const struct spec *f, const char *text)
 {
     if (!text)
         text = "(null)";
-    put_field(s, f, "", text, strnlen(text, f->precision < 0 ? SIZE_MAX : (size_t)f->precision),
-              0);
+    put_field(s, f, "", text, strnlen(text, f->precision < 0 ? SIZE_MAX : (size_t)f->precision), 0);
 }
 
 static const char *parse_flags(const char *p, struct spec *f)
 {
     for (;; p++) {
         switch (*p) {
-        case '-': f->left = true; break;
-        case '0': f->zero = true; break;
-        case '+': f->plus = true; break;
-        case ' ': f->space = true; break;
-        case '#': f->alt = true; break;
-        default: return p;
+        case '-':
+            f->left = true;
+            break;
+        case '0':
+            f->zero = true;
+            break;
+        case '+':
+            f->plus = true;
+            break;
+        case ' ':
+            f->space = true;
+            break;
+        case '#':
+            f->alt = true;
+            break;
+        default:
+            return p;
         }
     }
 }
@@ -89,9 +99,17 @@ static const char *parse_length(const char *p, struct spec *f)
     f->bytes = sizeof(int);
     for (;; p++) {
         switch (*p) {
-        case 'h': f->bytes /= 2; break;
-        case 'l': case 'z': case 'j': case 't': f->bytes = 8; break;
-        default: return p;
+        case 'h':
+            f->bytes /= 2;
+            break;
+        case 'l':
+        case 'z':
+        case 'j':
+        case 't':
+            f->bytes = 8;
+            break;
+        default:
+            return p;
         }
     }
 }
@@ -135,7 +153,8 @@ static void put_conversion(struct sink *s, struct spec *f, char kind, va_list *a
     char c;
 
     switch (kind) {
-    case 'd': case 'i':
+    case 'd':
+    case 'i':
         put_signed(s, f, ap);
         break;
     case 'u':
@@ -144,7 +163,8 @@ static void put_conversion(struct sink *s, struct spec *f, char kind, va_list *a
     case 'o':
         put_number(s, f, unsigned_arg(f, ap), 8, false, f->alt ? "0" : "");
         break;
-    case 'x': case 'X':
+    case 'x':
+    case 'X':
         n = unsigned_arg(f, ap);
         put_number(s, f, n, 16, kind == 'X', f->alt && n ? "0x" : "");
         break;
@@ -165,12 +185,12 @@ static void put_conversion(struct sink *s, struct spec *f, char kind, va_list *a
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 {
-    struct sink s = { buf, size, 0 };
+    struct sink s = {buf, size, 0};
     va_list ap;
 
     va_copy(ap, args);
     for (const char *p = fmt; *p; p++) {
-        struct spec f = { .precision = -1 };
+        struct spec f = {.precision = -1};
 
         if (*p != '%') {
             put(&s, *p);

@@ -64,7 +64,7 @@ domid_t guest_domid(void)
 
 void guest_shutdown(unsigned reason)
 {
-    struct sched_shutdown op = { .reason = reason };
+    struct sched_shutdown op = {.reason = reason};
     char how[16];
 
     if (reason == SHUTDOWN_poweroff && cmdline_get("shutdown", how, sizeof(how)))

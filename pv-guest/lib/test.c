@@ -59,17 +59,17 @@ bool test_check_eq(long a, long b, const char *ta, const char *tb, const char *f
 bool test_check_op(long a, long b, enum test_op op, const char *ta, const char *tb,
                    const char *file, int line)
 {
-    static const char *const signs[] = { "!=", "<", "<=", ">=" };
-    const bool holds[] = { a != b, a < b, a <= b, a >= b };
+    static const char *const signs[] = {"!=", "<", "<=", ">="};
+    const bool holds[] = {a != b, a < b, a <= b, a >= b};
 
     if (!holds[op])
-        fail(file, line, "not true: %s %s %s, with %ld (%#lx) and %ld (%#lx)", ta, signs[op], tb,
-             a, a, b, b);
+        fail(file, line, "not true: %s %s %s, with %ld (%#lx) and %ld (%#lx)", ta, signs[op], tb, a,
+             a, b, b);
     return holds[op];
 }
 
-bool test_check_str(const char *a, const char *b, const char *ta, const char *tb,
-                    const char *file, int line)
+bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
+                    int line)
 {
     bool equal = strcmp(a, b) == 0;
 
@@ -87,8 +87,8 @@ struct fault test_check_fault(struct fault f, unsigned vector, long error, const
         fail(file, line, "%s (error %#lx, rip %#lx) instead of %s: %s", trap_name(f.vector),
              f.error, f.rip, trap_name(vector), text);
     else if (error >= 0 && f.error != (uint64_t)error)
-        fail(file, line, "%s with error code %#lx, not %#lx: %s", trap_name(vector), f.error,
-             error, text);
+        fail(file, line, "%s with error code %#lx, not %#lx: %s", trap_name(vector), f.error, error,
+             text);
     return f;
 }
 

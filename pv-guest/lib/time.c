@@ -26,9 +26,9 @@ uint64_t time_now(void)
     do {
         version = READ_ONCE(t->version) & ~1u;
         rmb();
-        now = READ_ONCE(t->system_time) +
-              scale(rdtsc() - READ_ONCE(t->tsc_timestamp), READ_ONCE(t->tsc_to_system_mul),
-                    READ_ONCE(t->tsc_shift));
+        now = READ_ONCE(t->system_time) + scale(rdtsc() - READ_ONCE(t->tsc_timestamp),
+                                                READ_ONCE(t->tsc_to_system_mul),
+                                                READ_ONCE(t->tsc_shift));
         rmb();
     } while (READ_ONCE(t->version) != version);
     return now;

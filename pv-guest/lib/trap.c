@@ -38,20 +38,43 @@ uint64_t trap_cr2(void)
 const char *trap_name(unsigned vector)
 {
     static const char *const names[] = {
-        "#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound",
-        "#UD invalid opcode", "#NM no FPU", "#DF double fault", "vector 9", "#TS invalid TSS",
-        "#NP segment not present", "#SS stack", "#GP general protection", "#PF page fault",
-        "vector 15", "#MF x87", "#AC alignment", "#MC machine check", "#XM SIMD",
+        "#DE divide error",
+        "#DB debug",
+        "NMI",
+        "#BP breakpoint",
+        "#OF overflow",
+        "#BR bound",
+        "#UD invalid opcode",
+        "#NM no FPU",
+        "#DF double fault",
+        "vector 9",
+        "#TS invalid TSS",
+        "#NP segment not present",
+        "#SS stack",
+        "#GP general protection",
+        "#PF page fault",
+        "vector 15",
+        "#MF x87",
+        "#AC alignment",
+        "#MC machine check",
+        "#XM SIMD",
     };
 
     switch (vector) {
-    case 0 ... ARRAY_SIZE(names) - 1: return names[vector];
-    case TRAP_INT80: return "int 0x80";
-    case TRAP_SYSCALL: return "syscall";
-    case TRAP_EVENT: return "event";
-    case TRAP_FAILSAFE: return "failsafe";
-    case TRAP_SYSENTER: return "sysenter";
-    default: return "unnamed vector";
+    case 0 ... ARRAY_SIZE(names) - 1:
+        return names[vector];
+    case TRAP_INT80:
+        return "int 0x80";
+    case TRAP_SYSCALL:
+        return "syscall";
+    case TRAP_EVENT:
+        return "event";
+    case TRAP_FAILSAFE:
+        return "failsafe";
+    case TRAP_SYSENTER:
+        return "sysenter";
+    default:
+        return "unnamed vector";
     }
 }
 
@@ -61,19 +84,23 @@ static void fill_table(void)
 {
     for (unsigned v = 0; v < 32; v++) {
         /* Handlers run with events masked; int3 and into may come from user mode. */
-        table[v] = (struct trap_info){ .vector = v, .flags = 4, .cs = FLAT_KERNEL_CS,
-                                       .address = (unsigned long)entry_vectors[v] };
+        table[v] = (struct trap_info){.vector = v,
+                                      .flags = 4,
+                                      .cs = FLAT_KERNEL_CS,
+                                      .address = (unsigned long)entry_vectors[v]};
         if (v == TRAP_BP || v == TRAP_OF)
             table[v].flags |= 3;
     }
-    table[32] = (struct trap_info){ .vector = TRAP_INT80, .flags = 4 | 3, .cs = FLAT_KERNEL_CS,
-                                    .address = (unsigned long)entry_int80 };
+    table[32] = (struct trap_info){.vector = TRAP_INT80,
+                                   .flags = 4 | 3,
+                                   .cs = FLAT_KERNEL_CS,
+                                   .address = (unsigned long)entry_int80};
 }
 
 static void must_register(unsigned type, void (*entry)(void))
 {
-    struct callback_register cb = { .type = type, .flags = CALLBACKF_mask_events,
-                                    .address = (unsigned long)entry };
+    struct callback_register cb = {
+        .type = type, .flags = CALLBACKF_mask_events, .address = (unsigned long)entry};
     long rc = hypercall_callback_op(CALLBACKOP_register, &cb);
 
     if (rc && type != CALLBACKTYPE_sysenter)
@@ -108,7 +135,7 @@ int fault_arm_c(struct fault_catch *c)
     struct vcpu_local *me = this_vcpu();
 
     c->outer = me->armed;
-    c->fault = (struct fault){ 0 };
+    c->fault = (struct fault){0};
     me->armed = c;
     return 0;
 }
@@ -128,8 +155,11 @@ static bool catch_fault(struct trap_regs *r)
     if (!c)
         return false;
     this_vcpu()->armed = c->outer;
-    c->fault = (struct fault){ .hit = true, .vector = r->vector, .error = r->error,
-                               .cr2 = r->vector == TRAP_PF ? trap_cr2() : 0, .rip = r->rip };
+    c->fault = (struct fault){.hit = true,
+                              .vector = r->vector,
+                              .error = r->error,
+                              .cr2 = r->vector == TRAP_PF ? trap_cr2() : 0,
+                              .rip = r->rip};
     r->rbx = c->rbx;
     r->rbp = c->rbp;
     r->r12 = c->r12;
@@ -179,8 +209,8 @@ static void dump_stack(const struct trap_regs *r)
 
 void trap_dump(const struct trap_regs *r)
 {
-    printk("vcpu %u: %s, error code %#lx, cr2 %016lx\n", vcpu_id(), trap_name(r->vector),
-           r->error, trap_cr2());
+    printk("vcpu %u: %s, error code %#lx, cr2 %016lx\n", vcpu_id(), trap_name(r->vector), r->error,
+           trap_cr2());
     printk("  rip %04x:%016lx rflags %lx mask %u\n  rsp %04x:%016lx\n", r->cs, r->rip, r->rflags,
            r->saved_upcall_mask, r->ss, r->rsp);
     printk("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);

@@ -114,7 +114,7 @@ void user_exit(const struct trap_regs *r)
 unsigned user_run(struct user_space *us, struct trap_regs *r)
 {
     struct vcpu_local *me = this_vcpu();
-    struct user_frame frame = { .regs = r };
+    struct user_frame frame = {.regs = r};
     bool events = events_save();
 
     if (user_activate(us))

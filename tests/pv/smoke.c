@@ -13,7 +13,8 @@ TEST(formats_and_strings)
 {
     char s[64];
 
-    snprintf(s, sizeof(s), "%5d|%-4u|%04x|%#lx|%s|%.2s|%c", -42, 7u, 0xabu, 0x10ul, "ab", "xyz", '!');
+    snprintf(s, sizeof(s), "%5d|%-4u|%04x|%#lx|%s|%.2s|%c", -42, 7u, 0xabu, 0x10ul, "ab", "xyz",
+             '!');
     check_str(s, "  -42|7   |00ab|0x10|ab|xy|!");
     check_eq(snprintf(s, 4, "123456"), 6);
     check_str(s, "123");
@@ -160,7 +161,7 @@ extern const char user_start[], user_end[];
 TEST(user_mode_runs)
 {
     struct user_space us;
-    struct trap_regs r = { .rip = USER_CODE, .rsp = USER_STACK_TOP };
+    struct trap_regs r = {.rip = USER_CODE, .rsp = USER_STACK_TOP};
     uint64_t *data;
 
     need_eq(user_space_create(&us), 0);

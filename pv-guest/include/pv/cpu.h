@@ -6,13 +6,13 @@
 #include <pv/types.h>
 #include <xen/xen.h>
 
-#define barrier()   __asm__ volatile("" ::: "memory")
-#define mb()        __asm__ volatile("mfence" ::: "memory")
-#define rmb()       barrier()
-#define wmb()       barrier()
+#define barrier() __asm__ volatile("" ::: "memory")
+#define mb()      __asm__ volatile("mfence" ::: "memory")
+#define rmb()     barrier()
+#define wmb()     barrier()
 
-#define READ_ONCE(x)        (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)    (*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 #define X86_EFLAGS_CF   (1u << 0)
 #define X86_EFLAGS_ZF   (1u << 6)
@@ -56,9 +56,7 @@ static inline struct cpuid cpuid_pv(uint32_t leaf, uint32_t sub)
 {
     struct cpuid r;
 
-    __asm__ volatile(XEN_CPUID
-                     : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
-                     : "0"(leaf), "2"(sub));
+    __asm__ volatile(XEN_CPUID : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "0"(leaf), "2"(sub));
     return r;
 }
 

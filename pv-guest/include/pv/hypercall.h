@@ -158,15 +158,14 @@ static inline long hypercall_mmu_update(const struct mmu_update *req, unsigned c
     return hypercall4(__HYPERVISOR_mmu_update, HC_PTR(req), count, HC_PTR(done), domid);
 }
 
-static inline long hypercall_mmuext_op(const struct mmuext_op *op, unsigned count,
-                                       unsigned *done, unsigned domid)
+static inline long hypercall_mmuext_op(const struct mmuext_op *op, unsigned count, unsigned *done,
+                                       unsigned domid)
 {
     return hypercall4(__HYPERVISOR_mmuext_op, HC_PTR(op), count, HC_PTR(done), domid);
 }
 
 /** @flags: UVMF_*. */
-static inline long hypercall_update_va_mapping(unsigned long va, uint64_t pte,
-                                               unsigned long flags)
+static inline long hypercall_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
 {
     return hypercall3(__HYPERVISOR_update_va_mapping, va, pte, flags);
 }

@@ -65,24 +65,24 @@ void kfree(void *p);
 
 /* ---- page-table entries ---- */
 
-#define PTE_P    0x001ul
-#define PTE_RW   0x002ul
-#define PTE_US   0x004ul
-#define PTE_PWT  0x008ul
-#define PTE_PCD  0x010ul
-#define PTE_A    0x020ul
-#define PTE_D    0x040ul
-#define PTE_PS   0x080ul /* above level 1: superpage */
-#define PTE_PAT  0x080ul /* in level 1 */
-#define PTE_G    0x100ul
-#define PTE_SW0  0x200ul /* three bits for the guest's own use */
-#define PTE_SW1  0x400ul
-#define PTE_SW2  0x800ul
-#define PTE_NX   (1ul << 63)
+#define PTE_P        0x001ul
+#define PTE_RW       0x002ul
+#define PTE_US       0x004ul
+#define PTE_PWT      0x008ul
+#define PTE_PCD      0x010ul
+#define PTE_A        0x020ul
+#define PTE_D        0x040ul
+#define PTE_PS       0x080ul /* above level 1: superpage */
+#define PTE_PAT      0x080ul /* in level 1 */
+#define PTE_G        0x100ul
+#define PTE_SW0      0x200ul /* three bits for the guest's own use */
+#define PTE_SW1      0x400ul
+#define PTE_SW2      0x800ul
+#define PTE_NX       (1ul << 63)
 #define PTE_MFN_MASK 0x000ffffffffff000ul
 
-#define PROT_RW  (PTE_P | PTE_RW | PTE_A | PTE_D)
-#define PROT_RO  (PTE_P | PTE_A)
+#define PROT_RW    (PTE_P | PTE_RW | PTE_A | PTE_D)
+#define PROT_RO    (PTE_P | PTE_A)
 #define PROT_TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 static inline uint64_t pte_make(mfn_t mfn, uint64_t flags)

@@ -11,18 +11,18 @@
 #include <xen/event_channel.h>
 #include <xen/vcpu.h>
 
-#define MAX_VCPUS        32
-#define VCPU_BLOCK       0x8000
-#define VCPU_TRAP_STACK  0x4000 /* offset in the block where the entry stack ends */
+#define MAX_VCPUS       32
+#define VCPU_BLOCK      0x8000
+#define VCPU_TRAP_STACK 0x4000 /* offset in the block where the entry stack ends */
 
 struct fault_catch;
 struct user_frame;
 
 struct vcpu_local {
     unsigned id;
-    struct vcpu_info *info;        /* in shared_info, or where a test moved it */
-    struct fault_catch *armed;     /* innermost catch */
-    struct user_frame *user;       /* set while user_run() is under way */
+    struct vcpu_info *info;    /* in shared_info, or where a test moved it */
+    struct fault_catch *armed; /* innermost catch */
+    struct user_frame *user;   /* set while user_run() is under way */
     void (*entry)(void *);
     void *arg;
     evtchn_port_t timer_port;

@@ -9,7 +9,10 @@
 struct spinlock {
     uint32_t held;
 };
-#define SPINLOCK_INIT { 0 }
+#define SPINLOCK_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 void spin_lock(struct spinlock *l);
 bool spin_trylock(struct spinlock *l);
@@ -25,7 +28,10 @@ struct vcpu_barrier {
     uint32_t arrived;
     uint32_t round;
 };
-#define VCPU_BARRIER_INIT(n) { .parties = (n) }
+#define VCPU_BARRIER_INIT(n)                                                                       \
+    {                                                                                              \
+        .parties = (n)                                                                             \
+    }
 
 void vcpu_barrier_wait(struct vcpu_barrier *b);
 

@@ -42,7 +42,8 @@ struct test_case {
 #define TEST(name_)                                                                                \
     static void test_##name_(void);                                                                \
     static const struct test_case test_case_##name_                                                \
-        __attribute__((section(".tests"), used, no_reorder, aligned(16))) = {#name_, test_##name_};            \
+        __attribute__((section(".tests"), used, no_reorder, aligned(16))) = {#name_,               \
+                                                                             test_##name_};        \
     static void test_##name_(void)
 
 /** check - record a failure, with text and line, unless @cond holds. Value: did it hold? */
@@ -98,8 +99,8 @@ bool test_check(bool ok, const char *text, const char *file, int line);
 bool test_check_eq(long a, long b, const char *ta, const char *tb, const char *file, int line);
 bool test_check_op(long a, long b, enum test_op op, const char *ta, const char *tb,
                    const char *file, int line);
-bool test_check_str(const char *a, const char *b, const char *ta, const char *tb,
-                    const char *file, int line);
+bool test_check_str(const char *a, const char *b, const char *ta, const char *tb, const char *file,
+                    int line);
 struct fault test_check_fault(struct fault f, unsigned vector, long error, const char *text,
                               const char *file, int line);
 bool test_check_no_fault(struct fault f, const char *text, const char *file, int line);

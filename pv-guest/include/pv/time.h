@@ -6,8 +6,8 @@
 #include <pv/types.h>
 #include <xen/xen.h>
 
-#define NS_PER_US 1000ul
-#define NS_PER_MS 1000000ul
+#define NS_PER_US  1000ul
+#define NS_PER_MS  1000000ul
 #define NS_PER_SEC 1000000000ul
 
 /** time_now - system time in ns from this vcpu's time page. */

@@ -9,15 +9,15 @@
 
 #include <pv/types.h>
 
-#define TRAP_DE        0
-#define TRAP_DB        1
-#define TRAP_NMI       2
-#define TRAP_BP        3
-#define TRAP_OF        4
-#define TRAP_BR        5
-#define TRAP_UD        6
-#define TRAP_NM        7
-#define TRAP_DF        8
+#define TRAP_DE       0
+#define TRAP_DB       1
+#define TRAP_NMI      2
+#define TRAP_BP       3
+#define TRAP_OF       4
+#define TRAP_BR       5
+#define TRAP_UD       6
+#define TRAP_NM       7
+#define TRAP_DF       8
 #define TRAP_TS       10
 #define TRAP_NP       11
 #define TRAP_SS       12
@@ -27,18 +27,18 @@
 #define TRAP_AC       17
 #define TRAP_MC       18
 #define TRAP_XM       19
-#define TRAP_INT80  0x80
-#define TRAP_SYSCALL 256 /* the entries below have no vector in the trap table */
-#define TRAP_EVENT   257
+#define TRAP_INT80    0x80
+#define TRAP_SYSCALL  256 /* the entries below have no vector in the trap table */
+#define TRAP_EVENT    257
 #define TRAP_FAILSAFE 258
 #define TRAP_SYSENTER 259
-#define TRAP_NR      260
+#define TRAP_NR       260
 
-#define PFEC_P  0x01 /* error code of a page fault: the page was present */
-#define PFEC_W  0x02 /* write */
-#define PFEC_U  0x04 /* from user mode; not set for the guest kernel, ring 3 though it is */
-#define PFEC_R  0x08 /* reserved bit */
-#define PFEC_I  0x10 /* instruction fetch */
+#define PFEC_P 0x01 /* error code of a page fault: the page was present */
+#define PFEC_W 0x02 /* write */
+#define PFEC_U 0x04 /* from user mode; not set for the guest kernel, ring 3 though it is */
+#define PFEC_R 0x08 /* reserved bit */
+#define PFEC_I 0x10 /* instruction fetch */
 
 /** struct trap_regs - the interrupted context as entry.S saves it (order fixed there). */
 struct trap_regs {
@@ -85,10 +85,10 @@ uint64_t trap_cr2(void);
  * variable that they change must be volatile to have its new value afterwards. Catches nest,
  * each vcpu has its own. */
 struct fault {
-    bool hit;        /* false: no fault, the other members are 0 */
+    bool hit; /* false: no fault, the other members are 0 */
     unsigned vector;
     uint64_t error;
-    uint64_t cr2;    /* for TRAP_PF */
+    uint64_t cr2; /* for TRAP_PF */
     uint64_t rip;
 };
 
