@@ -17,10 +17,13 @@ enum lock_rank {
     LOCK_DOMCTL,  /* serialises domain creation, destruction and other control operations */
     LOCK_DOMLIST, /* the table of domains (hv/domain.h) */
     LOCK_DOMAIN,  /* struct domain: vcpu states, life cycle */
-    LOCK_GNTTAB,  /* one domain's grant table and its maptrack */
+    LOCK_GNTTAB,  /* one domain's grant table: entries and pins */
+    LOCK_MAPTRACK, /* one domain's handles of grants that it maps */
     LOCK_MMU,     /* one domain's page tables: every entry, every page-table type (hv/mmu.h) */
     LOCK_PAGES,   /* one domain's list of pages and its limits */
-    LOCK_EVTCHN,  /* one domain's event channels */
+    LOCK_EVTCHN,  /* one domain's event channels: binding, closing, layout */
+    LOCK_EVTCHN_PORT,  /* one port: its state, for whom it delivers */
+    LOCK_EVTCHN_QUEUE, /* FIFO: the queues of one vcpu */
     LOCK_HEAP,    /* small objects */
     LOCK_BUDDY,   /* the page allocator */
     LOCK_WATCHDOG,

@@ -1,0 +1,813 @@
+/* SPDX-License-Identifier: MIT */
+/* Event channels: which port leads where. The rules E1..E4 are in <hv/evtchn_table.h>; how a port is
+ * made pending is the business of evtchn_2l.c or evtchn_fifo.c, whichever the guest has chosen.
+ *
+ * Who may: a domain acts on its own ports, the privileged one also asks for, looks at and resets those
+ * of others. Every operation checks the port's number before it forms a pointer (XSA-221), changes
+ * nothing before all checks have passed (XSA-47, XSA-496), and closing many ports is preemptible
+ * (XSA-344). ABI: xen/event_channel.h; error numbers as Xen 4.17 gives them. */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/evtchn_table.h>
+#include <hv/guest_access.h>
+#include <hv/heap.h>
+#include <hv/hypercall.h>
+#include <hv/printk.h>
+#include <hv/sched.h>
+
+/* ---- delivery ---- */
+
+void vcpu_mark_events_pending(struct vcpu *v)
+{
+    if (!__atomic_exchange_n(&READ_ONCE(v->info)->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+        vcpu_kick(v);
+}
+
+static inline void set_pending(struct domain *d, struct evtchn *chn)
+{
+    if (evtchn_is_fifo(d->evtchn))
+        evtchn_fifo_set_pending(d, chn);
+    else
+        evtchn_2l_set_pending(d, chn);
+}
+
+static void clear_pending(struct domain *d, struct evtchn *chn)
+{
+    if (evtchn_is_fifo(d->evtchn))
+        evtchn_fifo_clear_pending(d, chn);
+    else
+        evtchn_2l_clear_pending(d, chn);
+}
+
+static bool is_pending(const struct domain *d, const struct evtchn *chn)
+{
+    return evtchn_is_fifo(d->evtchn) ? evtchn_fifo_is_pending(d, chn) : evtchn_2l_is_pending(d, chn);
+}
+
+static bool is_masked(const struct domain *d, const struct evtchn *chn)
+{
+    return evtchn_is_fifo(d->evtchn) ? evtchn_fifo_is_masked(d, chn) : evtchn_2l_is_masked(d, chn);
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+    int rc = 0;
+
+    if (unlikely(!chn))
+        return -EINVAL;
+    spin_lock(&chn->lock);
+    if (likely(chn->state == EVTCHN_INTERDOMAIN))
+        set_pending(chn->peer_dom, chn->peer);
+    else if (chn->state == EVTCHN_IPI)
+        set_pending(d, chn);
+    else if (chn->state != EVTCHN_UNBOUND) /* there, nobody listens yet: bind_interdomain makes up for it */
+        rc = -EINVAL;
+    spin_unlock(&chn->lock);
+    return rc;
+}
+
+/* The port may be closed or become another's before it is locked: then the number does not fit any more. */
+static void send_virq(struct vcpu *owner, unsigned int virq)
+{
+    struct domain *d = owner->domain;
+    struct evtchn *chn;
+    uint32_t port;
+
+    if (virq >= NR_VIRQS || !d->evtchn)
+        return;
+    port = READ_ONCE(owner->virq_to_port[virq]);
+    chn = port ? evtchn_lookup(d->evtchn, port) : NULL;
+    if (!chn)
+        return;
+    spin_lock(&chn->lock);
+    if (chn->state == EVTCHN_VIRQ && chn->virq == virq)
+        set_pending(d, chn);
+    spin_unlock(&chn->lock);
+}
+
+void evtchn_send_virq(struct vcpu *v, unsigned int virq)
+{
+    send_virq(v, virq);
+}
+
+void evtchn_send_global_virq(struct domain *d, unsigned int virq)
+{
+    struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
+
+    if (v)
+        send_virq(v, virq);
+}
+
+bool evtchn_port_valid(struct domain *d, uint32_t port)
+{
+    return evtchn_lookup(d->evtchn, port) != NULL;
+}
+
+bool evtchn_port_pending(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+    bool pending;
+
+    if (!chn)
+        return false;
+    spin_lock(&chn->lock);
+    pending = evtchn_is_open(chn) && is_pending(d, chn);
+    spin_unlock(&chn->lock);
+    return pending;
+}
+
+void evtchn_vcpu_info_moved(struct vcpu *v)
+{
+    struct vcpu_info *info = READ_ONCE(v->info);
+
+    /* The guest scans in vain at worst. */
+    __atomic_store_n(&info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    vcpu_kick(v);
+}
+
+/* ---- the table ---- */
+
+static bool virq_is_global(unsigned int virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+static uint32_t first_invalid_port(const struct evtchn_table *t)
+{
+    uint32_t abi = t->fifo_mode == FIFO_ON ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+
+    return min(t->max_port + 1, abi);
+}
+
+static int add_bucket(struct evtchn_table *t)
+{
+    struct evtchn *b = heap_zalloc(PAGE_SIZE);
+
+    if (!b)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < EVTCHNS_PER_BUCKET; i++) {
+        spin_lock_init(&b[i].lock, LOCK_EVTCHN_PORT);
+        b[i].port = t->nr_valid + i;
+    }
+    t->bucket[t->nr_valid / EVTCHNS_PER_BUCKET] = b;
+    /* Contents, then pointer, then size (XSA-340). */
+    __atomic_store_n(&t->nr_valid, t->nr_valid + (uint32_t)EVTCHNS_PER_BUCKET, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* The lowest free port, not yet open. Table locked. *@out or -EINVAL (dying), -ENOSPC, -ENOMEM. */
+static int find_free(struct domain *d, struct evtchn **out)
+{
+    struct evtchn_table *t = d->evtchn;
+    uint32_t end = first_invalid_port(t);
+    bool skipped = false;
+
+    if (READ_ONCE(d->is_dying))
+        return -EINVAL;
+    for (uint32_t port = t->hint; port < end; port++) {
+        struct evtchn *chn;
+
+        if (port >= t->nr_valid && add_bucket(t))
+            return -ENOMEM;
+        chn = evtchn_lookup(t, port);
+        if (chn->state == EVTCHN_FREE) {
+            if (t->fifo_mode != FIFO_ON || !evtchn_fifo_is_busy(d, chn)) {
+                *out = chn;
+                return 0;
+            }
+            skipped = true;
+        }
+        if (!skipped)
+            t->hint = port + 1;
+    }
+    return -ENOSPC;
+}
+
+/* Open a free port. Table locked; @chn's own lock is not held. */
+static void open_port(struct evtchn_table *t, struct evtchn *chn, enum evtchn_state state,
+                      unsigned int vcpu, uint32_t number)
+{
+    spin_lock(&chn->lock);
+    chn->state = state;
+    WRITE_ONCE(chn->vcpu, vcpu);
+    WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    if (state == EVTCHN_UNBOUND)
+        chn->remote = number;
+    else
+        chn->virq = number;
+    spin_unlock(&chn->lock);
+    t->active++;
+}
+
+/* Undo what open_port() or connect() did. Table and ends locked. */
+static void shut_port(struct domain *d, struct evtchn *chn)
+{
+    struct evtchn_table *t = d->evtchn;
+
+    clear_pending(d, chn); /* the port's next user starts afresh */
+    chn->state = EVTCHN_FREE;
+    chn->peer_dom = NULL;
+    chn->peer = NULL;
+    WRITE_ONCE(chn->vcpu, 0);
+    t->active--;
+    t->hint = min(t->hint, chn->port);
+}
+
+/* Lock @d's table, and that of the domain at the other end of @chn if there is one: then returns
+ * that domain, with a reference. */
+static struct domain *lock_tables(struct domain *d, const struct evtchn *chn)
+{
+    for (;;) {
+        struct domain *rd;
+
+        spin_lock(&d->evtchn->lock);
+        rd = chn->state == EVTCHN_INTERDOMAIN ? chn->peer_dom : d;
+        if (rd == d)
+            return NULL;
+        /* Its port is open, so it is not gone (E2); once unlocked, only the reference keeps it. */
+        if (!domain_get(rd)) {
+            spin_unlock(&d->evtchn->lock);
+            continue;
+        }
+        spin_unlock(&d->evtchn->lock);
+        spin_lock_pair(&d->evtchn->lock, &rd->evtchn->lock);
+        if (chn->state != EVTCHN_INTERDOMAIN || chn->peer_dom == rd)
+            return rd;
+        spin_unlock_pair(&d->evtchn->lock, &rd->evtchn->lock);
+        domain_put(rd);
+    }
+}
+
+static void unlock_tables(struct domain *d, struct domain *rd)
+{
+    if (!rd) {
+        spin_unlock(&d->evtchn->lock);
+        return;
+    }
+    spin_unlock_pair(&d->evtchn->lock, &rd->evtchn->lock);
+    domain_put(rd);
+}
+
+/* Tables locked. */
+static void close_open_port(struct domain *d, struct evtchn *chn)
+{
+    struct evtchn *peer = chn->state == EVTCHN_INTERDOMAIN ? chn->peer : NULL;
+
+    evtchn_lock_ends(chn);
+    if (chn->state == EVTCHN_VIRQ) {
+        struct vcpu *v = domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu);
+
+        if (v)
+            WRITE_ONCE(v->virq_to_port[chn->virq], 0);
+    }
+    if (peer) {
+        peer->state = EVTCHN_UNBOUND;
+        peer->peer_dom = NULL;
+        peer->peer = NULL;
+        peer->remote = d->id;
+    }
+    shut_port(d, chn);
+    evtchn_unlock_ends(chn, peer);
+}
+
+static int evtchn_close(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+    struct domain *rd;
+    int rc = -EINVAL;
+
+    if (!chn)
+        return -EINVAL;
+    rd = lock_tables(d, chn);
+    if (evtchn_is_open(chn)) {
+        close_open_port(d, chn);
+        rc = 0;
+    }
+    unlock_tables(d, rd);
+    return rc;
+}
+
+/* Close all ports and go back to the 2-level layout. -ERESTART: not through yet; -EAGAIN: somebody
+ * opens ports meanwhile. */
+static int close_all(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    int rc = 0;
+
+    for (uint32_t port = READ_ONCE(t->next_close); evtchn_lookup(t, port); port++) {
+        if (port % 16 == 0 && port != READ_ONCE(t->next_close) && hypercall_preempt_needed()) {
+            WRITE_ONCE(t->next_close, port);
+            return -ERESTART;
+        }
+        if (READ_ONCE(evtchn_lookup(t, port)->state) > EVTCHN_RESERVED)
+            (void)evtchn_close(d, port);
+    }
+    spin_lock(&t->lock);
+    t->next_close = 0;
+    if (t->active)
+        rc = -EAGAIN;
+    else
+        evtchn_fifo_stop(d);
+    spin_unlock(&t->lock);
+    return rc;
+}
+
+/* ---- life with the domain ---- */
+
+int evtchn_domain_init(struct domain *d, unsigned int max_port)
+{
+    uint32_t highest = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
+    size_t buckets = highest / EVTCHNS_PER_BUCKET + 1;
+    struct evtchn_table *t = heap_zalloc(sizeof(*t) + buckets * sizeof(t->bucket[0]));
+
+    if (!t)
+        return -ENOMEM;
+    spin_lock_init(&t->lock, LOCK_EVTCHN);
+    t->max_port = highest;
+    t->hint = 1;
+    if (add_bucket(t)) {
+        heap_free(t);
+        return -ENOMEM;
+    }
+    t->bucket[0][0].state = EVTCHN_RESERVED;
+    d->evtchn = t;
+    return 0;
+}
+
+int evtchn_domain_destroy(struct domain *d)
+{
+    int rc;
+
+    if (!d->evtchn)
+        return 0;
+    /* A dying domain opens no ports, so a second pass finds what a racing reset hid from the first. */
+    do
+        rc = close_all(d);
+    while (rc == -EAGAIN);
+    return rc;
+}
+
+void evtchn_domain_free(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+
+    if (!t)
+        return;
+    evtchn_fifo_free(d);
+    for (uint32_t i = 0; i < t->nr_valid / EVTCHNS_PER_BUCKET; i++)
+        heap_free(t->bucket[i]);
+    d->evtchn = NULL;
+    heap_free(t);
+}
+
+/* ---- the operations ---- */
+
+/* The domain that an operation names, with a reference: the caller's own, or any if privileged. */
+static int get_target(domid_t id, struct domain **out)
+{
+    struct domain *d = domain_by_id_or_self(id);
+
+    if (!d)
+        return -ESRCH;
+    if (d != current_domain() && !current_domain()->is_privileged) {
+        domain_put(d);
+        return -EPERM;
+    }
+    *out = d;
+    return 0;
+}
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn *chn;
+    int rc;
+
+    spin_lock(&t->lock);
+    rc = find_free(d, &chn);
+    if (rc == 0) {
+        open_port(t, chn, EVTCHN_UNBOUND, 0, remote);
+        rc = chn->port;
+    }
+    spin_unlock(&t->lock);
+    return rc;
+}
+
+static int op_alloc_unbound(struct evtchn_alloc_unbound *op)
+{
+    domid_t remote = op->remote_dom == DOMID_SELF ? current_domain()->id : op->remote_dom;
+    struct domain *d;
+    int rc = get_target(op->dom, &d);
+
+    if (rc)
+        return rc;
+    rc = evtchn_alloc_unbound(d, remote);
+    domain_put(d);
+    if (rc < 0)
+        return rc;
+    op->port = rc;
+    return 0;
+}
+
+/* Both tables locked. */
+static int connect(struct domain *d, struct domain *rd, struct evtchn_bind_interdomain *op)
+{
+    struct evtchn *chn, *peer;
+    int rc = find_free(d, &chn);
+
+    if (rc)
+        return rc;
+    peer = evtchn_lookup(rd->evtchn, op->remote_port);
+    if (!peer || peer->state != EVTCHN_UNBOUND || peer->remote != d->id)
+        return -EINVAL;
+    spin_lock_pair(&chn->lock, &peer->lock);
+    chn->state = peer->state = EVTCHN_INTERDOMAIN;
+    chn->peer_dom = rd;
+    chn->peer = peer;
+    peer->peer_dom = d;
+    peer->peer = chn;
+    WRITE_ONCE(chn->vcpu, 0);
+    WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    d->evtchn->active++;
+    /* The other side may have sent while nobody was bound. */
+    set_pending(d, chn);
+    spin_unlock_pair(&chn->lock, &peer->lock);
+    op->local_port = chn->port;
+    return 0;
+}
+
+static int op_bind_interdomain(struct evtchn_bind_interdomain *op)
+{
+    struct domain *d = current_domain(), *rd = domain_by_id_or_self(op->remote_dom);
+    int rc;
+
+    if (!rd)
+        return -ESRCH;
+    spin_lock_pair(&d->evtchn->lock, &rd->evtchn->lock);
+    rc = connect(d, rd, op);
+    spin_unlock_pair(&d->evtchn->lock, &rd->evtchn->lock);
+    domain_put(rd);
+    return rc;
+}
+
+static int op_bind_virq(struct evtchn_bind_virq *op)
+{
+    struct domain *d = current_domain();
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn *chn;
+    struct vcpu *v;
+    int rc;
+
+    if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
+        return -EINVAL;
+    v = domain_vcpu(d, op->vcpu);
+    if (!v)
+        return -ENOENT;
+    spin_lock(&t->lock);
+    rc = v->virq_to_port[op->virq] ? -EEXIST : find_free(d, &chn);
+    if (rc == 0) {
+        open_port(t, chn, EVTCHN_VIRQ, op->vcpu, op->virq);
+        WRITE_ONCE(v->virq_to_port[op->virq], chn->port);
+        op->port = chn->port;
+    }
+    spin_unlock(&t->lock);
+    return rc;
+}
+
+static int op_bind_ipi(struct evtchn_bind_ipi *op)
+{
+    struct domain *d = current_domain();
+    struct evtchn *chn;
+    int rc;
+
+    if (!domain_vcpu(d, op->vcpu))
+        return -ENOENT;
+    spin_lock(&d->evtchn->lock);
+    rc = find_free(d, &chn);
+    if (rc == 0) {
+        open_port(d->evtchn, chn, EVTCHN_IPI, op->vcpu, 0);
+        op->port = chn->port;
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+/* No domain has been given a physical interrupt yet. */
+static int op_bind_pirq(struct evtchn_bind_pirq *op)
+{
+    (void)op;
+    return current_domain()->is_privileged ? -EINVAL : -EPERM;
+}
+
+static void fill_status(const struct evtchn *chn, struct evtchn_status *op)
+{
+    op->vcpu = chn->vcpu;
+    switch ((enum evtchn_state)chn->state) {
+    case EVTCHN_FREE:
+    case EVTCHN_RESERVED:
+        op->status = EVTCHNSTAT_closed;
+        break;
+    case EVTCHN_UNBOUND:
+        op->status = EVTCHNSTAT_unbound;
+        op->u.unbound.dom = chn->remote;
+        break;
+    case EVTCHN_INTERDOMAIN:
+        op->status = EVTCHNSTAT_interdomain;
+        op->u.interdomain.dom = chn->peer_dom->id;
+        op->u.interdomain.port = chn->peer->port;
+        break;
+    case EVTCHN_PIRQ:
+        op->status = EVTCHNSTAT_pirq;
+        op->u.pirq = chn->pirq;
+        break;
+    case EVTCHN_VIRQ:
+        op->status = EVTCHNSTAT_virq;
+        op->u.virq = chn->virq;
+        break;
+    case EVTCHN_IPI:
+        op->status = EVTCHNSTAT_ipi;
+        break;
+    }
+}
+
+static int op_status(struct evtchn_status *op)
+{
+    struct domain *d;
+    struct evtchn *chn;
+    int rc = get_target(op->dom, &d);
+
+    if (rc)
+        return rc;
+    chn = evtchn_lookup(d->evtchn, op->port);
+    if (chn) {
+        spin_lock(&chn->lock);
+        fill_status(chn, op);
+        spin_unlock(&chn->lock);
+    }
+    domain_put(d);
+    return chn ? 0 : -EINVAL;
+}
+
+static int op_bind_vcpu(const struct evtchn_bind_vcpu *op)
+{
+    struct domain *d = current_domain();
+    struct evtchn *chn;
+
+    if (!domain_vcpu(d, op->vcpu))
+        return -ENOENT;
+    chn = evtchn_lookup(d->evtchn, op->port);
+    if (!chn)
+        return -EINVAL;
+    spin_lock(&chn->lock);
+    if (chn->state == EVTCHN_UNBOUND || chn->state == EVTCHN_INTERDOMAIN ||
+        (chn->state == EVTCHN_VIRQ && virq_is_global(chn->virq))) {
+        WRITE_ONCE(chn->vcpu, op->vcpu);
+        spin_unlock(&chn->lock);
+        return 0;
+    }
+    spin_unlock(&chn->lock);
+    return -EINVAL;
+}
+
+static int op_unmask(const struct evtchn_unmask *op)
+{
+    struct domain *d = current_domain();
+    struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
+
+    if (!chn)
+        return -EINVAL;
+    spin_lock(&chn->lock);
+    if (evtchn_is_open(chn)) {
+        if (evtchn_is_fifo(d->evtchn))
+            evtchn_fifo_unmask(d, chn);
+        else
+            evtchn_2l_unmask(d, chn);
+    }
+    spin_unlock(&chn->lock);
+    return 0;
+}
+
+static int op_set_priority(const struct evtchn_set_priority *op)
+{
+    struct domain *d = current_domain();
+    struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
+    int rc = 0;
+
+    if (!chn)
+        return -EINVAL;
+    spin_lock(&chn->lock);
+    if (!evtchn_is_fifo(d->evtchn))
+        rc = -ENOSYS;
+    else if (!evtchn_is_open(chn))
+        rc = -EACCES;
+    else if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+        rc = -EINVAL;
+    else
+        WRITE_ONCE(chn->priority, op->priority);
+    spin_unlock(&chn->lock);
+    return rc;
+}
+
+static int op_reset(const struct evtchn_reset *op)
+{
+    struct domain *d;
+    int rc = get_target(op->dom, &d);
+
+    if (rc)
+        return rc;
+    rc = d == current_domain() || READ_ONCE(d->pause_count) ? close_all(d) : -EINVAL;
+    domain_put(d);
+    return rc;
+}
+
+/* The way of one operation: its argument into private memory, the worker, and back if it has
+ * results. @worker's value is the hypercall's; the copy-out happens on success only. */
+#define RUN(arg, type, worker, has_result)                                                         \
+    ({                                                                                             \
+        type run_op;                                                                               \
+        long run_rc = copy_from_guest(&run_op, arg, sizeof(run_op));                               \
+        if (run_rc == 0)                                                                           \
+            run_rc = worker(&run_op);                                                              \
+        if (run_rc == 0 && (has_result))                                                           \
+            run_rc = copy_to_guest(arg, &run_op, sizeof(run_op));                                  \
+        run_rc;                                                                                    \
+    })
+
+static int op_send(const struct evtchn_send *op)
+{
+    return evtchn_send(current_domain(), op->port);
+}
+
+static int op_close(const struct evtchn_close *op)
+{
+    return evtchn_close(current_domain(), op->port);
+}
+
+static int op_init_control(struct evtchn_init_control *op)
+{
+    return evtchn_fifo_init_control(current_domain(), op);
+}
+
+static int op_expand_array(const struct evtchn_expand_array *op)
+{
+    return evtchn_fifo_expand_array(current_domain(), gfn(op->array_gfn));
+}
+
+static long event_channel_op(int cmd, guest_ptr_t arg)
+{
+    switch (cmd) {
+    case EVTCHNOP_bind_interdomain:
+        return RUN(arg, struct evtchn_bind_interdomain, op_bind_interdomain, true);
+    case EVTCHNOP_bind_virq:
+        return RUN(arg, struct evtchn_bind_virq, op_bind_virq, true);
+    case EVTCHNOP_bind_pirq:
+        return RUN(arg, struct evtchn_bind_pirq, op_bind_pirq, true);
+    case EVTCHNOP_close:
+        return RUN(arg, struct evtchn_close, op_close, false);
+    case EVTCHNOP_status:
+        return RUN(arg, struct evtchn_status, op_status, true);
+    case EVTCHNOP_alloc_unbound:
+        return RUN(arg, struct evtchn_alloc_unbound, op_alloc_unbound, true);
+    case EVTCHNOP_bind_ipi:
+        return RUN(arg, struct evtchn_bind_ipi, op_bind_ipi, true);
+    case EVTCHNOP_bind_vcpu:
+        return RUN(arg, struct evtchn_bind_vcpu, op_bind_vcpu, false);
+    case EVTCHNOP_unmask:
+        return RUN(arg, struct evtchn_unmask, op_unmask, false);
+    case EVTCHNOP_reset:
+        return RUN(arg, struct evtchn_reset, op_reset, false);
+    case EVTCHNOP_init_control:
+        return RUN(arg, struct evtchn_init_control, op_init_control, true);
+    case EVTCHNOP_expand_array:
+        return RUN(arg, struct evtchn_expand_array, op_expand_array, false);
+    case EVTCHNOP_set_priority:
+        return RUN(arg, struct evtchn_set_priority, op_set_priority, false);
+    default:
+        return -ENOSYS;
+    }
+}
+
+long do_event_channel_op(int cmd, guest_ptr_t arg)
+{
+    long rc;
+
+    if (likely(cmd == EVTCHNOP_send)) /* the one that must be fast */
+        return RUN(arg, struct evtchn_send, op_send, false);
+    rc = event_channel_op(cmd, arg);
+    if (rc == -ERESTART)
+        return hypercall_continue(__HYPERVISOR_event_channel_op, 2, (unsigned long)cmd, arg.va);
+    return rc;
+}
+
+long do_event_channel_op_compat(guest_ptr_t uop)
+{
+    uint32_t cmd;
+
+    if (copy_from_guest(&cmd, uop, sizeof(cmd)))
+        return -EFAULT;
+    if (cmd > EVTCHNOP_unmask)
+        return -ENOSYS;
+    return do_event_channel_op((int)cmd, guest_ptr(uop.va + offsetof(struct evtchn_op, u)));
+}
+
+/* ---- debugging ---- */
+
+static void dump_port(struct domain *d, struct evtchn *chn)
+{
+    static const char *const name[] = {"free", "reserved", "unbound", "interdomain",
+                                       "pirq", "virq",     "ipi"};
+    struct evtchn_status st = {0};
+    bool pending, masked;
+
+    spin_lock(&chn->lock);
+    fill_status(chn, &st);
+    pending = evtchn_is_open(chn) && is_pending(d, chn);
+    masked = evtchn_is_open(chn) && is_masked(d, chn);
+    spin_unlock(&chn->lock);
+    if (st.status == EVTCHNSTAT_closed)
+        return;
+    pr_info("  %4u %-11s vcpu %u%s%s", chn->port, name[chn->state], st.vcpu,
+            pending ? " pending" : "", masked ? " masked" : "");
+    if (st.status == EVTCHNSTAT_unbound)
+        pr_info(" for d%u\n", st.u.unbound.dom);
+    else if (st.status == EVTCHNSTAT_interdomain)
+        pr_info(" to d%u port %u\n", st.u.interdomain.dom, st.u.interdomain.port);
+    else
+        pr_info(" %u\n", st.u.virq);
+}
+
+void evtchn_dump(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    struct evtchn *chn;
+
+    pr_info("d%u: %u event channels, %s\n", d->id, t->active,
+            evtchn_is_fifo(t) ? "FIFO" : "2-level");
+    for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++)
+        dump_port(d, chn);
+}
+
+static void dump_all(void)
+{
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        if (d->evtchn)
+            evtchn_dump(d);
+}
+
+void evtchn_init(void)
+{
+    debugkey_register('e', "event channels", dump_all);
+}
+
+static bool port_is_sound(struct domain *d, const struct evtchn *chn)
+{
+    struct vcpu *v;
+
+    switch ((enum evtchn_state)chn->state) {
+    case EVTCHN_INTERDOMAIN:
+        return chn->peer && chn->peer->state == EVTCHN_INTERDOMAIN && chn->peer->peer == chn &&
+               chn->peer->peer_dom == d;
+    case EVTCHN_VIRQ:
+        v = chn->virq < NR_VIRQS ? domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu) : NULL;
+        return v && v->virq_to_port[chn->virq] == chn->port;
+    default:
+        return !chn->peer;
+    }
+}
+
+unsigned int evtchn_audit(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    unsigned int errors = 0, active = 0, bound = 0, virqs = 0;
+    struct evtchn *chn;
+    struct vcpu *v;
+
+    for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++) {
+        active += evtchn_is_open(chn);
+        virqs += chn->state == EVTCHN_VIRQ;
+        if (!port_is_sound(d, chn) || chn->port != port || !domain_vcpu(d, chn->vcpu) ||
+            (chn->state == EVTCHN_FREE && port < t->hint)) {
+            pr_err("audit: d%u port %u (state %u) is wrong\n", d->id, port, chn->state);
+            errors++;
+        }
+    }
+    for_each_vcpu (d, v)
+        for (unsigned int i = 0; i < NR_VIRQS; i++)
+            bound += v->virq_to_port[i] != 0;
+    if (active != t->active || bound != virqs) {
+        pr_err("audit: d%u has %u of %u ports, %u of %u virqs\n", d->id, active, t->active, virqs,
+               bound);
+        errors++;
+    }
+    return errors;
+}
+
+void evtchn_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
+{
+    if (d->evtchn)
+        evtchn_fifo_audit_refs(d, add, ctx);
+}
