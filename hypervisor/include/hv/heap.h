@@ -17,4 +17,7 @@ void heap_free(void *p);
 /** heap_used - bytes in live objects, for leak tests. */
 size_t heap_used(void);
 
+/** heap_reset - no objects at all; the state at boot. */
+void heap_reset(void);
+
 #endif

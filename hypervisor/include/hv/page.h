@@ -128,6 +128,9 @@ static inline struct domain *page_owner(const struct page *pg)
 /* ---- page_alloc.c: the buddy allocator ---- */
 #define MAX_ORDER 20
 
+/** page_alloc_reset - no free frames at all; the state at boot. */
+void page_alloc_reset(void);
+
 /** page_alloc_init_region - give the frames [start, end) to the allocator; boot only. */
 void page_alloc_init_region(mfn_t start, mfn_t end);
 

@@ -6,6 +6,7 @@
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/guest_access.h>
+#include <hv/heap.h>
 #include <hv/hypercall.h>
 #include <hv/irqflags.h>
 #include <hv/mmu.h>
@@ -20,8 +21,6 @@
 
 WEAK struct pcpu pcpus[NR_CPUS];
 WEAK struct page *frame_table;
-WEAK uint64_t max_page;
-WEAK uint64_t total_pages;
 WEAK struct domain *dom0;
 WEAK struct domain *idle_domain;
 
@@ -74,6 +73,8 @@ static void ram_init(unsigned long frames)
 
 void fake_init(unsigned long frames, unsigned int cpus)
 {
+    page_alloc_reset();
+    heap_reset();
     ram_init(frames ? frames : 4096);
     memset(domains, 0, sizeof(domains));
     memset(pcpus, 0, sizeof(pcpus));
@@ -263,22 +264,6 @@ WEAK uint64_t m2p_get(mfn_t m)
 WEAK uint64_t m2p_chunk(unsigned int i)
 {
     return 0x1000 + i * 512UL;
-}
-
-WEAK uint64_t page_free_count(void)
-{
-    return 0;
-}
-
-WEAK struct page *page_alloc(unsigned int order, unsigned int flags)
-{
-    (void)order, (void)flags;
-    return NULL;
-}
-
-WEAK void page_alloc_init_region(mfn_t start, mfn_t end)
-{
-    (void)start, (void)end;
 }
 
 /* ---- translations ---- */
@@ -709,7 +694,3 @@ WEAK void tasklet_schedule(struct tasklet *t)
     t->scheduled = 1;
 }
 
-WEAK void page_put_last(struct page *pg)
-{
-    pg->owner = 0;
-}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Small objects: slabs of one page per size class, whole pages above.
+ *
+ * All bookkeeping of a slab is in its frame's struct page, so objects can be as large as half a page
+ * and as aligned as their class: `stamp` packs class, number of objects in use and index of the first
+ * free one; `next` and `prev` link the slabs of a class that have room. The first two bytes of a free
+ * object hold the index of the next free one. An empty slab goes back to the page allocator at once.
+ *
+ * Debug builds fill free objects with a pattern and check it when they are handed out again: writes
+ * after free are found then, a second free at once. */
+#include <hv/heap.h>
+#include <hv/lib.h>
+#include <hv/lock.h>
+#include <hv/page.h>
+#include <hv/printk.h>
+
+static const uint16_t sizes[] = {16,  32,  48,  64,  128, 192,  256,
+                                 320, 448, 576, 768, 960, 1344, 2048};
+#define CLASSES   ARRAY_SIZE(sizes)
+#define MAX_SMALL 2048
+#define MAX_LARGE (1UL << 20)
+
+/* stamp: bit 31 always, so that a wild pointer is noticed; large: class LARGE, order in the low bits */
+#define S_MARK      (1u << 31)
+#define S_CLASS(s)  (((s) >> 24) & 0x7f)
+#define S_USED(s)   (((s) >> 12) & 0xfff)
+#define S_FREE(s)   ((s)&0xfff)
+#define LARGE       0x7fu
+#define NO_OBJECT   0xfffu
+
+static struct {
+    spinlock_t lock;
+    uint32_t partial[CLASSES]; /* first slab with a free object */
+    size_t used;
+} heap = {.lock = SPINLOCK_INIT(LOCK_HEAP)};
+
+static uint32_t stamp_of(unsigned int class, unsigned int used, unsigned int free)
+{
+    return S_MARK | class << 24 | used << 12 | free;
+}
+
+static uint16_t *object_at(struct page *slab, unsigned int class, unsigned int i)
+{
+    return (uint16_t *)((char *)page_virt(slab) + (size_t)i * sizes[class]);
+}
+
+/* ---- the lists of slabs with room; heap.lock is held ---- */
+
+static void link_slab(struct page *slab, unsigned int class)
+{
+    uint32_t n = (uint32_t)page_mfn(slab).n;
+
+    slab->prev = 0;
+    slab->next = heap.partial[class];
+    if (slab->next)
+        frame_table[slab->next].prev = n;
+    heap.partial[class] = n;
+}
+
+static void unlink_slab(struct page *slab, unsigned int class)
+{
+    if (slab->next)
+        frame_table[slab->next].prev = slab->prev;
+    if (slab->prev)
+        frame_table[slab->prev].next = slab->next;
+    else
+        heap.partial[class] = slab->next;
+    slab->next = slab->prev = 0;
+}
+
+/* ---- checks of debug builds ---- */
+
+#ifdef SOCLE_DEBUG
+#define POISON 0x6b
+
+static void poison(void *p, size_t size)
+{
+    memset((char *)p + sizeof(uint16_t), POISON, size - sizeof(uint16_t));
+}
+
+static bool is_poisoned(const void *p, size_t size)
+{
+    const unsigned char *c = p;
+
+    for (size_t i = sizeof(uint16_t); i < size; i++)
+        if (c[i] != POISON)
+            return false;
+    return true;
+}
+
+static void check_unused(const void *p, size_t size)
+{
+    if (!is_poisoned(p, size))
+        panic("heap: object %p of %zu bytes was written after it was freed", p, size);
+}
+
+/* A live object may look poisoned by chance: only then the list of free ones is asked. */
+static void check_live(struct page *slab, unsigned int class, unsigned int i)
+{
+    unsigned int f = S_FREE(slab->stamp);
+
+    if (!is_poisoned(object_at(slab, class, i), sizes[class]))
+        return;
+    for (; f != NO_OBJECT; f = *object_at(slab, class, f))
+        if (f == i)
+            panic("heap: double free of %p", (void *)object_at(slab, class, i));
+}
+#else
+static void poison(void *p, size_t size)
+{
+    (void)p, (void)size;
+}
+
+static void check_unused(const void *p, size_t size)
+{
+    (void)p, (void)size;
+}
+
+static void check_live(struct page *slab, unsigned int class, unsigned int i)
+{
+    (void)slab, (void)class, (void)i;
+}
+#endif
+
+/* ---- objects ---- */
+
+static unsigned int class_of(size_t size)
+{
+    unsigned int class = 0;
+
+    while (sizes[class] < size)
+        class++;
+    return class;
+}
+
+/* A slab in which all objects are free, on no list. */
+static struct page *new_slab(unsigned int class)
+{
+    unsigned int n = (unsigned int)(PAGE_SIZE / sizes[class]);
+    struct page *slab = page_alloc(0, 0);
+
+    if (!slab)
+        return NULL;
+    for (unsigned int i = 0; i < n; i++) {
+        *object_at(slab, class, i) = (uint16_t)(i + 1 < n ? i + 1 : NO_OBJECT);
+        poison(object_at(slab, class, i), sizes[class]);
+    }
+    slab->stamp = stamp_of(class, 0, 0);
+    return slab;
+}
+
+static void *take_object(struct page *slab, unsigned int class)
+{
+    uint32_t s = slab->stamp;
+    uint16_t *p = object_at(slab, class, S_FREE(s));
+
+    slab->stamp = stamp_of(class, S_USED(s) + 1, *p);
+    if (*p == NO_OBJECT)
+        unlink_slab(slab, class);
+    heap.used += sizes[class];
+    return p;
+}
+
+static void *alloc_small(unsigned int class)
+{
+    struct page *slab;
+    void *p = NULL;
+
+    spin_lock(&heap.lock);
+    if (!heap.partial[class] && (slab = new_slab(class)))
+        link_slab(slab, class);
+    if (heap.partial[class])
+        p = take_object(&frame_table[heap.partial[class]], class);
+    spin_unlock(&heap.lock);
+    return p;
+}
+
+static void *alloc_large(size_t size)
+{
+    unsigned int order = 0;
+    struct page *pg;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    pg = page_alloc(order, PA_ZERO);
+    if (!pg)
+        return NULL;
+    pg->stamp = stamp_of(LARGE, 0, order);
+    __atomic_fetch_add(&heap.used, PAGE_SIZE << order, __ATOMIC_RELAXED);
+    return page_virt(pg);
+}
+
+void *heap_zalloc(size_t size)
+{
+    unsigned int class;
+    void *p;
+
+    if (size > MAX_LARGE)
+        return NULL;
+    if (size > MAX_SMALL)
+        return alloc_large(size);
+    class = class_of(size);
+    p = alloc_small(class);
+    if (!p)
+        return NULL;
+    check_unused(p, sizes[class]);
+    return memset(p, 0, sizes[class]);
+}
+
+void *heap_zalloc_array(size_t n, size_t size)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(n, size, &bytes) ? NULL : heap_zalloc(bytes);
+}
+
+static void free_small(struct page *slab, void *p)
+{
+    unsigned int class = S_CLASS(slab->stamp);
+    size_t offset = (uintptr_t)p & ~PAGE_MASK;
+    unsigned int i = (unsigned int)(offset / sizes[class]), used, next;
+
+    BUG_ON(offset % sizes[class]);
+    spin_lock(&heap.lock);
+    check_live(slab, class, i);
+    poison(p, sizes[class]);
+    used = S_USED(slab->stamp) - 1;
+    next = S_FREE(slab->stamp);
+    *(uint16_t *)p = (uint16_t)next;
+    slab->stamp = stamp_of(class, used, i);
+    heap.used -= sizes[class];
+    if (next == NO_OBJECT)
+        link_slab(slab, class);
+    if (used == 0) {
+        unlink_slab(slab, class);
+        page_free(slab, 0);
+    }
+    spin_unlock(&heap.lock);
+}
+
+void heap_free(void *p)
+{
+    struct page *pg;
+
+    if (!p)
+        return;
+    pg = mfn_page(virt_to_mfn(p));
+    BUG_ON(!(pg->count & PGC_HV) || !(pg->stamp & S_MARK));
+    if (S_CLASS(pg->stamp) != LARGE) {
+        free_small(pg, p);
+        return;
+    }
+    BUG_ON((uintptr_t)p & ~PAGE_MASK);
+    __atomic_fetch_sub(&heap.used, PAGE_SIZE << S_FREE(pg->stamp), __ATOMIC_RELAXED);
+    page_free(pg, S_FREE(pg->stamp));
+}
+
+size_t heap_used(void)
+{
+    return READ_ONCE(heap.used);
+}
+
+void heap_reset(void)
+{
+    memset(&heap, 0, sizeof(heap));
+    spin_lock_init(&heap.lock, LOCK_HEAP);
+}

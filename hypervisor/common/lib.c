@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Formatted output, number parsing, bit searches: the part of hv/lib.h that is the same in ring 0 and
+ * in host tests. No allocation, no locks, no floating point. */
+#include <hv/lib.h>
+#include <asm/div.h>
+
+/* ---- formatted output ---- */
+
+struct out {
+    char *buf;
+    size_t size; /* room in buf */
+    size_t len;  /* length so far, also of what found no room */
+};
+
+/* One conversion: %[flags][width][.precision][length]letter */
+struct conv {
+    bool left, zero, plus, space, alt;
+    int width, precision; /* precision -1: none given */
+    char length;          /* 'H' hh, 'h', 0, 'l' (also ll z j t: all 64 bits wide) */
+};
+
+static void put(struct out *o, char c)
+{
+    if (o->len + 1 < o->size)
+        o->buf[o->len] = c;
+    o->len++;
+}
+
+static void put_n(struct out *o, char c, int n)
+{
+    while (n-- > 0)
+        put(o, c);
+}
+
+static void put_text(struct out *o, const struct conv *cv, const char *s, size_t n)
+{
+    int pad = cv->width - (int)n;
+
+    if (!cv->left)
+        put_n(o, ' ', pad);
+    for (size_t i = 0; i < n; i++)
+        put(o, s[i]);
+    if (cv->left)
+        put_n(o, ' ', pad);
+}
+
+static void put_number(struct out *o, const struct conv *cv, uint64_t v, unsigned int base,
+                       bool upper, const char *prefix)
+{
+    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    char text[24];
+    int n = 0, zeros, pad, plen = (int)strlen(prefix);
+
+    for (; v; v /= base)
+        text[n++] = digits[v % base];
+    if (n == 0 && cv->precision != 0)
+        text[n++] = '0';
+    zeros = cv->precision - n;
+    if (cv->precision < 0 && cv->zero && !cv->left)
+        zeros = cv->width - n - plen;
+    zeros = max(zeros, 0);
+    pad = cv->width - n - zeros - plen;
+
+    if (!cv->left)
+        put_n(o, ' ', pad);
+    while (*prefix)
+        put(o, *prefix++);
+    put_n(o, '0', zeros);
+    while (n)
+        put(o, text[--n]);
+    if (cv->left)
+        put_n(o, ' ', pad);
+}
+
+static void put_signed(struct out *o, const struct conv *cv, int64_t v)
+{
+    const char *sign = v < 0 ? "-" : cv->plus ? "+" : cv->space ? " " : "";
+
+    put_number(o, cv, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, false, sign);
+}
+
+static const char *parse_flags(const char *f, struct conv *cv)
+{
+    for (;; f++) {
+        if (*f == '-')
+            cv->left = true;
+        else if (*f == '0')
+            cv->zero = true;
+        else if (*f == '+')
+            cv->plus = true;
+        else if (*f == ' ')
+            cv->space = true;
+        else if (*f == '#')
+            cv->alt = true;
+        else
+            return f;
+    }
+}
+
+#define MAX_FIELD 4096 /* wider fields than any buffer here make no sense */
+
+static const char *parse_int(const char *f, int *v)
+{
+    for (*v = 0; *f >= '0' && *f <= '9'; f++)
+        *v = min(*v * 10 + (*f - '0'), MAX_FIELD);
+    return f;
+}
+
+static const char *parse_length(const char *f, struct conv *cv)
+{
+    if (*f == 'h') {
+        cv->length = *++f == 'h' ? 'H' : 'h';
+        return cv->length == 'H' ? f + 1 : f;
+    }
+    while (*f == 'l' || *f == 'z' || *f == 'j' || *f == 't') {
+        cv->length = 'l';
+        f++;
+    }
+    return f;
+}
+
+static uint64_t narrow_unsigned(uint64_t v, char length)
+{
+    switch (length) {
+    case 'H':
+        return (uint8_t)v;
+    case 'h':
+        return (uint16_t)v;
+    case 'l':
+        return v;
+    default:
+        return (uint32_t)v;
+    }
+}
+
+static int64_t narrow_signed(int64_t v, char length)
+{
+    switch (length) {
+    case 'H':
+        return (int8_t)v;
+    case 'h':
+        return (int16_t)v;
+    case 'l':
+        return v;
+    default:
+        return (int32_t)v;
+    }
+}
+
+/* Every integer argument takes one 64-bit slot; the upper half of a narrow one is not defined. */
+#define INT_ARG(ap, cv) ((cv)->length == 'l' ? va_arg(ap, int64_t) : (int64_t)va_arg(ap, int))
+
+int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
+{
+    struct out o = {buf, size, 0};
+    va_list ap;
+
+    va_copy(ap, args);
+    for (const char *f = fmt; *f; f++) {
+        struct conv cv = {.precision = -1};
+        const char *start = f, *s;
+        uint64_t v;
+        char c;
+
+        if (*f != '%') {
+            put(&o, *f);
+            continue;
+        }
+        f = parse_flags(f + 1, &cv);
+        if (*f == '*') {
+            cv.width = va_arg(ap, int);
+            cv.left |= cv.width < 0;
+            cv.width = min(cv.width < 0 ? -(cv.width + 1) + 1 : cv.width, MAX_FIELD);
+            f++;
+        } else {
+            f = parse_int(f, &cv.width);
+        }
+        if (*f == '.') {
+            f++;
+            if (*f == '*') {
+                cv.precision = min(max(va_arg(ap, int), -1), MAX_FIELD);
+                f++;
+            } else {
+                f = parse_int(f, &cv.precision);
+            }
+        }
+        f = parse_length(f, &cv);
+        switch (*f) {
+        case 'd':
+        case 'i':
+            put_signed(&o, &cv, narrow_signed(INT_ARG(ap, &cv), cv.length));
+            break;
+        case 'u':
+            put_number(&o, &cv, narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length), 10, false,
+                       "");
+            break;
+        case 'o':
+            put_number(&o, &cv, narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length), 8, false,
+                       cv.alt ? "0" : "");
+            break;
+        case 'x':
+        case 'X':
+            v = narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length);
+            put_number(&o, &cv, v, 16, *f == 'X', cv.alt && v ? *f == 'X' ? "0X" : "0x" : "");
+            break;
+        case 'p':
+            put_number(&o, &cv, (uintptr_t)va_arg(ap, void *), 16, false, "0x");
+            break;
+        case 's':
+            s = va_arg(ap, const char *);
+            s = s ? s : "(null)";
+            put_text(&o, &cv, s, strnlen(s, cv.precision < 0 ? SIZE_MAX : (size_t)cv.precision));
+            break;
+        case 'c':
+            c = (char)va_arg(ap, int);
+            put_text(&o, &cv, &c, 1);
+            break;
+        case '%':
+            put(&o, '%');
+            break;
+        default: /* unknown: as it stands, so that it is seen */
+            for (s = start; s <= f && *s; s++)
+                put(&o, *s);
+            if (!*f)
+                f--;
+            break;
+        }
+    }
+    va_end(ap);
+    if (size)
+        buf[min(o.len, size - 1)] = '\0';
+    return (int)min(o.len, (size_t)INT32_MAX);
+}
+
+int hv_snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = hv_vsnprintf(buf, size, fmt, ap);
+    va_end(ap);
+    return n;
+}
+
+/* ---- strings ---- */
+
+size_t hv_strlcpy(char *dst, const char *src, size_t size)
+{
+    size_t len = strlen(src), n;
+
+    if (size == 0)
+        return len;
+    n = min(len, size - 1);
+    memcpy(dst, src, n);
+    memset(dst + n, 0, size - n);
+    return len;
+}
+
+static unsigned int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned int)(c - '0');
+    if (c >= 'a' && c <= 'z')
+        return (unsigned int)(c - 'a') + 10;
+    if (c >= 'A' && c <= 'Z')
+        return (unsigned int)(c - 'A') + 10;
+    return 99;
+}
+
+unsigned long hv_strtoul(const char *s, const char **end, unsigned int base)
+{
+    unsigned long v = 0;
+    bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit_of(s[2]) < 16;
+
+    if (hex && (base == 0 || base == 16)) {
+        s += 2;
+        base = 16;
+    } else if (base == 0) {
+        base = s[0] == '0' ? 8 : 10;
+    }
+    for (; digit_of(*s) < base; s++)
+        if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit_of(*s), &v)) {
+            v = UINT64_MAX;
+            while (digit_of(*s) < base)
+                s++;
+            break;
+        }
+    *end = s;
+    return v;
+}
+
+/* ---- bits and numbers ---- */
+
+/* The first bit in [from, size) of @map, each word of it xored with @invert. */
+static unsigned long find_bit(const unsigned long *map, unsigned long size, unsigned long from,
+                              unsigned long invert)
+{
+    unsigned long mask = ~0UL << (from % 64);
+
+    for (unsigned long i = from / 64; i * 64 < size && from < size; i++, mask = ~0UL) {
+        unsigned long w = (READ_ONCE(map[i]) ^ invert) & mask;
+
+        if (w)
+            return min(i * 64 + ffs64(w), size);
+    }
+    return size;
+}
+
+unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
+{
+    return find_bit(map, size, from, 0);
+}
+
+unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, unsigned long from)
+{
+    return find_bit(map, size, from, ~0UL);
+}
+
+uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
+{
+    unsigned __int128 p = (unsigned __int128)a * b;
+    uint64_t hi = (uint64_t)(p >> 64);
+
+    return hi < c ? div128by64(hi, (uint64_t)p, c) : UINT64_MAX;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* Ownership of and references to frames: invariants G1 and G2 of hv/page.h.
+ *
+ * The life of a domain's frame, and the one function that makes each transition:
+ *
+ *   raw ---------> owned (ALLOCATED, count 1)      adopt(): page_alloc_domain, page_give
+ *   owned -------> given up (count >= 1)           page_release
+ *   given up ----> free                            page_put_last, with the last reference
+ *   owned -------> raw                             steal(): only with no other reference than the
+ *                                                  caller's and the domain's own
+ *
+ * "Raw" is count 0 and no owner: no page_get() succeeds on it. adopt() makes the count non-zero last,
+ * and page_put_last() and steal() run after it has become zero, so a frame with references always has
+ * its owner (XSA-287). The list of a domain's frames and d->tot_pages change with it under page_lock;
+ * while tot_pages is above zero the frames as a whole hold one reference to the domain (D1), because
+ * pg->owner leads to it. */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/mmu.h>
+#include <hv/page.h>
+#include <hv/printk.h>
+
+#define COUNT_OF(word) ((word)&PGC_COUNT_MASK)
+
+static uint32_t frame_of(const struct domain *d)
+{
+    return (uint32_t)virt_to_mfn(d).n;
+}
+
+static uint32_t domain_uid(struct domain *d)
+{
+    static uint32_t last;
+    uint32_t none = 0, uid = READ_ONCE(d->uid);
+
+    if (likely(uid))
+        return uid;
+    uid = __atomic_add_fetch(&last, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_compare_exchange_n(&d->uid, &none, uid, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return uid;
+    return none; /* another pcpu was faster; ours is lost */
+}
+
+/* ---- the list and the account; d->page_lock is held ---- */
+
+static void link_page(struct page *pg, struct domain *d)
+{
+    uint32_t n = (uint32_t)page_mfn(pg).n;
+
+    pg->prev = 0;
+    pg->next = d->page_list;
+    if (d->page_list)
+        frame_table[d->page_list].prev = n;
+    d->page_list = n;
+}
+
+static void unlink_page(struct page *pg, struct domain *d)
+{
+    if (pg->next)
+        frame_table[pg->next].prev = pg->prev;
+    if (pg->prev)
+        frame_table[pg->prev].next = pg->next;
+    else
+        d->page_list = pg->next;
+    pg->next = pg->prev = 0;
+}
+
+static int may_add(const struct domain *d, uint64_t n)
+{
+    if (READ_ONCE(d->is_dying))
+        return -EINVAL;
+    if (d->max_pages < n || READ_ONCE(d->tot_pages) > d->max_pages - n)
+        return -E2BIG;
+    return 0;
+}
+
+static int __must_check count_in(struct domain *d, uint64_t n, bool force)
+{
+    int rc = may_add(d, n);
+
+    if (rc == -E2BIG && force)
+        rc = 0;
+    if (!rc && d->tot_pages == 0 && !domain_get(d))
+        rc = -EINVAL;
+    if (!rc)
+        d->tot_pages += n;
+    return rc;
+}
+
+/* True if these were the last: then domain_put() after the lock has been released. */
+static bool __must_check count_out(struct domain *d, uint64_t n)
+{
+    ASSERT(d->tot_pages >= n);
+    d->tot_pages -= n;
+    return d->tot_pages == 0;
+}
+
+/* Raw, prepared frames become @d's. */
+static void adopt(struct page *pg, unsigned int order, struct domain *d)
+{
+    uint32_t self = frame_of(d);
+
+    for (unsigned long i = 0; i < 1UL << order; i++) {
+        pg[i].owner = self;
+        link_page(&pg[i], d);
+        __atomic_store_n(&pg[i].count, PGC_ALLOCATED | 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* What a frame that leaves @d remembers (PGR_*). The clock is read after the count has become zero:
+ * whatever translation there is was made before. */
+static void record_owner(struct page *pg, uint32_t uid)
+{
+    uint64_t r = uid | PGR_FLUSH;
+
+    if (pgt_type(pg->type) >= PGT_L1)
+        r |= PGR_TABLE;
+    pg->type = r;
+    pg->stamp = tlb_clock();
+}
+
+/* ---- allocation ---- */
+
+struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned int bits, bool force)
+{
+    struct page *pg;
+    uint64_t n;
+    int rc;
+
+    if (order > MAX_ORDER)
+        return NULL;
+    n = 1UL << order;
+    rc = may_add(d, n); /* a first look, before any clearing is done in vain */
+    if (rc && !(rc == -E2BIG && force))
+        return NULL;
+    pg = page_alloc_raw(order, bits);
+    if (!pg)
+        return NULL;
+    page_prepare(pg, order, domain_uid(d));
+
+    spin_lock(&d->page_lock);
+    rc = count_in(d, n, force);
+    if (!rc)
+        adopt(pg, order, d);
+    spin_unlock(&d->page_lock);
+    if (unlikely(rc)) {
+        page_free_raw(pg, order);
+        return NULL;
+    }
+    return pg;
+}
+
+void page_put_last(struct page *pg)
+{
+    struct domain *d = page_owner(pg);
+    bool last;
+
+    BUG_ON(pg->count || !d || (pg->type & (PGT_COUNT_MASK | PGT_PINNED | PGT_PARTIAL)));
+    spin_lock(&d->page_lock);
+    unlink_page(pg, d);
+    last = count_out(d, 1);
+    spin_unlock(&d->page_lock);
+
+    m2p_set(page_mfn(pg), INVALID_M2P);
+    record_owner(pg, d->uid);
+    pg->owner = 0;
+    page_free_raw(pg, 0);
+    if (unlikely(last))
+        domain_put(d);
+}
+
+bool page_release(struct page *pg)
+{
+    uint64_t c = READ_ONCE(pg->count);
+
+    do {
+        if (!(c & PGC_ALLOCATED))
+            return false;
+        ASSERT(COUNT_OF(c) >= 2); /* the caller's reference and the one that goes */
+    } while (!__atomic_compare_exchange_n(&pg->count, &c, (c & ~PGC_ALLOCATED) - 1, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    return true;
+}
+
+/* ---- frames of the hypervisor that a guest may map ---- */
+
+void page_assign_shared(struct page *pg, struct domain *d)
+{
+    BUG_ON(pg->count != (PGC_HV | 1) || pg->owner);
+    pg->type = PGT(PGT_NONE);
+    pg->owner = frame_of(d);
+    __atomic_store_n(&pg->count, PGC_HV | PGC_SHARED | 1, __ATOMIC_RELEASE);
+}
+
+int page_unshare(struct page *pg)
+{
+    uint64_t c = PGC_HV | PGC_SHARED | 1;
+
+    /* To zero first: without an owner it must not have references for others to add to. */
+    if (!__atomic_compare_exchange_n(&pg->count, &c, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return -EBUSY;
+    pg->owner = 0;
+    pg->type = PGT(PGT_NONE);
+    __atomic_store_n(&pg->count, PGC_HV | 1, __ATOMIC_RELEASE);
+    tlb_flush_since(NULL, tlb_clock());
+    return 0;
+}
+
+/* ---- changing hands ---- */
+
+/* The frame leaves @d at one go. The account stays if @keep. */
+static int steal(struct page *pg, struct domain *d, bool keep)
+{
+    uint64_t c = PGC_ALLOCATED | 2;
+    bool last = false;
+
+    spin_lock(&d->page_lock);
+    if (READ_ONCE(pg->owner) != frame_of(d)) {
+        spin_unlock(&d->page_lock);
+        return -EINVAL;
+    }
+    if (!__atomic_compare_exchange_n(&pg->count, &c, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        spin_unlock(&d->page_lock);
+        return (c & PGC_HV) || !(c & PGC_ALLOCATED) ? -EINVAL : -EBUSY;
+    }
+    /* Nobody else can reach it any more; but a table that was left half validated still owns the
+     * references of its entries, and the caller may have typed it itself. */
+    if (pg->type & (PGT_COUNT_MASK | PGT_PINNED | PGT_PARTIAL)) {
+        __atomic_store_n(&pg->count, PGC_ALLOCATED | 2, __ATOMIC_RELEASE);
+        spin_unlock(&d->page_lock);
+        return -EBUSY;
+    }
+    unlink_page(pg, d);
+    if (!keep)
+        last = count_out(d, 1);
+    record_owner(pg, d->uid);
+    pg->owner = 0;
+    spin_unlock(&d->page_lock);
+
+    if (last)
+        domain_put(d);
+    return 0;
+}
+
+int page_steal(struct page *pg, struct domain *d)
+{
+    return steal(pg, d, false);
+}
+
+int page_steal_keep(struct page *pg, struct domain *d)
+{
+    return steal(pg, d, true);
+}
+
+int page_give(struct page *pg, struct domain *d)
+{
+    int rc;
+
+    page_prepare(pg, 0, domain_uid(d));
+    spin_lock(&d->page_lock);
+    rc = count_in(d, 1, false);
+    if (!rc)
+        adopt(pg, 0, d);
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+int page_give_kept(struct page *pg, unsigned int order, struct domain *d)
+{
+    int rc = 0;
+
+    spin_lock(&d->page_lock);
+    if (d->is_dying)
+        rc = -ESRCH;
+    else
+        adopt(pg, order, d);
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+void page_uncount(struct domain *d, uint64_t n)
+{
+    bool last;
+
+    if (n == 0)
+        return;
+    spin_lock(&d->page_lock);
+    last = count_out(d, n);
+    spin_unlock(&d->page_lock);
+    if (last)
+        domain_put(d);
+}
+
+/* ---- walking ---- */
+
+struct page *page_next_owned(struct domain *d, struct page *prev)
+{
+    struct page *found = NULL;
+    uint32_t n;
+
+    spin_lock(&d->page_lock);
+    for (n = prev ? prev->next : d->page_list; n && !found; n = frame_table[n].next)
+        if (page_get(&frame_table[n], d)) /* fails on one that is just being freed */
+            found = &frame_table[n];
+    spin_unlock(&d->page_lock);
+    return found;
+}
