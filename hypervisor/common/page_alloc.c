@@ -6,8 +6,8 @@
  * it last (PGR_OWNER, PGR_FLUSH, stamp). Frame 0 is never given out, so 0 ends a list.
  *
  * B1  Two free buddies of equal order do not exist: they are merged at once.
- * B2  Only the first frame of a block is ever asked for its order: the buddy of a block that is not
- *     free as a whole is either in use or the first frame of a smaller free block.
+ * B2  Only the first frame of a block on a list carries an order, so the question whether a buddy may be
+ *     merged has one answer, also for frames that are marked free but not on a list yet.
  * B3  A list belongs to a zone: the frames between two powers of two. A block never crosses such a
  *     border, so a limit on the address width is a limit on the zone. High zones are used first.
  * B4  The hot list keeps a few single frames, last freed first out, away from merging: giving back a
@@ -44,9 +44,9 @@ static unsigned int zone_of(uint64_t n)
     return fls64(n) - 1;
 }
 
-static void set_order(struct page *pg, uint64_t order)
+static void set_mark(struct page *pg, uint64_t mark)
 {
-    pg->type = (pg->type & ~PGR_ORDER_MASK) | order << PGR_ORDER_SHIFT;
+    pg->type = (pg->type & ~PGR_ORDER_MASK) | mark << PGR_ORDER_SHIFT;
 }
 
 static bool is_free_block(uint64_t n, unsigned int order)
@@ -54,7 +54,7 @@ static bool is_free_block(uint64_t n, unsigned int order)
     const struct page *pg = &frame_table[n];
 
     return n < max_page && (pg->count & PGC_FREE) &&
-           (pg->type & PGR_ORDER_MASK) == (uint64_t)order << PGR_ORDER_SHIFT;
+           (pg->type & PGR_ORDER_MASK) == (order + 1UL) << PGR_ORDER_SHIFT;
 }
 
 /* ---- the lists; buddy.lock is held ---- */
@@ -65,7 +65,7 @@ static void push(uint64_t n, unsigned int order)
     struct page *pg = &frame_table[n];
     uint32_t first = buddy.head[z][order];
 
-    set_order(pg, order);
+    set_mark(pg, order + 1);
     pg->prev = 0;
     pg->next = first;
     if (first)
@@ -78,8 +78,9 @@ static void push(uint64_t n, unsigned int order)
 static void unlink_block(uint64_t n, unsigned int order)
 {
     unsigned int z = zone_of(n);
-    const struct page *pg = &frame_table[n];
+    struct page *pg = &frame_table[n];
 
+    set_mark(pg, 0);
     if (pg->next)
         frame_table[pg->next].prev = pg->prev;
     if (pg->prev) {
@@ -137,7 +138,7 @@ static void hot_push(uint64_t n)
 {
     struct page *pg = &frame_table[n];
 
-    set_order(pg, PGR_HOT);
+    set_mark(pg, PGR_HOT);
     pg->prev = 0;
     pg->next = buddy.hot_first;
     if (buddy.hot_first)
@@ -152,6 +153,7 @@ static uint64_t hot_pop(void)
 {
     uint32_t n = buddy.hot_first;
 
+    set_mark(&frame_table[n], 0);
     buddy.hot_first = frame_table[n].next;
     if (buddy.hot_first)
         frame_table[buddy.hot_first].prev = 0;
@@ -165,6 +167,7 @@ static void hot_evict(void)
 {
     uint32_t n = buddy.hot_last;
 
+    set_mark(&frame_table[n], 0);
     buddy.hot_last = frame_table[n].prev;
     if (buddy.hot_last)
         frame_table[buddy.hot_last].next = 0;
@@ -218,15 +221,11 @@ struct page *page_alloc_raw(unsigned int order, unsigned int bits)
         return NULL;
     }
     buddy.frames -= 1UL << order;
-    pg = &frame_table[n];
-    pg->count &= ~PGC_FREE; /* here, so that nobody merges with it */
-    pg->type &= ~PGR_ORDER_MASK;
     spin_unlock(&buddy.lock);
 
-    for (unsigned long i = 1; i < 1UL << order; i++) {
+    pg = &frame_table[n];
+    for (unsigned long i = 0; i < 1UL << order; i++)
         pg[i].count &= ~PGC_FREE;
-        pg[i].type &= ~PGR_ORDER_MASK;
-    }
     return pg;
 }
 
@@ -418,7 +417,8 @@ static unsigned int check_list(unsigned int z, unsigned int order, uint64_t *fra
             errors++;
         }
         for (uint64_t i = n; i < n + (1UL << order); i++)
-            if (frame_table[i].count != (PGC_FREE | PGC_TAINTED) || frame_table[i].owner)
+            if (frame_table[i].count != (PGC_FREE | PGC_TAINTED) || frame_table[i].owner ||
+                (i != n && (frame_table[i].type & PGR_ORDER_MASK)))
                 errors++;
         *frames += 1UL << order;
     }

@@ -86,9 +86,9 @@ static inline unsigned int pgt_done(uint64_t word)
 #define PGR_OWNER_MASK  0xffffffffUL /* d->uid of the last owner; 0: the hypervisor, or unknown */
 #define PGR_FLUSH       (1UL << 32)  /* another domain's (or a table's) stale translations may exist */
 #define PGR_TABLE       (1UL << 33)  /* ... even of structures: it was a table. Flush for anybody */
-#define PGR_ORDER_SHIFT 40           /* first frame of a free block: its order, or PGR_HOT */
+#define PGR_ORDER_SHIFT 40           /* free: 1 + the block's order in its first frame on a list ... */
 #define PGR_ORDER_MASK  (0xffUL << PGR_ORDER_SHIFT)
-#define PGR_HOT         0x80UL       /* a single page kept back from coalescing */
+#define PGR_HOT         0x80UL       /* ... or this: kept back from merging. 0: neither */
 
 /* ---- the table itself: frame_table, indexed by frame number, and the direct map ---- */
 #include <asm/directmap.h>

@@ -481,7 +481,7 @@ static void log_append(const char *s)
     size_t n = strlen(s), have = strlen(fake_log);
 
     if (getenv("FAKE_VERBOSE"))
-        fputs(s, stderr);
+        fprintf(stderr, "%s\n", s);
     if (n >= sizeof(fake_log))
         return;
     if (have + n >= sizeof(fake_log)) {
