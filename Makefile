@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+# Builds, tests and boots everything. `make help` lists the targets; there is no other Makefile.
+
+O     ?= build
+CC    := gcc
+CLANG ?= clang
+QEMU  ?= qemu-system-x86_64
+SMP   ?= 2
+MEM   ?= 512
+debug ?= n
+socle := $(O)/socle$(if $(filter y,$(debug)),-debug)
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+warn := -Wall -Wextra -Werror -Wno-missing-field-initializers
+
+# ---- the hypervisor: build/socle, and build/socle-debug with checks and the auditor ----
+
+hv-inc  := -Ihypervisor/include -Ihypervisor/arch/x86/include -Iinclude
+hv-text := hypervisor/arch/x86/hypervisor.lds.S
+hv-made := hypervisor/arch/x86/asm_offsets.c $(hv-text)
+hv-src  := $(filter-out $(hv-made),$(wildcard hypervisor/common/*.c hypervisor/arch/x86/*.[cS]))
+# No vector registers, no red zone, indirect calls through thunks (thunk.S), no stack frames.
+hv-cflags := -std=gnu11 -O2 -g $(warn) $(hv-inc) -ffreestanding -fpie -fvisibility=hidden \
+    -fno-common -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv \
+    -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-jump-tables \
+    -mno-red-zone -mgeneral-regs-only -mno-sse -mindirect-branch=thunk-extern \
+    -mindirect-branch-register -fomit-frame-pointer -ffunction-sections -fdata-sections
+hv-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+    -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections -Wl,--fatal-warnings
+
+# $(1): release or debug, $(2): its file, $(3): its further flags
+define hypervisor
+hv-obj-$(1) := $$(patsubst %,$(O)/$(1)/%.o,$$(basename $$(hv-src)))
+$(O)/$(1)/hypervisor/common/lib.o $(O)/$(1)/hypervisor/common/string.o: \
+    more := -fno-tree-loop-distribute-patterns
+
+$(O)/$(1)/hypervisor/%.o: hypervisor/%.c $(O)/$(1)/include/asm/offsets.h
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(hv-cflags) $(3) $$(more) -I$(O)/$(1)/include -MMD -MP -c -o $$@ $$<
+
+$(O)/$(1)/hypervisor/%.o: hypervisor/%.S $(O)/$(1)/include/asm/offsets.h
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(hv-cflags) $(3) -D__ASSEMBLY__ -I$(O)/$(1)/include -MMD -MP -c -o $$@ $$<
+
+$(O)/$(1)/include/asm/offsets.h: hypervisor/arch/x86/asm_offsets.c
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(hv-cflags) $(3) -MMD -MP -MT $$@ -S -o $$(@:.h=.s) $$<
+	$$(Q)sed -n 's/.*->\([A-Za-z0-9_]*\) \(-\?[0-9]*\).*/#define \1 \2/p' $$(@:.h=.s) >$$@
+
+$(O)/$(1)/hypervisor.lds: $(hv-text)
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) -E -P -x assembler-with-cpp $(hv-inc) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$<
+
+# Linked twice: the first time without, the second time with the table of its own symbols.
+$(2): $$(hv-obj-$(1)) $(O)/$(1)/hypervisor.lds hypervisor/symbols.awk
+	$$(Q)awk -f hypervisor/symbols.awk /dev/null >$(O)/$(1)/symbols.S
+	$$(Q)$(CC) $(hv-ldflags) -Wl,-T,$(O)/$(1)/hypervisor.lds -o $(O)/$(1)/first \
+	    $$(hv-obj-$(1)) $(O)/$(1)/symbols.S
+	$$(Q)nm -n $(O)/$(1)/first | awk -f hypervisor/symbols.awk >$(O)/$(1)/symbols.S
+	$$(Q)$(CC) $(hv-ldflags) -Wl,-T,$(O)/$(1)/hypervisor.lds -o $$@ \
+	    $$(hv-obj-$(1)) $(O)/$(1)/symbols.S
+
+-include $$(hv-obj-$(1):.o=.d) $(O)/$(1)/include/asm/offsets.d $(O)/$(1)/hypervisor.lds.d
+endef
+$(eval $(call hypervisor,release,$(O)/socle,))
+$(eval $(call hypervisor,debug,$(O)/socle-debug,-DSOCLE_DEBUG))
+
+# ---- PV guests: pv-guest/NAME/ and tests/pv/NAME.c, each with the library ----
+
+pv-cflags := -std=gnu11 -O2 -g $(warn) -ffreestanding -fno-pie -fno-stack-protector -mno-red-zone \
+    -mgeneral-regs-only -mcmodel=kernel -fno-asynchronous-unwind-tables -fcf-protection=none \
+    -fno-strict-aliasing -fno-common -Ipv-guest/include -Iinclude
+pv-ldflags := -nostdlib -static -no-pie -Wl,-T,pv-guest/guest.lds -Wl,--build-id=none \
+    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-z,noexecstack
+pv-obj    = $(patsubst %,$(O)/guests/%.o,$(basename $(wildcard $(1))))
+pv-lib   := $(call pv-obj,pv-guest/lib/*.[cS])
+pv-hello := $(call pv-obj,pv-guest/hello/*.[cS])
+pv-bench := $(call pv-obj,pv-guest/bench/*.[cS])
+pv-test  := $(patsubst tests/pv/%.c,$(O)/guests/test-%.elf,$(wildcard tests/pv/*.c))
+guests   := $(O)/guests/hello.elf $(O)/guests/bench.elf $(pv-test)
+
+$(O)/guests/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(pv-cflags) -MMD -MP -c -o $@ $<
+
+$(O)/guests/%.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(pv-cflags) -MMD -MP -c -o $@ $<
+
+pv-link = $(Q)$(CC) $(pv-ldflags) -o $@ $(filter %.o,$^)
+$(O)/guests/hello.elf: $(pv-hello) $(pv-lib) pv-guest/guest.lds
+	$(pv-link)
+$(O)/guests/bench.elf: $(pv-bench) $(pv-lib) pv-guest/guest.lds
+	$(pv-link)
+$(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
+	$(pv-link)
+
+-include $(patsubst %.o,%.d,$(pv-lib) $(pv-hello) $(pv-bench))
+-include $(patsubst tests/pv/%.c,$(O)/guests/tests/pv/%.d,$(wildcard tests/pv/*.c))
+
+# ---- unit tests: the hypervisor's logic on this machine, under sanitizers ----
+
+# The part of arch/x86 that has no instruction of its own.
+pure-x86 := page_type pt_check mmu decode multiboot acpi_tables phys_reader
+host-src := $(wildcard hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
+san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+host-cflags := -std=gnu11 -O1 -g $(warn) $(hv-inc) -DSOCLE_HOST -DSOCLE_DEBUG -fno-strict-aliasing \
+    -fwrapv -fno-omit-frame-pointer
+
+unit-src  := $(wildcard tests/unit/*/*_test.c)
+unit-fake := $(patsubst %.c,$(O)/host/%.o,$(wildcard tests/unit/fake/*.c))
+unit-lib  := $(O)/host/libsocle.a
+unit-test := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(unit-src))
+
+$(O)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(host-cflags) $(san) -Itests/unit/fake -MMD -MP -c -o $@ $<
+
+# Made anew each time, so that a source that is gone leaves no member behind.
+$(unit-lib): $(host-src:%.c=$(O)/host/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
+
+-include $(patsubst %.c,$(O)/host/%.d,$(host-src) $(unit-src)) $(unit-fake:.o=.d)
+
+# ---- fuzzers ----
+
+fuzz-src  := $(wildcard tests/fuzz/*_fuzz.c)
+fuzz-test := $(patsubst tests/fuzz/%_fuzz.c,$(O)/tests/fuzz/%,$(fuzz-src))
+fuzz-lib  := $(O)/fuzz/libsocle.a
+fuzz-fake := $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard tests/unit/fake/*.c))
+FUZZ_SECONDS ?= 600
+
+$(O)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(host-cflags) $(san) -fsanitize=fuzzer-no-link -Itests/unit/fake -MMD -MP -c -o $@ $<
+
+$(fuzz-lib): $(host-src:%.c=$(O)/fuzz/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-lib)
+
+-include $(patsubst %.c,$(O)/fuzz/%.d,$(host-src) $(fuzz-src)) $(fuzz-fake:.o=.d)
+
+# ---- targets ----
+
+Q := $(if $(V),,@)
+.PHONY: all hypervisor guests unit fuzzers deps run test bench fuzz format lint help clean
+
+all: hypervisor guests ##             build everything but the fuzzers into $(O)/
+hypervisor: $(O)/socle $(O)/socle-debug
+guests: $(guests)
+unit: $(unit-test)
+fuzzers: $(fuzz-test)
+
+clean: ##           remove $(O)/
+	rm -rf $(O)
