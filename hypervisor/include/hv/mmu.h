@@ -43,4 +43,7 @@ uint64_t m2p_chunk(unsigned int i);
 uint32_t tlb_clock(void);
 void tlb_flush_since(const struct domain *d, uint32_t stamp);
 
+/** cache_flush_range - write these bytes of the direct map back to memory and drop them from all caches. */
+void cache_flush_range(const void *va, size_t n);
+
 #endif

@@ -1,0 +1,737 @@
+/* SPDX-License-Identifier: MIT */
+/* Grant tables: the table of a domain, who may use an entry of it, and the operations that neither map nor
+ * copy. Layout version 1 only; so there are no status frames, no sub-pages and no transitive grants (XSA-26,
+ * -226, -255, -382, -501). The rules N1..N7 are in <hv/gnttab_table.h>.
+ *
+ * Table frames are the hypervisor's, shared with the domain, and given back only when the domain is gone:
+ * the table grows and never shrinks. ABI: xen/grant_table.h. */
+#include <hv/console.h>
+#include <hv/gnttab_table.h>
+#include <hv/heap.h>
+#include <hv/mmu.h>
+#include <hv/printk.h>
+
+#define SHARED_TRIES 4 /* for a change of a word that the guest may write at the same time (XSA-295) */
+
+/* ---- frames ---- */
+
+int gnttab_hold_frame(struct domain *d, gfn_t g, bool write, mfn_t *m)
+{
+    struct page *pg = page_from_gfn(d, g);
+
+    if (!pg)
+        return GNTST_bad_page;
+    if (READ_ONCE(pg->count) & PGC_HV) { /* N6 */
+        page_put(pg);
+        return GNTST_bad_page;
+    }
+    if (write && page_get_type(pg, PGT_WRITABLE)) {
+        page_put(pg);
+        return GNTST_general_error;
+    }
+    *m = page_mfn(pg);
+    return GNTST_okay;
+}
+
+void gnttab_drop_frame(bool write, mfn_t m)
+{
+    struct page *pg = mfn_page(m);
+
+    if (write)
+        page_put_type(pg);
+    page_put(pg);
+}
+
+/* ---- pins ---- */
+
+/* The first half of an entry, which must change as one. */
+union entry_head {
+    uint32_t word;
+    struct {
+        uint16_t flags;
+        domid_t domid;
+    };
+};
+
+/* Set the status bits in the shared entry, provided that it grants @who this kind of use. */
+static int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write)
+{
+    uint32_t *word = (uint32_t *)(void *)e; /* flags and domid: the ABI aligns entries to 8 */
+    union entry_head old = {.word = READ_ONCE(*word)};
+
+    for (unsigned int i = 0; i < SHARED_TRIES; i++) {
+        union entry_head new = old;
+
+        if ((old.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access || old.domid != who ||
+            (write && (old.flags & GTF_readonly)))
+            return GNTST_general_error;
+        new.flags |= write ? GTF_reading | GTF_writing : GTF_reading;
+        if (__atomic_compare_exchange_n(word, &old.word, new.word, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return GNTST_okay;
+    }
+    return GNTST_general_error;
+}
+
+/* N3, after pins have gone or could not be made. Table locked. */
+static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active *act)
+{
+    uint16_t gone = act->writers ? 0 : GTF_writing;
+
+    if (!act->writers && !act->readers)
+        gone |= GTF_reading;
+    if (gone)
+        __atomic_fetch_and(&e->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
+}
+
+static int pin_locked(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m)
+{
+    struct grant_table *gt = rd->gnttab;
+    struct grant_entry_v1 *e;
+    struct gnttab_active *act;
+    bool pinned;
+    int rc;
+
+    if (ref >= gnttab_nr_entries(gt))
+        return GNTST_bad_gntref;
+    if (READ_ONCE(rd->is_dying))
+        return GNTST_general_error;
+    e = shared_entry(gt, ref);
+    act = active_entry(gt, ref);
+    pinned = act->readers || act->writers;
+    if (pinned && (act->domid != who || act->readers >> 31 || act->writers >> 31))
+        return GNTST_general_error;
+    if (!pinned || (write && !act->writers)) {
+        rc = claim_shared(e, who, write);
+        if (rc)
+            return rc;
+    }
+    rc = gnttab_hold_frame(rd, gfn(pinned ? act->frame : READ_ONCE(e->frame)), write, m);
+    if (rc) {
+        refresh_status(e, act);
+        return rc;
+    }
+    act->domid = who;
+    act->frame = (uint32_t)m->n;
+    if (write)
+        act->writers++;
+    else
+        act->readers++;
+    return GNTST_okay;
+}
+
+int gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m)
+{
+    int rc;
+
+    spin_lock(&rd->gnttab->lock);
+    rc = pin_locked(rd, ref, who, write, m);
+    spin_unlock(&rd->gnttab->lock);
+    return rc;
+}
+
+void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m)
+{
+    struct grant_table *gt = rd->gnttab;
+    struct gnttab_active *act;
+
+    spin_lock(&gt->lock);
+    act = active_entry(gt, ref);
+    if (write)
+        act->writers--;
+    else
+        act->readers--;
+    refresh_status(shared_entry(gt, ref), act);
+    spin_unlock(&gt->lock);
+    gnttab_drop_frame(write, m);
+}
+
+/* ---- the table ---- */
+
+static int add_frame(struct domain *d)
+{
+    struct grant_table *gt = d->gnttab;
+    uint32_t n = gt->nr_frames;
+    struct page *pg = page_alloc(0, PA_ZERO);
+
+    if (!pg)
+        return -ENOMEM;
+    gt->active[n] = heap_zalloc_array(ENTRIES_PER_FRAME, sizeof(struct gnttab_active));
+    if (!gt->active[n]) {
+        page_free(pg, 0);
+        return -ENOMEM;
+    }
+    page_assign_shared(pg, d);
+    gt->shared[n] = page_virt(pg);
+    gt->nr_frames = n + 1;
+    return 0;
+}
+
+/* Table locked. -EINVAL: over the limit, or dying. */
+static int grow(struct domain *d, uint32_t frames)
+{
+    struct grant_table *gt = d->gnttab;
+    int rc = 0;
+
+    if (frames > gt->max_frames || (frames > gt->nr_frames && READ_ONCE(d->is_dying)))
+        return -EINVAL;
+    while (gt->nr_frames < frames && rc == 0)
+        rc = add_frame(d);
+    return rc;
+}
+
+int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out)
+{
+    struct grant_table *gt = d->gnttab;
+    int rc;
+
+    if (idx >= gt->max_frames)
+        return -EINVAL;
+    spin_lock(&gt->lock);
+    rc = grow(d, max(gt->nr_frames, (uint32_t)idx + 1));
+    if (rc == 0)
+        *out = virt_to_mfn(gt->shared[idx]);
+    spin_unlock(&gt->lock);
+    return rc;
+}
+
+#define HEAP_MAX (1UL << 20)
+
+int gnttab_domain_init(struct domain *d, unsigned int max_grant_frames,
+                       unsigned int max_maptrack_frames)
+{
+    struct grant_table *gt = heap_new(struct grant_table);
+
+    if (!gt)
+        return -ENOMEM;
+    spin_lock_init(&gt->lock, LOCK_GNTTAB);
+    gt->max_frames = min(max_grant_frames, (unsigned int)(HEAP_MAX / sizeof(void *)));
+    gt->shared = heap_zalloc_array(gt->max_frames + 1UL, sizeof(gt->shared[0]));
+    gt->active = heap_zalloc_array(gt->max_frames + 1UL, sizeof(gt->active[0]));
+    d->gnttab = gt;
+    if (!gt->shared || !gt->active || gnttab_maptrack_init(gt, max_maptrack_frames)) {
+        gnttab_domain_free(d);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void gnttab_domain_free(struct domain *d)
+{
+    struct grant_table *gt = d->gnttab;
+
+    if (!gt)
+        return;
+    for (uint32_t i = 0; i < gt->nr_frames; i++) {
+        struct page *pg = mfn_page(virt_to_mfn(gt->shared[i]));
+
+        heap_free(gt->active[i]);
+        if (page_unshare(pg) == 0)
+            page_free(pg, 0);
+        else
+            pr_err("d%u: frame %u of its grant table is still mapped, and lost\n", d->id, i);
+    }
+    gnttab_maptrack_free(gt);
+    heap_free(gt->active);
+    heap_free(gt->shared);
+    d->gnttab = NULL;
+    heap_free(gt);
+}
+
+/* ---- operations on tables ---- */
+
+struct domain *gnttab_target(domid_t id, int16_t *status)
+{
+    struct domain *d = domain_by_id_or_self(id);
+
+    if (!d || !d->gnttab) {
+        *status = GNTST_bad_domain;
+    } else if (d != current_domain() && !current_domain()->is_privileged) {
+        *status = GNTST_permission_denied;
+    } else {
+        *status = GNTST_okay;
+        return d;
+    }
+    if (d)
+        domain_put(d);
+    return NULL;
+}
+
+/* Frames once in the table stay, so the list is written without the lock. */
+static int16_t list_frames(const struct gnttab_setup_table *op, struct domain *d)
+{
+    for (uint32_t i = 0; i < op->nr_frames; i++) {
+        xen_pfn_t n = virt_to_mfn(d->gnttab->shared[i]).n;
+
+        if (copy_to_guest(guest_ptr_index(guest_ptr_of(op->frame_list), i, sizeof(n)), &n,
+                          sizeof(n)))
+            return GNTST_bad_virt_addr;
+    }
+    return GNTST_okay;
+}
+
+static long op_setup_table(guest_ptr_t uop, unsigned int count)
+{
+    struct gnttab_setup_table op;
+    struct domain *d;
+    int rc;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)))
+        return -EFAULT;
+    d = gnttab_target(op.dom, &op.status);
+    if (d) {
+        spin_lock(&d->gnttab->lock);
+        rc = grow(d, op.nr_frames);
+        spin_unlock(&d->gnttab->lock);
+        op.status = rc ? GNTST_general_error : list_frames(&op, d);
+        domain_put(d);
+    }
+    return copy_to_guest(uop, &op, offsetof(struct gnttab_setup_table, frame_list));
+}
+
+static long op_query_size(guest_ptr_t uop, unsigned int count)
+{
+    struct gnttab_query_size op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)))
+        return -EFAULT;
+    d = gnttab_target(op.dom, &op.status);
+    if (d) {
+        op.nr_frames = READ_ONCE(d->gnttab->nr_frames);
+        op.max_nr_frames = d->gnttab->max_frames;
+        domain_put(d);
+    }
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+/* There are none in version 1; to ask for none is fine. */
+static long op_get_status_frames(guest_ptr_t uop, unsigned int count)
+{
+    struct gnttab_get_status_frames op;
+    struct domain *d;
+
+    if (count != 1)
+        return -EINVAL;
+    if (copy_from_guest(&op, uop, sizeof(op)))
+        return -EFAULT;
+    d = gnttab_target(op.dom, &op.status);
+    if (d) {
+        op.status = op.nr_frames ? GNTST_general_error : GNTST_okay;
+        domain_put(d);
+    }
+    return copy_to_guest(uop, &op, offsetof(struct gnttab_get_status_frames, frame_list));
+}
+
+/* Version 2 is refused as by a Xen that was told max-ver:1. */
+static long op_set_version(guest_ptr_t uop)
+{
+    struct gnttab_set_version op;
+    uint32_t want;
+
+    if (copy_from_guest(&op, uop, sizeof(op)))
+        return -EFAULT;
+    want = op.version;
+    op.version = 1;
+    if (copy_to_guest(uop, &op, sizeof(op)))
+        return -EFAULT;
+    return want == 1 ? 0 : want == 2 ? -ENOSYS : -EINVAL;
+}
+
+static long op_get_version(guest_ptr_t uop)
+{
+    struct gnttab_get_version op;
+    struct domain *d;
+    int16_t status;
+
+    if (copy_from_guest(&op, uop, sizeof(op)))
+        return -EFAULT;
+    d = gnttab_target(op.dom, &status);
+    if (!d)
+        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
+    domain_put(d);
+    op.version = 1;
+    return copy_to_guest(uop, &op, sizeof(op));
+}
+
+static bool is_pinned(const struct gnttab_active *act)
+{
+    return act->readers || act->writers;
+}
+
+static int16_t swap_refs(uint32_t a, uint32_t b)
+{
+    struct grant_table *gt = current_domain()->gnttab;
+    struct grant_entry_v1 tmp;
+    int16_t status = GNTST_okay;
+
+    spin_lock(&gt->lock);
+    if (a >= gnttab_nr_entries(gt) || b >= gnttab_nr_entries(gt)) {
+        status = GNTST_bad_gntref;
+    } else if (a != b && (is_pinned(active_entry(gt, a)) || is_pinned(active_entry(gt, b)))) {
+        status = GNTST_eagain;
+    } else if (a != b) {
+        tmp = *shared_entry(gt, a);
+        *shared_entry(gt, a) = *shared_entry(gt, b);
+        *shared_entry(gt, b) = tmp;
+    }
+    spin_unlock(&gt->lock);
+    return status;
+}
+
+static long op_swap(guest_ptr_t uop, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct gnttab_swap_grant_ref op;
+        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
+
+        if (gnttab_stop_here(i))
+            return i;
+        if (copy_from_guest(&op, p, sizeof(op)))
+            return -EFAULT;
+        op.status = swap_refs(op.ref_a, op.ref_b);
+        if (copy_to_guest(p, &op, sizeof(op)))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+/* ---- cache flush ---- */
+
+/* Does @d have a pin on frame @m of @owner? Over all entries of a table: some ten thousand at most. */
+static bool is_granted_to(struct domain *owner, struct domain *d, mfn_t m)
+{
+    struct grant_table *gt = owner->gnttab;
+    bool found = false;
+
+    spin_lock(&gt->lock);
+    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt) && !found; ref++) {
+        struct gnttab_active *act = active_entry(gt, ref);
+
+        found = act->domid == d->id && act->frame == m.n && is_pinned(act);
+    }
+    spin_unlock(&gt->lock);
+    return found;
+}
+
+static int flush_page(const struct gnttab_cache_flush *op, mfn_t m)
+{
+    struct domain *d = current_domain(), *owner = page_owner(mfn_page(m));
+    struct page *pg = mfn_page(m);
+    int rc = 0;
+
+    /* Device and hypervisor frames belong to no domain with a table (XSA-232). */
+    if (!owner || !owner->gnttab || !page_get(pg, owner))
+        return -EPERM;
+    if (READ_ONCE(pg->count) & PGC_HV)
+        rc = -EPERM;
+    else if (owner != d && !is_granted_to(owner, d, m))
+        rc = -EINVAL;
+    else
+        cache_flush_range((const uint8_t *)page_virt(pg) + op->offset, op->length);
+    page_put(pg);
+    return rc;
+}
+
+static int cache_flush(const struct gnttab_cache_flush *op)
+{
+    mfn_t m = mfn(op->a.dev_bus_addr >> PAGE_SHIFT);
+
+    if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE - op->offset ||
+        (op->op & ~(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL | GNTTAB_CACHE_SOURCE_GREF)))
+        return -EINVAL;
+    if (op->length == 0 || op->op == 0)
+        return 0;
+    if (op->op & GNTTAB_CACHE_SOURCE_GREF)
+        return -EOPNOTSUPP;
+    if (op->op == GNTTAB_CACHE_INVAL) /* would throw away what others wrote */
+        return -EOPNOTSUPP;
+    if (!mfn_valid(m))
+        return -EINVAL;
+    return flush_page(op, m);
+}
+
+static long op_cache_flush(guest_ptr_t uop, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct gnttab_cache_flush op;
+        int rc;
+
+        if (gnttab_stop_here(i))
+            return i;
+        if (copy_from_guest(&op, guest_ptr_index(uop, i, sizeof(op)), sizeof(op)))
+            return -EFAULT;
+        rc = cache_flush(&op);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- transfer ---- */
+
+/* Take the entry by which @rd accepts a page of @from: from now on it is ours to complete. */
+static bool commit_transfer(struct domain *rd, domid_t from, uint32_t ref)
+{
+    struct grant_table *gt = rd->gnttab;
+    union entry_head old, new;
+    uint32_t *word;
+
+    if (ref >= gnttab_nr_entries(gt))
+        return false;
+    word = (uint32_t *)(void *)shared_entry(gt, ref);
+    old.word = READ_ONCE(*word);
+    for (unsigned int i = 0; i < SHARED_TRIES; i++) {
+        if (old.flags != GTF_accept_transfer || old.domid != from)
+            return false;
+        new = old;
+        new.flags |= GTF_transfer_committed;
+        if (__atomic_compare_exchange_n(word, &old.word, new.word, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return true;
+    }
+    return false;
+}
+
+static void complete_transfer(struct domain *rd, uint32_t ref, mfn_t m)
+{
+    struct grant_entry_v1 *e = shared_entry(rd->gnttab, ref);
+
+    WRITE_ONCE(e->frame, (uint32_t)m.n);
+    __atomic_fetch_or(&e->flags, GTF_transfer_completed, __ATOMIC_SEQ_CST);
+}
+
+/* Nobody's page @pg, that was @d's, goes to @rd, or back if @rd does not take it. Its contents go along;
+ * page_give() flushes what CPUs remember of the old owner's mappings (XSA-217). */
+static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, struct page *pg)
+{
+    struct grant_table *gt = rd->gnttab;
+    bool committed;
+
+    spin_lock(&gt->lock);
+    committed = page_mfn(pg).n >> 32 == 0 && commit_transfer(rd, d->id, ref);
+    spin_unlock(&gt->lock);
+    if (committed && page_give(pg, rd) == 0) {
+        spin_lock(&gt->lock);
+        complete_transfer(rd, ref, page_mfn(pg));
+        spin_unlock(&gt->lock);
+        return GNTST_okay;
+    }
+    if (page_give(pg, d))
+        page_free_raw(pg, 0);
+    return GNTST_general_error;
+}
+
+static int16_t transfer(const struct gnttab_transfer *op)
+{
+    struct domain *d = current_domain(), *rd;
+    struct page *pg = page_from_gfn(d, gfn(op->mfn));
+    int16_t status;
+
+    if (!pg)
+        return GNTST_bad_page;
+    rd = domain_by_id(op->domid);
+    if (!rd || !rd->gnttab) {
+        status = GNTST_bad_domain;
+        page_put(pg);
+    } else if (page_steal(pg, d)) {
+        status = GNTST_bad_page;
+        page_put(pg);
+    } else {
+        status = give_page(d, rd, op->ref, pg); /* our reference went with the theft */
+    }
+    if (rd)
+        domain_put(rd);
+    return status;
+}
+
+static long op_transfer(guest_ptr_t uop, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct gnttab_transfer op;
+        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
+
+        if (gnttab_stop_here(i))
+            return i;
+        if (copy_from_guest(&op, p, sizeof(op)))
+            return -EFAULT;
+        op.status = transfer(&op);
+        if (copy_to_guest(p, &op, sizeof(op)))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+/* ---- the hypercall ---- */
+
+/* Batches: element size and worker. The others take one element and @count as they like. */
+static const struct {
+    uint8_t size;
+    long (*run)(guest_ptr_t uop, unsigned int count);
+} batch_ops[] = {
+    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), gnttab_op_map},
+    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref), gnttab_op_unmap},
+    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), op_transfer},
+    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), gnttab_op_copy},
+    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace),
+                                    gnttab_op_unmap_and_replace},
+    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), op_swap},
+    [GNTTABOP_cache_flush] = {sizeof(struct gnttab_cache_flush), op_cache_flush},
+};
+
+static long single_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
+{
+    switch (cmd) {
+    case GNTTABOP_setup_table:
+        return op_setup_table(uop, count);
+    case GNTTABOP_query_size:
+        return op_query_size(uop, count);
+    case GNTTABOP_set_version:
+        return op_set_version(uop);
+    case GNTTABOP_get_status_frames:
+        return op_get_status_frames(uop, count);
+    case GNTTABOP_get_version:
+        return op_get_version(uop);
+    default:
+        return -ENOSYS;
+    }
+}
+
+long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
+{
+    size_t size;
+    long rc;
+
+    if ((int)count < 0)
+        return -EINVAL;
+    if (cmd >= ARRAY_SIZE(batch_ops) || !batch_ops[cmd].run)
+        return single_op(cmd, uop, count);
+    size = batch_ops[cmd].size;
+    if (!guest_range_ok(uop, count * size))
+        return -EFAULT;
+    rc = batch_ops[cmd].run(uop, count);
+    if (rc <= 0)
+        return rc;
+    return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
+                              guest_ptr_index(uop, rc, size).va,
+                              (unsigned long)(count - (unsigned int)rc));
+}
+
+/* ---- debugging ---- */
+
+void gnttab_dump(struct domain *d)
+{
+    struct grant_table *gt = d->gnttab;
+    uint32_t mapped = 0;
+
+    for (uint32_t h = 0; h < READ_ONCE(gt->nr_maptrack); h++)
+        mapped += READ_ONCE(maptrack_entry(gt, h)->flags) != 0;
+    pr_info("d%u: grant table of %u frames (at most %u), %u mappings (at most %u)\n", d->id,
+            gt->nr_frames, gt->max_frames, mapped, gt->max_maptrack);
+    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
+        struct gnttab_active act;
+        uint16_t flags;
+
+        spin_lock(&gt->lock);
+        act = *active_entry(gt, ref);
+        flags = READ_ONCE(shared_entry(gt, ref)->flags);
+        spin_unlock(&gt->lock);
+        if (is_pinned(&act))
+            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers\n", ref, flags, act.frame,
+                    act.domid, act.readers, act.writers);
+    }
+}
+
+static void dump_all(void)
+{
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        if (d->gnttab)
+            gnttab_dump(d);
+}
+
+void gnttab_init(void)
+{
+    debugkey_register('g', "grant tables", dump_all);
+}
+
+struct pins {
+    uint32_t readers, writers;
+};
+
+/* Count what domain @by has pinned of @d's entries. */
+static unsigned int count_pins(struct domain *d, struct domain *by, struct pins *pins)
+{
+    struct grant_table *gt = by->gnttab;
+    unsigned int errors = 0;
+
+    for (uint32_t h = 0; h < gt->nr_maptrack; h++) {
+        struct maptrack *mt = maptrack_entry(gt, h);
+
+        if (!mt->flags || page_owner(mfn_page(mfn(mt->frame))) != d)
+            continue;
+        if (mt->ref >= gnttab_nr_entries(d->gnttab) ||
+            active_entry(d->gnttab, mt->ref)->frame != mt->frame ||
+            active_entry(d->gnttab, mt->ref)->domid != by->id) {
+            pr_err("audit: d%u handle %u does not fit entry %u of d%u\n", by->id, h, mt->ref, d->id);
+            errors++;
+            continue;
+        }
+        if (mt->flags & GNTMAP_readonly)
+            pins[mt->ref].readers++;
+        else
+            pins[mt->ref].writers++;
+    }
+    return errors;
+}
+
+static bool entry_is_sound(struct domain *d, uint32_t ref, const struct pins *n)
+{
+    const struct gnttab_active *act = active_entry(d->gnttab, ref);
+
+    if (act->readers != n->readers || act->writers != n->writers)
+        return false;
+    /* N2. The status bits are the guest's to spoil, so they prove nothing. */
+    return !is_pinned(act) || (page_owner(mfn_page(mfn(act->frame))) == d &&
+                               (mfn_page(mfn(act->frame))->count & PGC_COUNT_MASK) >=
+                                   (uint64_t)act->readers + act->writers);
+}
+
+unsigned int gnttab_audit(struct domain *d)
+{
+    struct grant_table *gt = d->gnttab;
+    struct pins *pins = heap_zalloc_array(gnttab_nr_entries(gt) + 1UL, sizeof(*pins));
+    unsigned int errors = 0;
+
+    if (!pins)
+        return 0; /* too large a table, or no memory: not an error of what is audited */
+    for (struct domain *by = domain_next(NULL); by; by = domain_next(by))
+        if (by->gnttab)
+            errors += count_pins(d, by, pins);
+    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
+        const struct gnttab_active *act = active_entry(gt, ref);
+
+        if (entry_is_sound(d, ref, &pins[ref]))
+            continue;
+        pr_err("audit: d%u grant %u: %u+%u pins, found %u+%u\n", d->id, ref, act->readers,
+               act->writers, pins[ref].readers, pins[ref].writers);
+        errors++;
+    }
+    heap_free(pins);
+    return errors;
+}
+
+void gnttab_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
+{
+    struct grant_table *gt = d->gnttab;
+
+    for (uint32_t h = 0; gt && h < gt->nr_maptrack; h++) {
+        struct maptrack *mt = maptrack_entry(gt, h);
+
+        if (mt->flags)
+            add(ctx, mfn(mt->frame), !(mt->flags & GNTMAP_readonly));
+    }
+}

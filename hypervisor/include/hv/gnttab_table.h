@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Grant tables from inside: what gnttab.c, gnttab_map.c and gnttab_copy.c share.
+ *
+ * N1  The guest's shared entry is believed only at the moment of the first pin: then domain, right and
+ *     frame are read once and noted in the active entry. While pins remain, our note decides (XSA-500);
+ *     the shared entry is only looked at again to gain the right to write.
+ * N2  Each pin comes with a general reference to the frame, and with a WRITABLE type reference if it is a
+ *     pin to write: taken before the pin is counted, dropped after (XSA-236).
+ * N3  GTF_reading is set in the shared entry while there is any pin, GTF_writing while there is one to write
+ *     (XSA-230). The guest may scribble over them; that tells itself lies and nobody else.
+ * N4  One maptrack entry is one pin, whatever it is used for (XSA-224). Its flags are not zero from when
+ *     the mapping is complete until it is given back; MAPTRACK_BUSY is set by the one CPU that is
+ *     undoing it. A page-table entry made for it holds references of its own, as every entry does.
+ * N5  The owner of a pinned frame cannot change, and a domain lives as long as frames name it as owner
+ *     (D1 of hv/domain.h): so the granter of a mapping is the frame's owner.
+ * N6  The hypervisor's own frames cannot be granted, though a domain be their owner (XSA-248).
+ * N7  What a guest can make us do in one go is one element of a batch; results are GNTST_* <= 0. */
+#ifndef HV_GNTTAB_TABLE_H
+#define HV_GNTTAB_TABLE_H
+
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/gnttab.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <hv/lock.h>
+#include <hv/page.h>
+#include <xen/grant_table.h>
+
+struct gnttab_active {
+    uint32_t frame; /* machine frame number; valid while there are pins */
+    domid_t domid;  /* whose pins they are */
+    uint16_t pad;
+    uint32_t readers, writers; /* pins to read only, pins to write */
+};
+
+/* maptrack flags: GNTMAP_host_map, _device_map, _readonly, _contains_pte, and */
+#define MAPTRACK_BUSY 0x8000u
+
+struct maptrack {
+    uint32_t ref;   /* free: the next free handle */
+    uint32_t frame; /* machine frame number */
+    uint16_t flags; /* 0: free or not yet complete */
+};
+
+#define ENTRIES_PER_FRAME  (PAGE_SIZE / sizeof(struct grant_entry_v1))
+#define MAPTRACK_PER_FRAME 256u
+#define MAPTRACK_NONE      (~0u)
+
+struct grant_table {
+    spinlock_t lock; /* LOCK_GNTTAB: the next four */
+    uint32_t nr_frames, max_frames;
+    struct grant_entry_v1 **shared; /* [max_frames]: frames in the direct map */
+    struct gnttab_active **active;  /* [max_frames] */
+
+    spinlock_t maptrack_lock; /* LOCK_MAPTRACK: the rest */
+    uint32_t nr_maptrack, max_maptrack; /* handles */
+    uint32_t free_handle;               /* MAPTRACK_NONE: none */
+    uint32_t release_pos;               /* gnttab_release_mappings: how far */
+    struct maptrack **maptrack;
+};
+
+/** gnttab_pin - @who wants to use entry @ref of @rd: check, and hold the frame (N1..N3).
+ * Returns GNTST_okay and *@m, GNTST_bad_gntref (no such entry), GNTST_bad_page (the frame is not @rd's),
+ * GNTST_general_error (not granted, or not so; unstable; of another type). Takes @rd's lock. */
+int gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m);
+/** gnttab_unpin - undo one pin. May free the frame and @rd: no locks held. */
+void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m);
+
+/** gnttab_hold_frame - references as for a pin on a frame that @d itself named; GNTST_*. */
+int gnttab_hold_frame(struct domain *d, gfn_t g, bool write, mfn_t *m);
+void gnttab_drop_frame(bool write, mfn_t m);
+
+/** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if privileged.
+ * NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */
+struct domain *gnttab_target(domid_t id, int16_t *status);
+
+/* Batches: the number of elements done when preempted (more than 0, less than @count), 0 when all are
+ * done, or -EFAULT. */
+long gnttab_op_map(guest_ptr_t uop, unsigned int count);
+long gnttab_op_unmap(guest_ptr_t uop, unsigned int count);
+long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count);
+long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
+
+int gnttab_maptrack_init(struct grant_table *gt, unsigned int max_frames);
+void gnttab_maptrack_free(struct grant_table *gt);
+
+static inline struct maptrack *maptrack_entry(const struct grant_table *gt, uint32_t handle)
+{
+    return &gt->maptrack[handle / MAPTRACK_PER_FRAME][handle % MAPTRACK_PER_FRAME];
+}
+
+static inline struct grant_entry_v1 *shared_entry(const struct grant_table *gt, uint32_t ref)
+{
+    return &gt->shared[ref / ENTRIES_PER_FRAME][ref % ENTRIES_PER_FRAME];
+}
+
+static inline struct gnttab_active *active_entry(const struct grant_table *gt, uint32_t ref)
+{
+    return &gt->active[ref / ENTRIES_PER_FRAME][ref % ENTRIES_PER_FRAME];
+}
+
+static inline uint32_t gnttab_nr_entries(const struct grant_table *gt)
+{
+    return gt->nr_frames * ENTRIES_PER_FRAME;
+}
+
+/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first (XSA-318). */
+static inline bool gnttab_stop_here(unsigned int done)
+{
+    return done && hypercall_preempt_needed();
+}
+
+#endif
