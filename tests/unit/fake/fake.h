@@ -71,6 +71,7 @@ extern char fake_panic_text[256];
 extern s_time_t fake_now;                    /* what now() says; per-test */
 extern uint32_t fake_tlb_clock;              /* what tlb_clock() says */
 extern unsigned long fake_tlb_flushes;       /* calls of any tlb_flush_*() */
+extern unsigned long fake_cache_flushed;     /* bytes, by cache_flush_range() */
 extern unsigned long fake_kicks[NR_CPUS];    /* smp_kick() */
 extern unsigned long fake_vcpu_kicks;        /* vcpu_kick(), vcpu_wake(), vcpu_unblock() */
 extern struct vcpu *fake_last_kicked;

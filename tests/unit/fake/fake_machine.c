@@ -35,6 +35,7 @@ char fake_panic_text[256];
 s_time_t fake_now;
 uint32_t fake_tlb_clock;
 unsigned long fake_tlb_flushes;
+unsigned long fake_cache_flushed;
 unsigned long fake_kicks[NR_CPUS];
 unsigned long fake_vcpu_kicks;
 struct vcpu *fake_last_kicked;
@@ -83,7 +84,7 @@ void fake_init(unsigned long frames, unsigned int cpus)
     memset(fake_mappings, 0, sizeof(fake_mappings));
     memset(fake_log, 0, sizeof(fake_log));
     fake_fault_start = fake_fault_end = 0;
-    fake_copies = fake_tlb_flushes = fake_vcpu_kicks = fake_crashes = 0;
+    fake_copies = fake_tlb_flushes = fake_cache_flushed = fake_vcpu_kicks = fake_crashes = 0;
     fake_copy_hook = NULL;
     fake_preempt_every = preempt_asked = 0;
     fake_now = 0;
@@ -289,6 +290,12 @@ WEAK void tlb_flush_since(const struct domain *d, uint32_t stamp)
 {
     (void)d, (void)stamp;
     fake_tlb_flushes++;
+}
+
+WEAK void cache_flush_range(const void *va, size_t n)
+{
+    (void)va;
+    fake_cache_flushed += n;
 }
 
 /* ---- page types: the counts only, nothing is validated ---- */
