@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "fake.h"
 
+#include <hv/console.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/guest_access.h>
@@ -523,6 +524,11 @@ WEAK void guest_printk(const struct domain *d, enum log_level level, const char 
     vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
     va_end(ap);
     log_append(line);
+}
+
+WEAK void debugkey_register(char key, const char *what, void (*fn)(void))
+{
+    (void)key, (void)what, (void)fn;
 }
 
 WEAK void panic(const char *fmt, ...)
