@@ -3,6 +3,7 @@
 #ifndef XEN_IO_CONSOLE_H
 #define XEN_IO_CONSOLE_H
 
+#ifndef __ASSEMBLY__
 #include <stdint.h>
 
 typedef uint32_t XENCONS_RING_IDX;
@@ -17,5 +18,6 @@ struct xencons_interface {
     XENCONS_RING_IDX out_cons, out_prod;
 };
 _Static_assert(sizeof(struct xencons_interface) == 3088, "guest ABI: console ring");
+#endif /* !__ASSEMBLY__ */
 
 #endif
