@@ -148,7 +148,7 @@ static void load_dr(int reg, uint64_t value)
 static long set_dr7(struct vcpu *v, uint64_t value)
 {
     struct pcpu *p = pcpu_self();
-    int rc = debugreg_check_dr7(v, &value);
+    int rc = value >> 32 ? -EINVAL : debugreg_check_dr7(v, &value);
 
     if (rc)
         return rc;
@@ -178,6 +178,8 @@ long do_set_debugreg(int reg, unsigned long value)
             return -ENODEV;
         return do_set_debugreg(reg + 2, value);
     case 6:
+        if (value >> 32)
+            return -EINVAL;
         v->arch.dr6 = (value & DR6_SETTABLE) | DR6_FIXED;
         return 0;
     case 7:
