@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* memory_op: dispatch, permissions, and the questions about sizes, maps and the m2p table. Changing a
+ * domain's memory is in reservation.c and exchange.c. ABI: xen/memory.h. */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/heap.h>
+#include <hv/hypercall.h>
+#include <hv/lib.h>
+#include <hv/memory.h>
+#include <hv/mmu.h>
+#include <hv/page.h>
+#include <xen/memory.h>
+
+#define DOMU_MAX_ORDER       9  /* 2 MiB */
+#define PRIVILEGED_MAX_ORDER 18 /* 1 GiB */
+#define GUEST_E820_MAX       128
+
+/* ---- shared by the parts ---- */
+
+int memory_target(domid_t id, struct domain **out)
+{
+    struct domain *self = current_domain(), *d;
+
+    if (id == DOMID_SELF || id == self->id) {
+        *out = self;
+        return 0;
+    }
+    d = domain_by_id(id);
+    if (!d)
+        return -ESRCH;
+    if (!self->is_privileged) {
+        domain_put(d);
+        return -EPERM;
+    }
+    *out = d;
+    return 0;
+}
+
+void memory_target_put(struct domain *d)
+{
+    if (d != current_domain())
+        domain_put(d);
+}
+
+unsigned int memory_max_order(void)
+{
+    return current_domain()->is_privileged ? PRIVILEGED_MAX_ORDER : DOMU_MAX_ORDER;
+}
+
+bool memory_range_ok(guest_ptr_t list, uint64_t first, uint64_t last)
+{
+    uint64_t n = last - first + 1;
+
+    /* No list reaches further than the address space: then the products below do not wrap. */
+    if (first > 1UL << 60 || n > 1UL << 60 || list.va + first * sizeof(xen_pfn_t) < list.va)
+        return false;
+    return guest_range_ok(guest_ptr_index(list, first, sizeof(xen_pfn_t)), n * sizeof(xen_pfn_t));
+}
+
+/* ---- sizes ---- */
+
+static long maximum_gpfn(const struct domain *d)
+{
+    uint64_t nr = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) : 0;
+
+    return nr ? (long)(nr - 1) : 0; /* a PV guest stores the number, not the highest */
+}
+
+static long domain_question(unsigned int op, guest_ptr_t arg)
+{
+    struct xen_memory_domain md;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&md, arg, sizeof(md)))
+        return -EFAULT;
+    rc = memory_target(md.domid, &d);
+    if (rc)
+        return rc;
+    if (op == XENMEM_current_reservation)
+        rc = (long)READ_ONCE(d->tot_pages);
+    else if (op == XENMEM_maximum_reservation)
+        rc = (long)min(READ_ONCE(d->max_pages), (uint64_t)UINT32_MAX); /* no limit is no error */
+    else
+        rc = maximum_gpfn(d);
+    memory_target_put(d);
+    return rc;
+}
+
+/* A claim says: so many pages will be wanted. It is answered, nothing is set aside. */
+static long claim_pages(guest_ptr_t arg)
+{
+    struct xen_memory_reservation r;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&r, arg, sizeof(r)))
+        return -EFAULT;
+    if (r.extent_start.p || r.extent_order || r.mem_flags)
+        return -EINVAL;
+    d = domain_by_id(r.domid);
+    if (!d)
+        return -EINVAL;
+    if (!current_domain()->is_privileged)
+        rc = -EPERM;
+    else if (r.nr_extents == 0)
+        rc = 0;
+    else if (r.nr_extents > d->max_pages || r.nr_extents <= d->tot_pages)
+        rc = -EINVAL;
+    else
+        rc = r.nr_extents - d->tot_pages > page_free_count() ? -ENOMEM : 0;
+    domain_put(d);
+    return rc;
+}
+
+/* ---- the m2p table ---- */
+
+static long machphys_mfn_list(guest_ptr_t arg)
+{
+    struct xen_machphys_mfn_list l;
+    uint64_t n = 0, last = 0;
+
+    if (copy_from_guest(&l, arg, sizeof(l)))
+        return -EFAULT;
+    /* 2 MiB of it describe 1 GiB of memory; a hole repeats the frame before it. */
+    for (; n < l.max_extents && n << (21 - 3) < max_page; n++) {
+        uint64_t m = m2p_chunk((unsigned int)n);
+
+        last = m == INVALID_MFN_N ? last : m;
+        if (copy_to_guest(guest_ptr_index(guest_ptr_of(l.extent_start), n, sizeof(last)), &last,
+                          sizeof(last)))
+            return -EFAULT;
+    }
+    l.nr_extents = (unsigned int)n;
+    return copy_to_guest(arg, &l, sizeof(l));
+}
+
+static long machphys_mapping(guest_ptr_t arg)
+{
+    struct xen_machphys_mapping m = {
+        .v_start = MACH2PHYS_VIRT_START,
+        .v_end = MACH2PHYS_VIRT_END,
+        .max_mfn = MACH2PHYS_NR_ENTRIES - 1,
+    };
+
+    if (current_domain()->is_privileged)
+        m.max_mfn = max_page - 1;
+    return copy_to_guest(arg, &m, sizeof(m));
+}
+
+/* ---- memory maps ---- */
+
+static long memory_map(guest_ptr_t arg)
+{
+    struct domain *d = current_domain();
+    struct xen_memory_map map;
+    unsigned int n;
+    int rc;
+
+    if (copy_from_guest(&map, arg, sizeof(map)))
+        return -EFAULT;
+    spin_lock(&d->page_lock);
+    n = min(map.nr_entries, d->nr_e820);
+    rc = d->nr_e820 == 0 ? -ENOSYS
+                         : copy_to_guest(guest_ptr_of(map.buffer), d->e820, n * sizeof(*d->e820));
+    spin_unlock(&d->page_lock);
+    if (rc)
+        return rc;
+    map.nr_entries = n;
+    return copy_to_guest(arg, &map, sizeof(map));
+}
+
+static long set_memory_map(guest_ptr_t arg)
+{
+    struct xen_foreign_memory_map f;
+    struct e820_entry *map = NULL, *old;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&f, arg, sizeof(f)))
+        return -EFAULT;
+    if (f.map.nr_entries > GUEST_E820_MAX)
+        return -EINVAL;
+    rc = memory_target(f.domid, &d);
+    if (rc)
+        return rc;
+    if (f.map.nr_entries) {
+        map = heap_zalloc_array(f.map.nr_entries, sizeof(*map));
+        if (!map)
+            rc = -ENOMEM;
+        else
+            rc = copy_from_guest(map, guest_ptr_of(f.map.buffer),
+                                 f.map.nr_entries * sizeof(*map));
+    }
+    if (!rc) {
+        spin_lock(&d->page_lock);
+        old = d->e820;
+        d->e820 = map;
+        d->nr_e820 = f.map.nr_entries;
+        spin_unlock(&d->page_lock);
+        map = old;
+    }
+    heap_free(map);
+    memory_target_put(d);
+    return rc;
+}
+
+void memory_domain_free(struct domain *d)
+{
+    heap_free(d->e820);
+    d->e820 = NULL;
+    d->nr_e820 = 0;
+}
+
+static long machine_memory_map(guest_ptr_t arg)
+{
+    struct xen_memory_map map;
+
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&map, arg, sizeof(map)))
+        return -EFAULT;
+    if (map.nr_entries < e820_nr + 1) /* the ABI wants room for one more */
+        return -EINVAL;
+    if (copy_to_guest(guest_ptr_of(map.buffer), e820_map, e820_nr * sizeof(*e820_map)))
+        return -EFAULT;
+    map.nr_entries = e820_nr;
+    return copy_to_guest(arg, &map, sizeof(map));
+}
+
+/* ---- what only translated guests have ---- */
+
+/* The ABI gives pseudo-physical maps to guests whose memory the hypervisor translates. PV guests have
+ * their own, so for every existing domain the answer is -EACCES. */
+static long not_translated(domid_t id)
+{
+    struct domain *d;
+
+    if (id == DOMID_SELF)
+        return -EACCES;
+    d = domain_by_id(id);
+    if (!d)
+        return -ESRCH;
+    domain_put(d);
+    return -EACCES;
+}
+
+static long add_to_physmap(guest_ptr_t arg)
+{
+    struct xen_add_to_physmap a;
+
+    if (copy_from_guest(&a, arg, sizeof(a)))
+        return -EFAULT;
+    if (a.space == XENMAPSPACE_gmfn_foreign)
+        return -ENOSYS; /* only in batches */
+    return not_translated(a.domid);
+}
+
+static long add_to_physmap_batch(unsigned long start, guest_ptr_t arg)
+{
+    struct xen_add_to_physmap_batch b;
+
+    if (start > UINT16_MAX)
+        return -EDOM;
+    if (copy_from_guest(&b, arg, sizeof(b)) ||
+        !guest_range_ok(guest_ptr_of(b.idxs), b.size * sizeof(xen_ulong_t)) ||
+        !guest_range_ok(guest_ptr_of(b.gpfns), b.size * sizeof(xen_pfn_t)) ||
+        !guest_range_ok(guest_ptr_of(b.errs), b.size * sizeof(int)))
+        return -EFAULT;
+    if (b.space == XENMAPSPACE_gmfn_range)
+        return -EOPNOTSUPP;
+    return not_translated(b.domid);
+}
+
+static long remove_from_physmap(guest_ptr_t arg)
+{
+    struct xen_remove_from_physmap r;
+
+    if (copy_from_guest(&r, arg, sizeof(r)))
+        return -EFAULT;
+    return not_translated(r.domid);
+}
+
+static long vnuma_info(guest_ptr_t arg)
+{
+    struct xen_vnuma_topology_info t;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&t, arg, sizeof(t)))
+        return -EFAULT;
+    rc = memory_target(t.domid, &d);
+    if (rc)
+        return rc;
+    memory_target_put(d);
+    return -EOPNOTSUPP; /* no domain has virtual NUMA */
+}
+
+/* ---- dispatch ---- */
+
+/* Operations that are never continued: progress in cmd is an error. */
+static long short_op(unsigned int op, guest_ptr_t arg)
+{
+    switch (op) {
+    case XENMEM_exchange:
+        return memory_exchange(arg);
+    case XENMEM_maximum_ram_page:
+        return (long)max_page - 1;
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+        return domain_question(op, arg);
+    case XENMEM_claim_pages:
+        return claim_pages(arg);
+    case XENMEM_remove_from_physmap:
+        return remove_from_physmap(arg);
+    case XENMEM_get_vnumainfo:
+        return vnuma_info(arg);
+    case XENMEM_machphys_mfn_list:
+        return machphys_mfn_list(arg);
+    case XENMEM_machphys_mapping:
+        return machphys_mapping(arg);
+    case XENMEM_memory_map:
+        return memory_map(arg);
+    case XENMEM_set_memory_map:
+        return set_memory_map(arg);
+    case XENMEM_machine_memory_map:
+        return machine_memory_map(arg);
+    case XENMEM_get_sharing_freed_pages:
+    case XENMEM_get_sharing_shared_pages:
+        return 0; /* no pages are shared behind the guests' backs */
+    case XENMEM_acquire_resource:
+        return -EOPNOTSUPP;
+    default:
+        return -ENOSYS;
+    }
+}
+
+long do_memory_op(unsigned long cmd, guest_ptr_t arg)
+{
+    unsigned int op = cmd & MEMOP_MASK;
+    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
+
+    switch (op) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return memory_reservation(op, start, arg);
+    case XENMEM_add_to_physmap:
+        return add_to_physmap(arg);
+    case XENMEM_add_to_physmap_batch:
+        return add_to_physmap_batch(start, arg);
+    default:
+        return start ? -EINVAL : short_op(op, arg);
+    }
+}

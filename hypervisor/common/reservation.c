@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* memory_op: a domain grows, shrinks, and fills its pseudo-physical space.
+ *
+ * All three operations walk a list of extents and report how many they have done; whatever is wrong
+ * stops the walk there and is told by the number alone (ABI: xen/memory.h). A preempted walk goes on
+ * with the number done in the upper bits of cmd. */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <hv/memory.h>
+#include <hv/mmu.h>
+#include <hv/page.h>
+#include <xen/memory.h>
+
+struct memop {
+    struct domain *d;
+    guest_ptr_t list; /* of frame numbers, 8 bytes each; va 0: none */
+    unsigned int order;
+    unsigned int bits;
+};
+
+int memory_flags_bits(unsigned int flags)
+{
+    unsigned int bits = XENMEMF_get_address_bits(flags);
+    unsigned int node = XENMEMF_get_node(flags);
+
+    if (bits && bits <= PAGE_SHIFT)
+        return -EINVAL;
+    if (flags & XENMEMF_vnode)
+        return -EINVAL; /* no domain has virtual NUMA */
+    /* One node, number 0; 0xff says any. Another one is a wish, unless it must be exactly that. */
+    if (node != 0xff && (node >= 64 || (node && (flags & XENMEMF_exact_node_request))))
+        return -EINVAL;
+    return (int)bits;
+}
+
+static void give_up_extent(struct page *pg, unsigned int order, struct domain *d)
+{
+    for (unsigned long i = 0; i < 1UL << order; i++)
+        if (page_get(&pg[i], d)) {
+            (void)page_release(&pg[i]);
+            page_put(&pg[i]);
+        }
+}
+
+static int tell_mfn(const struct memop *a, unsigned long i, struct page *pg)
+{
+    uint64_t n = page_mfn(pg).n;
+
+    return copy_to_guest(guest_ptr_index(a->list, i, sizeof(n)), &n, sizeof(n));
+}
+
+static int increase_one(const struct memop *a, unsigned long i)
+{
+    struct page *pg = page_alloc_domain(a->d, a->order, a->bits, false);
+
+    if (!pg)
+        return -ENOMEM;
+    if (a->list.va && tell_mfn(a, i, pg)) {
+        give_up_extent(pg, a->order, a->d);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+static int populate_one(const struct memop *a, unsigned long i)
+{
+    struct page *pg;
+    uint64_t p;
+
+    if (copy_from_guest(&p, guest_ptr_index(a->list, i, sizeof(p)), sizeof(p)))
+        return -EFAULT;
+    pg = page_alloc_domain(a->d, a->order, a->bits, false);
+    if (!pg)
+        return -ENOMEM;
+    for (unsigned long k = 0; k < 1UL << a->order; k++)
+        m2p_set(page_mfn(&pg[k]), p + k);
+    if (tell_mfn(a, i, pg)) {
+        give_up_extent(pg, a->order, a->d);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+/* Pins and mappings stay, and with them the frame, until the domain drops them too (XSA-252). */
+static int decrease_page(struct domain *d, uint64_t n)
+{
+    struct page *pg = page_from_gfn(d, gfn(n));
+    int rc = 0;
+
+    if (!pg)
+        return -ENXIO;
+    if (unlikely(!page_release(pg)) && (pg->count & PGC_HV))
+        rc = -ENXIO; /* the hypervisor's, only shared with d. Given up twice is no error. */
+    page_put(pg);
+    return rc;
+}
+
+static int decrease_one(const struct memop *a, unsigned long i)
+{
+    uint64_t n;
+    int rc = 0;
+
+    if (copy_from_guest(&n, guest_ptr_index(a->list, i, sizeof(n)), sizeof(n)))
+        return -EFAULT;
+    for (unsigned long k = 0; k < 1UL << a->order && !rc; k++)
+        rc = decrease_page(a->d, n + k);
+    return rc;
+}
+
+static int do_one(unsigned int op, const struct memop *a, unsigned long i)
+{
+    switch (op) {
+    case XENMEM_increase_reservation:
+        return increase_one(a, i);
+    case XENMEM_decrease_reservation:
+        return decrease_one(a, i);
+    default:
+        return populate_one(a, i);
+    }
+}
+
+long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
+{
+    struct xen_memory_reservation r;
+    struct memop a;
+    unsigned long i;
+    bool preempted = false;
+    int bits;
+
+    if (copy_from_guest(&r, arg, sizeof(r)))
+        return (long)start;
+    bits = memory_flags_bits(r.mem_flags);
+    if (bits < 0 || r.nr_extents > UINT32_MAX >> MEMOP_EXTENT_SHIFT || start >= r.nr_extents ||
+        r.extent_order > memory_max_order())
+        return (long)start;
+    a = (struct memop){NULL, guest_ptr_of(r.extent_start), r.extent_order, (unsigned int)bits};
+    if (op == XENMEM_populate_physmap && (r.mem_flags & XENMEMF_populate_on_demand))
+        return (long)start; /* not for PV */
+    if ((a.list.va || op != XENMEM_increase_reservation) &&
+        !memory_range_ok(a.list, start, r.nr_extents - 1))
+        return (long)start;
+    if (memory_target(r.domid, &a.d))
+        return (long)start;
+
+    for (i = start; i < r.nr_extents; i++) {
+        preempted = i != start && hypercall_preempt_needed();
+        if (preempted || do_one(op, &a, i))
+            break;
+    }
+    memory_target_put(a.d);
+    if (preempted)
+        return hypercall_continue(__HYPERVISOR_memory_op, 2, op | i << MEMOP_EXTENT_SHIFT, arg.va);
+    return (long)i;
+}
