@@ -31,28 +31,35 @@ long do_set_gdt(guest_ptr_t list, unsigned int entries)
     return rc;
 }
 
+/* One store: a CPU that loads the descriptor sees the old or the new one. */
+static int write_descriptor(struct page *pg, unsigned int offset, uint64_t desc)
+{
+    bool live = pgt_type(READ_ONCE(pg->type)) == PGT_SEGDESC;
+    uint64_t *slot = (uint64_t *)((char *)page_virt(pg) + offset);
+
+    if (page_get_type(pg, live ? PGT_SEGDESC : PGT_WRITABLE))
+        return -EINVAL;
+    WRITE_ONCE(*slot, desc);
+    page_put_type(pg);
+    return 0;
+}
+
 /** do_update_descriptor - write one descriptor at machine address @gaddr, in a live table or in an
  * ordinary page. -EINVAL: misaligned, not the guest's frame, or not a descriptor that it may have. */
 long do_update_descriptor(uint64_t gaddr, uint64_t desc)
 {
     struct domain *d = current_domain();
     struct page *pg;
-    enum page_type type;
-    int rc = -EINVAL;
+    int rc;
 
     if (gaddr & 7 || !descriptor_check(&desc))
         return -EINVAL;
     pg = page_from_gfn(d, gfn(gaddr >> PAGE_SHIFT));
     if (!pg)
         return -EINVAL;
-    type = pgt_type(READ_ONCE(pg->type)) == PGT_SEGDESC ? PGT_SEGDESC : PGT_WRITABLE;
-    if (page_get_type(pg, type) == 0) {
-        uint64_t *slot = (uint64_t *)((char *)page_virt(pg) + (gaddr & ~PAGE_MASK));
-
-        WRITE_ONCE(*slot, desc); /* one store: a CPU that loads it sees the old or the new one */
-        page_put_type(pg);
-        rc = 0;
-    }
+    spin_lock(&d->arch.mmu_lock);
+    rc = write_descriptor(pg, gaddr & ~PAGE_MASK, desc);
+    spin_unlock(&d->arch.mmu_lock);
     page_put(pg);
     return rc;
 }
