@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: callback_op, by which a guest kernel names its entry points. */
-#ifndef XEN_CALLBACK_H
-#define XEN_CALLBACK_H
+#ifndef __XEN_PUBLIC_CALLBACK_H__
+#define __XEN_PUBLIC_CALLBACK_H__
 
 #include "xen.h"
 

@@ -4,8 +4,8 @@
  * releases; every call carries its version. All numbers are here; the structures are those of PV
  * domains.
  */
-#ifndef XEN_DOMCTL_H
-#define XEN_DOMCTL_H
+#ifndef __XEN_PUBLIC_DOMCTL_H__
+#define __XEN_PUBLIC_DOMCTL_H__
 
 #include "xen.h"
 #include "event_channel.h"
@@ -16,80 +16,80 @@
 #define XEN_DOMCTL_INTERFACE_VERSION 0x00000015
 
 /* xen_domctl.cmd; the argument is u.<same name> where the comment does not say otherwise */
-#define XEN_DOMCTL_createdomain             1
-#define XEN_DOMCTL_destroydomain            2 /* no argument */
-#define XEN_DOMCTL_pausedomain              3 /* no argument; counts */
-#define XEN_DOMCTL_unpausedomain            4 /* no argument */
-#define XEN_DOMCTL_getdomaininfo            5
-#define XEN_DOMCTL_setvcpuaffinity          9 /* u.vcpuaffinity */
-#define XEN_DOMCTL_shadow_op                10
-#define XEN_DOMCTL_max_mem                  11
-#define XEN_DOMCTL_setvcpucontext           12 /* u.vcpucontext; no context: reset the vcpu */
-#define XEN_DOMCTL_getvcpucontext           13 /* u.vcpucontext */
-#define XEN_DOMCTL_getvcpuinfo              14
-#define XEN_DOMCTL_max_vcpus                15
-#define XEN_DOMCTL_scheduler_op             16
-#define XEN_DOMCTL_setdomainhandle          17
-#define XEN_DOMCTL_setdebugging             18
-#define XEN_DOMCTL_irq_permission           19
-#define XEN_DOMCTL_iomem_permission         20
-#define XEN_DOMCTL_ioport_permission        21
-#define XEN_DOMCTL_hypercall_init           22
-#define XEN_DOMCTL_settimeoffset            24
-#define XEN_DOMCTL_getvcpuaffinity          25 /* u.vcpuaffinity */
-#define XEN_DOMCTL_real_mode_area           26
-#define XEN_DOMCTL_resumedomain             27 /* no argument */
-#define XEN_DOMCTL_sendtrigger              28
-#define XEN_DOMCTL_subscribe                29
-#define XEN_DOMCTL_gethvmcontext            33
-#define XEN_DOMCTL_sethvmcontext            34
-#define XEN_DOMCTL_set_address_size         35 /* u.address_size */
-#define XEN_DOMCTL_get_address_size         36 /* u.address_size */
-#define XEN_DOMCTL_assign_device            37
-#define XEN_DOMCTL_bind_pt_irq              38
-#define XEN_DOMCTL_memory_mapping           39
-#define XEN_DOMCTL_ioport_mapping           40
-#define XEN_DOMCTL_set_ext_vcpucontext      42 /* u.ext_vcpucontext */
-#define XEN_DOMCTL_get_ext_vcpucontext      43 /* u.ext_vcpucontext */
-#define XEN_DOMCTL_set_opt_feature          44 /* gone */
-#define XEN_DOMCTL_test_assign_device       45 /* u.assign_device */
-#define XEN_DOMCTL_set_target               46
-#define XEN_DOMCTL_deassign_device          47 /* u.assign_device */
-#define XEN_DOMCTL_unbind_pt_irq            48
-#define XEN_DOMCTL_get_device_group         50
-#define XEN_DOMCTL_debug_op                 54
-#define XEN_DOMCTL_gethvmcontext_partial    55
-#define XEN_DOMCTL_vm_event_op              56
-#define XEN_DOMCTL_mem_sharing_op           57
-#define XEN_DOMCTL_gettscinfo               59 /* u.tsc_info */
-#define XEN_DOMCTL_settscinfo               60 /* u.tsc_info */
-#define XEN_DOMCTL_getpageframeinfo3        61
-#define XEN_DOMCTL_setvcpuextstate          62 /* u.vcpuextstate */
-#define XEN_DOMCTL_getvcpuextstate          63 /* u.vcpuextstate */
-#define XEN_DOMCTL_set_access_required      64
-#define XEN_DOMCTL_audit_p2m                65
-#define XEN_DOMCTL_set_virq_handler         66
-#define XEN_DOMCTL_set_broken_page_p2m      67
-#define XEN_DOMCTL_setnodeaffinity          68 /* u.nodeaffinity */
-#define XEN_DOMCTL_getnodeaffinity          69 /* u.nodeaffinity */
-#define XEN_DOMCTL_cacheflush               71
-#define XEN_DOMCTL_get_vcpu_msrs            72 /* u.vcpu_msrs */
-#define XEN_DOMCTL_set_vcpu_msrs            73 /* u.vcpu_msrs */
-#define XEN_DOMCTL_setvnumainfo             74 /* u.vnuma */
-#define XEN_DOMCTL_psr_cmt_op               75
-#define XEN_DOMCTL_monitor_op               77
-#define XEN_DOMCTL_psr_alloc                78
-#define XEN_DOMCTL_soft_reset               79 /* no argument */
-#define XEN_DOMCTL_vuart_op                 81
-#define XEN_DOMCTL_get_cpu_policy           82 /* u.cpu_policy */
-#define XEN_DOMCTL_set_cpu_policy           83 /* u.cpu_policy */
-#define XEN_DOMCTL_vmtrace_op               84
-#define XEN_DOMCTL_get_paging_mempool_size  85 /* u.paging_mempool */
-#define XEN_DOMCTL_set_paging_mempool_size  86 /* u.paging_mempool */
-#define XEN_DOMCTL_gdbsx_guestmemio         1000 /* u.gdbsx_guest_memio */
-#define XEN_DOMCTL_gdbsx_pausevcpu          1001 /* u.gdbsx_pauseunp_vcpu */
-#define XEN_DOMCTL_gdbsx_unpausevcpu        1002 /* u.gdbsx_pauseunp_vcpu */
-#define XEN_DOMCTL_gdbsx_domstatus          1003
+#define XEN_DOMCTL_createdomain            1
+#define XEN_DOMCTL_destroydomain           2 /* no argument */
+#define XEN_DOMCTL_pausedomain             3 /* no argument; counts */
+#define XEN_DOMCTL_unpausedomain           4 /* no argument */
+#define XEN_DOMCTL_getdomaininfo           5
+#define XEN_DOMCTL_setvcpuaffinity         9 /* u.vcpuaffinity */
+#define XEN_DOMCTL_shadow_op               10
+#define XEN_DOMCTL_max_mem                 11
+#define XEN_DOMCTL_setvcpucontext          12 /* u.vcpucontext; no context: reset the vcpu */
+#define XEN_DOMCTL_getvcpucontext          13 /* u.vcpucontext */
+#define XEN_DOMCTL_getvcpuinfo             14
+#define XEN_DOMCTL_max_vcpus               15
+#define XEN_DOMCTL_scheduler_op            16
+#define XEN_DOMCTL_setdomainhandle         17
+#define XEN_DOMCTL_setdebugging            18
+#define XEN_DOMCTL_irq_permission          19
+#define XEN_DOMCTL_iomem_permission        20
+#define XEN_DOMCTL_ioport_permission       21
+#define XEN_DOMCTL_hypercall_init          22
+#define XEN_DOMCTL_settimeoffset           24
+#define XEN_DOMCTL_getvcpuaffinity         25 /* u.vcpuaffinity */
+#define XEN_DOMCTL_real_mode_area          26
+#define XEN_DOMCTL_resumedomain            27 /* no argument */
+#define XEN_DOMCTL_sendtrigger             28
+#define XEN_DOMCTL_subscribe               29
+#define XEN_DOMCTL_gethvmcontext           33
+#define XEN_DOMCTL_sethvmcontext           34
+#define XEN_DOMCTL_set_address_size        35 /* u.address_size */
+#define XEN_DOMCTL_get_address_size        36 /* u.address_size */
+#define XEN_DOMCTL_assign_device           37
+#define XEN_DOMCTL_bind_pt_irq             38
+#define XEN_DOMCTL_memory_mapping          39
+#define XEN_DOMCTL_ioport_mapping          40
+#define XEN_DOMCTL_set_ext_vcpucontext     42 /* u.ext_vcpucontext */
+#define XEN_DOMCTL_get_ext_vcpucontext     43 /* u.ext_vcpucontext */
+#define XEN_DOMCTL_set_opt_feature         44 /* gone */
+#define XEN_DOMCTL_test_assign_device      45 /* u.assign_device */
+#define XEN_DOMCTL_set_target              46
+#define XEN_DOMCTL_deassign_device         47 /* u.assign_device */
+#define XEN_DOMCTL_unbind_pt_irq           48
+#define XEN_DOMCTL_get_device_group        50
+#define XEN_DOMCTL_debug_op                54
+#define XEN_DOMCTL_gethvmcontext_partial   55
+#define XEN_DOMCTL_vm_event_op             56
+#define XEN_DOMCTL_mem_sharing_op          57
+#define XEN_DOMCTL_gettscinfo              59 /* u.tsc_info */
+#define XEN_DOMCTL_settscinfo              60 /* u.tsc_info */
+#define XEN_DOMCTL_getpageframeinfo3       61
+#define XEN_DOMCTL_setvcpuextstate         62 /* u.vcpuextstate */
+#define XEN_DOMCTL_getvcpuextstate         63 /* u.vcpuextstate */
+#define XEN_DOMCTL_set_access_required     64
+#define XEN_DOMCTL_audit_p2m               65
+#define XEN_DOMCTL_set_virq_handler        66
+#define XEN_DOMCTL_set_broken_page_p2m     67
+#define XEN_DOMCTL_setnodeaffinity         68 /* u.nodeaffinity */
+#define XEN_DOMCTL_getnodeaffinity         69 /* u.nodeaffinity */
+#define XEN_DOMCTL_cacheflush              71
+#define XEN_DOMCTL_get_vcpu_msrs           72 /* u.vcpu_msrs */
+#define XEN_DOMCTL_set_vcpu_msrs           73 /* u.vcpu_msrs */
+#define XEN_DOMCTL_setvnumainfo            74 /* u.vnuma */
+#define XEN_DOMCTL_psr_cmt_op              75
+#define XEN_DOMCTL_monitor_op              77
+#define XEN_DOMCTL_psr_alloc               78
+#define XEN_DOMCTL_soft_reset              79 /* no argument */
+#define XEN_DOMCTL_vuart_op                81
+#define XEN_DOMCTL_get_cpu_policy          82 /* u.cpu_policy */
+#define XEN_DOMCTL_set_cpu_policy          83 /* u.cpu_policy */
+#define XEN_DOMCTL_vmtrace_op              84
+#define XEN_DOMCTL_get_paging_mempool_size 85   /* u.paging_mempool */
+#define XEN_DOMCTL_set_paging_mempool_size 86   /* u.paging_mempool */
+#define XEN_DOMCTL_gdbsx_guestmemio        1000 /* u.gdbsx_guest_memio */
+#define XEN_DOMCTL_gdbsx_pausevcpu         1001 /* u.gdbsx_pauseunp_vcpu */
+#define XEN_DOMCTL_gdbsx_unpausevcpu       1002 /* u.gdbsx_pauseunp_vcpu */
+#define XEN_DOMCTL_gdbsx_domstatus         1003
 
 /* xen_domctl_createdomain.flags */
 #define _XEN_DOMCTL_CDF_hvm          0 /* fully virtual */
@@ -116,7 +116,7 @@
 
 /* xen_domctl_createdomain.grant_opts: highest grant table layout the domain may choose */
 #define XEN_DOMCTL_GRANT_version_mask 0xf
-#define XEN_DOMCTL_GRANT_version(v)   ((v) & XEN_DOMCTL_GRANT_version_mask)
+#define XEN_DOMCTL_GRANT_version(v)   ((v)&XEN_DOMCTL_GRANT_version_mask)
 
 /* xen_domctl_getdomaininfo.flags; the shutdown reason is in bits 16-23 */
 #define _XEN_DOMINF_dying        0
@@ -158,14 +158,14 @@
 #define XEN_DOMCTL_PFINFO_LTAB_MASK     (0xfU << 28)
 
 /* xen_domctl_shadow_op.op */
-#define XEN_DOMCTL_SHADOW_OP_OFF              0
-#define XEN_DOMCTL_SHADOW_OP_ENABLE_TEST      1
-#define XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY  2
-#define XEN_DOMCTL_SHADOW_OP_CLEAN            11 /* read the dirty map and clear it */
-#define XEN_DOMCTL_SHADOW_OP_PEEK             12 /* only read it */
-#define XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION   30
-#define XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION   31
-#define XEN_DOMCTL_SHADOW_OP_ENABLE           32
+#define XEN_DOMCTL_SHADOW_OP_OFF             0
+#define XEN_DOMCTL_SHADOW_OP_ENABLE_TEST     1
+#define XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY 2
+#define XEN_DOMCTL_SHADOW_OP_CLEAN           11 /* read the dirty map and clear it */
+#define XEN_DOMCTL_SHADOW_OP_PEEK            12 /* only read it */
+#define XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION  30
+#define XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION  31
+#define XEN_DOMCTL_SHADOW_OP_ENABLE          32
 
 /* xen_domctl_shadow_op.mode */
 #define XEN_DOMCTL_SHADOW_ENABLE_REFCOUNT  (1 << 1)
@@ -279,9 +279,9 @@ XEN_ABI_SIZE(struct xen_domctl_shadow_op_stats, 8);
 
 /* Dirty-page logging, and the memory set aside for it. */
 struct xen_domctl_shadow_op {
-    uint32_t op;   /* XEN_DOMCTL_SHADOW_OP_* */
-    uint32_t mode; /* XEN_DOMCTL_SHADOW_* */
-    uint32_t mb;   /* *_ALLOCATION: MiB */
+    uint32_t op;                             /* XEN_DOMCTL_SHADOW_OP_* */
+    uint32_t mode;                           /* XEN_DOMCTL_SHADOW_* */
+    uint32_t mb;                             /* *_ALLOCATION: MiB */
     XEN_GUEST_HANDLE_64(uint8) dirty_bitmap; /* bit per pfn */
     uint64_aligned_t pages;                  /* in: bits of room; out: bits there are */
     struct xen_domctl_shadow_op_stats stats; /* out */
@@ -316,7 +316,7 @@ XEN_ABI_SIZE(struct xen_domctl_nodeaffinity, 16);
 
 struct xen_domctl_vcpuaffinity {
     uint32_t vcpu;
-    uint32_t flags; /* XEN_VCPUAFFINITY_*: which maps count */
+    uint32_t flags;                   /* XEN_VCPUAFFINITY_*: which maps count */
     struct xenctl_bitmap cpumap_hard; /* in; out: what is in force */
     struct xenctl_bitmap cpumap_soft;
 };

@@ -4,8 +4,8 @@
  * started. Numbers are 4 or 8 bytes, texts end with zero. Below 0x1000000: guest kernels; from
  * there on: the hypervisor's own core dumps.
  */
-#ifndef XEN_ELFNOTE_H
-#define XEN_ELFNOTE_H
+#ifndef __XEN_PUBLIC_ELFNOTE_H__
+#define __XEN_PUBLIC_ELFNOTE_H__
 
 #define XEN_ELFNOTE_INFO               0  /* text: old key=value form */
 #define XEN_ELFNOTE_ENTRY              1  /* number: linear address to start at */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: error numbers. A hypercall that fails returns the negative of one of these. */
-#ifndef XEN_ERRNO_H
-#define XEN_ERRNO_H
+#ifndef __XEN_PUBLIC_ERRNO_H__
+#define __XEN_PUBLIC_ERRNO_H__
 
 #define XEN_EPERM         1   /* not allowed */
 #define XEN_ENOENT        2   /* no such thing */

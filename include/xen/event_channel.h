@@ -4,8 +4,8 @@
  * other end pending. Two layouts of the pending state exist: "2-level" bit maps in shared_info,
  * and "FIFO" queues of event words in pages of the guest.
  */
-#ifndef XEN_EVENT_CHANNEL_H
-#define XEN_EVENT_CHANNEL_H
+#ifndef __XEN_PUBLIC_EVENT_CHANNEL_H__
+#define __XEN_PUBLIC_EVENT_CHANNEL_H__
 
 #include "xen.h"
 

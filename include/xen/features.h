@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: feature numbers, for XENVER_get_features and for the ELF notes of a kernel. */
-#ifndef XEN_FEATURES_H
-#define XEN_FEATURES_H
+#ifndef __XEN_PUBLIC_FEATURES_H__
+#define __XEN_PUBLIC_FEATURES_H__
 
 #define XENFEAT_writable_page_tables       0  /* page tables can be written directly */
 #define XENFEAT_writable_descriptor_tables 1  /* descriptor tables too */

@@ -4,8 +4,8 @@
  * granting side writes entries in pages it shares with the hypervisor; the other side passes the
  * entry's number, a reference, to these operations.
  */
-#ifndef XEN_GRANT_TABLE_H
-#define XEN_GRANT_TABLE_H
+#ifndef __XEN_PUBLIC_GRANT_TABLE_H__
+#define __XEN_PUBLIC_GRANT_TABLE_H__
 
 #include "xen.h"
 

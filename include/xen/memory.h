@@ -1,44 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: memory_op, by which domains get and give back memory and learn the memory layout. */
-#ifndef XEN_MEMORY_H
-#define XEN_MEMORY_H
+#ifndef __XEN_PUBLIC_MEMORY_H__
+#define __XEN_PUBLIC_MEMORY_H__
 
 #include "xen.h"
 #include "physdev.h"
 
 /* memory_op(cmd, argument). The bits of cmd above these say where a preempted call goes on. */
-#define XENMEM_increase_reservation        0  /* xen_memory_reservation; returns extents done */
-#define XENMEM_decrease_reservation        1  /* the same */
-#define XENMEM_maximum_ram_page            2  /* no argument; returns the highest frame of RAM */
-#define XENMEM_current_reservation         3  /* xen_memory_domain; returns pages owned */
-#define XENMEM_maximum_reservation         4  /* xen_memory_domain; returns pages allowed */
-#define XENMEM_machphys_mfn_list           5  /* xen_machphys_mfn_list */
-#define XENMEM_populate_physmap            6  /* xen_memory_reservation; returns extents done */
-#define XENMEM_add_to_physmap              7  /* xen_add_to_physmap */
-#define XENMEM_memory_map                  9  /* xen_memory_map: this domain's E820 */
-#define XENMEM_machine_memory_map          10 /* xen_memory_map: the machine's; privileged */
-#define XENMEM_exchange                    11 /* xen_memory_exchange */
-#define XENMEM_machphys_mapping            12 /* xen_machphys_mapping */
-#define XENMEM_set_memory_map              13 /* xen_foreign_memory_map */
-#define XENMEM_maximum_gpfn                14 /* xen_memory_domain; returns the highest pfn */
-#define XENMEM_remove_from_physmap         15 /* xen_remove_from_physmap */
-#define XENMEM_set_pod_target              16 /* xen_pod_target */
-#define XENMEM_get_pod_target              17
-#define XENMEM_get_sharing_freed_pages     18 /* no argument */
-#define XENMEM_get_sharing_shared_pages    19
-#define XENMEM_paging_op                   20
-#define XENMEM_access_op                   21
-#define XENMEM_sharing_op                  22
-#define XENMEM_add_to_physmap_batch        23 /* xen_add_to_physmap_batch */
-#define XENMEM_claim_pages                 24 /* xen_memory_reservation */
-#define XENMEM_machphys_compat_mfn_list    25 /* as 5, of the table 32-bit guests see */
-#define XENMEM_get_vnumainfo               26 /* xen_vnuma_topology_info */
-#define XENMEM_reserved_device_memory_map  27 /* xen_reserved_device_memory_map */
-#define XENMEM_acquire_resource            28 /* xen_mem_acquire_resource */
+#define XENMEM_increase_reservation       0  /* xen_memory_reservation; returns extents done */
+#define XENMEM_decrease_reservation       1  /* the same */
+#define XENMEM_maximum_ram_page           2  /* no argument; returns the highest frame of RAM */
+#define XENMEM_current_reservation        3  /* xen_memory_domain; returns pages owned */
+#define XENMEM_maximum_reservation        4  /* xen_memory_domain; returns pages allowed */
+#define XENMEM_machphys_mfn_list          5  /* xen_machphys_mfn_list */
+#define XENMEM_populate_physmap           6  /* xen_memory_reservation; returns extents done */
+#define XENMEM_add_to_physmap             7  /* xen_add_to_physmap */
+#define XENMEM_memory_map                 9  /* xen_memory_map: this domain's E820 */
+#define XENMEM_machine_memory_map         10 /* xen_memory_map: the machine's; privileged */
+#define XENMEM_exchange                   11 /* xen_memory_exchange */
+#define XENMEM_machphys_mapping           12 /* xen_machphys_mapping */
+#define XENMEM_set_memory_map             13 /* xen_foreign_memory_map */
+#define XENMEM_maximum_gpfn               14 /* xen_memory_domain; returns the highest pfn */
+#define XENMEM_remove_from_physmap        15 /* xen_remove_from_physmap */
+#define XENMEM_set_pod_target             16 /* xen_pod_target */
+#define XENMEM_get_pod_target             17
+#define XENMEM_get_sharing_freed_pages    18 /* no argument */
+#define XENMEM_get_sharing_shared_pages   19
+#define XENMEM_paging_op                  20
+#define XENMEM_access_op                  21
+#define XENMEM_sharing_op                 22
+#define XENMEM_add_to_physmap_batch       23 /* xen_add_to_physmap_batch */
+#define XENMEM_claim_pages                24 /* xen_memory_reservation */
+#define XENMEM_machphys_compat_mfn_list   25 /* as 5, of the table 32-bit guests see */
+#define XENMEM_get_vnumainfo              26 /* xen_vnuma_topology_info */
+#define XENMEM_reserved_device_memory_map 27 /* xen_reserved_device_memory_map */
+#define XENMEM_acquire_resource           28 /* xen_mem_acquire_resource */
 
 /* xen_memory_reservation.mem_flags: width of reachable addresses, NUMA node, and switches */
 #define XENMEMF_address_bits(x)     (x)
-#define XENMEMF_get_address_bits(x) ((x) & 0xffu)
+#define XENMEMF_get_address_bits(x) ((x)&0xffu)
 #define XENMEMF_node(x)             (((x) + 1) << 8)
 #define XENMEMF_get_node(x)         ((((x) >> 8) - 1) & 0xffu)
 #define XENMEMF_populate_on_demand  (1 << 16)
@@ -58,13 +58,13 @@
 #define XENMAPIDX_grant_table_status 0x80000000
 
 /* xen_mem_acquire_resource.type, .id and .frame */
-#define XENMEM_resource_ioreq_server                  0
-#define XENMEM_resource_grant_table                   1
-#define XENMEM_resource_vmtrace_buf                   2
-#define XENMEM_resource_grant_table_id_shared         0
-#define XENMEM_resource_grant_table_id_status         1
-#define XENMEM_resource_ioreq_server_frame_bufioreq   0
-#define XENMEM_resource_ioreq_server_frame_ioreq(n)   (1 + (n))
+#define XENMEM_resource_ioreq_server                0
+#define XENMEM_resource_grant_table                 1
+#define XENMEM_resource_vmtrace_buf                 2
+#define XENMEM_resource_grant_table_id_shared       0
+#define XENMEM_resource_grant_table_id_status       1
+#define XENMEM_resource_ioreq_server_frame_bufioreq 0
+#define XENMEM_resource_ioreq_server_frame_ioreq(n) (1 + (n))
 
 /* xen_reserved_device_memory_map.flags: for every device, not only dev.pci */
 #define XENMEM_RDM_ALL 1
@@ -186,6 +186,21 @@ struct xen_pod_target {
 typedef struct xen_pod_target xen_pod_target_t;
 XEN_ABI_SIZE(struct xen_pod_target, 40);
 
+/* What a fully virtual guest may do with a page, for XENMEM_access_op. */
+typedef enum {
+    XENMEM_access_n,
+    XENMEM_access_r,
+    XENMEM_access_w,
+    XENMEM_access_rw,
+    XENMEM_access_x,
+    XENMEM_access_rx,
+    XENMEM_access_wx,
+    XENMEM_access_rwx,
+    XENMEM_access_rx2rw, /* rx, and rw from the first write on */
+    XENMEM_access_n2rwx, /* n, and rwx from the first access on */
+    XENMEM_access_default
+} xenmem_access_t;
+
 struct xen_reserved_device_memory {
     xen_pfn_t start_pfn;
     xen_ulong_t nr_pages;
@@ -234,7 +249,7 @@ XEN_ABI_SIZE(struct xen_vmemrange, 24);
 struct xen_vnuma_topology_info {
     domid_t domid;
     uint16_t pad;
-    unsigned int nr_vnodes;     /* in: room; out: number, like the next two */
+    unsigned int nr_vnodes; /* in: room; out: number, like the next two */
     unsigned int nr_vcpus;
     unsigned int nr_vmemranges;
     union {

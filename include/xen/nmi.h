@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: nmi_op, and why a non-maskable interrupt came (arch_shared_info.nmi_reason). */
-#ifndef XEN_NMI_H
-#define XEN_NMI_H
+#ifndef __XEN_PUBLIC_NMI_H__
+#define __XEN_PUBLIC_NMI_H__
 
 #include "xen.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: physdev_op, for domains with hardware: interrupt routing and PCI devices. */
-#ifndef XEN_PHYSDEV_H
-#define XEN_PHYSDEV_H
+#ifndef __XEN_PUBLIC_PHYSDEV_H__
+#define __XEN_PUBLIC_PHYSDEV_H__
 
 #include "xen.h"
 
 /* physdev_op(cmd, argument) */
-#define PHYSDEVOP_IRQ_UNMASK_NOTIFY  4  /* old form only: no-op */
+#define PHYSDEVOP_IRQ_UNMASK_NOTIFY  4 /* old form only: no-op */
 #define PHYSDEVOP_irq_status_query   5
 #define PHYSDEVOP_set_iopl           6
 #define PHYSDEVOP_set_iobitmap       7

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: platform_op, by which the control domain's kernel handles the machine's hardware. */
-#ifndef XEN_PLATFORM_H
-#define XEN_PLATFORM_H
+#ifndef __XEN_PUBLIC_PLATFORM_H__
+#define __XEN_PUBLIC_PLATFORM_H__
 
 #include "xen.h"
 
@@ -53,15 +53,15 @@
 #define XEN_EFI_update_capsule                11
 
 /* xenpf_efi_runtime_call.misc, by function */
-#define XEN_EFI_GET_TIME_SET_CLEARS_NS         0x00000001
-#define XEN_EFI_GET_WAKEUP_TIME_ENABLED        0x00000001
-#define XEN_EFI_GET_WAKEUP_TIME_PENDING        0x00000002
-#define XEN_EFI_SET_WAKEUP_TIME_ENABLE         0x00000001
-#define XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY    0x00000002
-#define XEN_EFI_VARIABLE_NON_VOLATILE          0x00000001
-#define XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS    0x00000002
-#define XEN_EFI_VARIABLE_RUNTIME_ACCESS        0x00000004
-#define XEN_EFI_VARINFO_BOOT_SNAPSHOT          0x00000001
+#define XEN_EFI_GET_TIME_SET_CLEARS_NS      0x00000001
+#define XEN_EFI_GET_WAKEUP_TIME_ENABLED     0x00000001
+#define XEN_EFI_GET_WAKEUP_TIME_PENDING     0x00000002
+#define XEN_EFI_SET_WAKEUP_TIME_ENABLE      0x00000001
+#define XEN_EFI_SET_WAKEUP_TIME_ENABLE_ONLY 0x00000002
+#define XEN_EFI_VARIABLE_NON_VOLATILE       0x00000001
+#define XEN_EFI_VARIABLE_BOOTSERVICE_ACCESS 0x00000002
+#define XEN_EFI_VARIABLE_RUNTIME_ACCESS     0x00000004
+#define XEN_EFI_VARINFO_BOOT_SNAPSHOT       0x00000001
 
 /* xenpf_firmware_info.type */
 #define XEN_FW_DISK_INFO          1 /* INT 13h, by drive */

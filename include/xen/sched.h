@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: sched_op, by which a vcpu gives up its CPU or a domain ends. */
-#ifndef XEN_SCHED_H
-#define XEN_SCHED_H
+#ifndef __XEN_PUBLIC_SCHED_H__
+#define __XEN_PUBLIC_SCHED_H__
 
 #include "event_channel.h"
 

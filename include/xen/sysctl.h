@@ -3,8 +3,8 @@
  * Guest ABI: sysctl, by which the tools watch and change the whole machine. Versioned like domctl.
  * All numbers are here; the structures are those of what tools commonly ask for.
  */
-#ifndef XEN_SYSCTL_H
-#define XEN_SYSCTL_H
+#ifndef __XEN_PUBLIC_SYSCTL_H__
+#define __XEN_PUBLIC_SYSCTL_H__
 
 #include "xen.h"
 #include "domctl.h"
@@ -100,6 +100,12 @@
 /* xen_sysctl_scheduler_op.cmd */
 #define XEN_SYSCTL_SCHEDOP_putinfo 0
 #define XEN_SYSCTL_SCHEDOP_getinfo 1
+
+#define CPUFREQ_NAME_LEN 16 /* bytes in the name of a CPU frequency driver or governor */
+
+/* xen_livepatch_status.state */
+#define LIVEPATCH_STATE_CHECKED 1
+#define LIVEPATCH_STATE_APPLIED 2
 
 /* xen_sysctl_cpu_levelling_caps.caps: what a domain's CPUID can be changed in */
 #define XEN_SYSCTL_CPU_LEVELCAP_faulting    (1ul << 0)
@@ -220,7 +226,7 @@ XEN_ABI_SIZE(struct xen_sysctl_getcpuinfo, 24);
 struct xen_sysctl_availheap {
     uint32_t min_bitwidth;
     uint32_t max_bitwidth;
-    int32_t node; /* negative: all */
+    int32_t node;                 /* negative: all */
     uint64_aligned_t avail_bytes; /* out */
 };
 XEN_ABI_SIZE(struct xen_sysctl_availheap, 24);
@@ -272,10 +278,10 @@ XEN_ABI_SIZE(struct xen_sysctl_pcitopoinfo, 24);
 struct xen_sysctl_cpupool_op {
     uint32_t op; /* XEN_SYSCTL_CPUPOOL_OP_* */
     uint32_t cpupool_id;
-    uint32_t sched_id; /* create, info */
-    uint32_t domid;    /* move */
-    uint32_t cpu;      /* add, remove */
-    uint32_t n_dom;    /* info, out */
+    uint32_t sched_id;           /* create, info */
+    uint32_t domid;              /* move */
+    uint32_t cpu;                /* add, remove */
+    uint32_t n_dom;              /* info, out */
     struct xenctl_bitmap cpumap; /* info, freeinfo */
 };
 XEN_ABI_SIZE(struct xen_sysctl_cpupool_op, 40);
@@ -319,6 +325,44 @@ struct xen_sysctl_scheduler_op {
     } u;
 };
 XEN_ABI_SIZE(struct xen_sysctl_scheduler_op, 32);
+
+/*
+ * Parts of operations that are not described here, because the control library's own header
+ * (xenctrl.h) builds on them.
+ */
+struct xen_userspace {
+    uint32_t scaling_setspeed;
+};
+XEN_ABI_SIZE(struct xen_userspace, 4);
+
+struct xen_ondemand {
+    uint32_t sampling_rate_max;
+    uint32_t sampling_rate_min;
+    uint32_t sampling_rate;
+    uint32_t up_threshold;
+};
+XEN_ABI_SIZE(struct xen_ondemand, 16);
+
+struct xen_sysctl_lockprof_data {
+    char name[40];
+    int32_t type;
+    int32_t idx;
+    uint64_aligned_t lock_cnt; /* times taken, times waited for, ns held, ns waited */
+    uint64_aligned_t block_cnt;
+    uint64_aligned_t lock_time;
+    uint64_aligned_t block_time;
+};
+typedef struct xen_sysctl_lockprof_data xen_sysctl_lockprof_data_t;
+DEFINE_XEN_GUEST_HANDLE(xen_sysctl_lockprof_data_t);
+XEN_ABI_SIZE(struct xen_sysctl_lockprof_data, 80);
+
+struct xen_livepatch_status {
+    uint32_t state; /* LIVEPATCH_STATE_* */
+    int32_t rc;     /* 0, or why the last action failed */
+};
+typedef struct xen_livepatch_status xen_livepatch_status_t;
+DEFINE_XEN_GUEST_HANDLE(xen_livepatch_status_t);
+XEN_ABI_SIZE(struct xen_livepatch_status, 8);
 
 struct xen_sysctl_cpu_levelling_caps {
     uint32_t caps; /* out: XEN_SYSCTL_CPU_LEVELCAP_* */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: vcpu_op, by which a domain starts its vcpus, sets timers and shares areas. */
-#ifndef XEN_VCPU_H
-#define XEN_VCPU_H
+#ifndef __XEN_PUBLIC_VCPU_H__
+#define __XEN_PUBLIC_VCPU_H__
 
 #include "xen.h"
 
 /* vcpu_op(cmd, vcpu, argument); "self" means that vcpu must be the caller. */
-#define VCPUOP_initialise                     0  /* vcpu_guest_context; EEXIST the second time */
+#define VCPUOP_initialise                     0 /* vcpu_guest_context; EEXIST the second time */
 #define VCPUOP_up                             1
 #define VCPUOP_down                           2
-#define VCPUOP_is_up                          3  /* returns 0 or 1 */
-#define VCPUOP_get_runstate_info              4  /* vcpu_runstate_info */
-#define VCPUOP_register_runstate_memory_area  5  /* vcpu_register_runstate_memory_area */
-#define VCPUOP_set_periodic_timer             6  /* vcpu_set_periodic_timer */
+#define VCPUOP_is_up                          3 /* returns 0 or 1 */
+#define VCPUOP_get_runstate_info              4 /* vcpu_runstate_info */
+#define VCPUOP_register_runstate_memory_area  5 /* vcpu_register_runstate_memory_area */
+#define VCPUOP_set_periodic_timer             6 /* vcpu_set_periodic_timer */
 #define VCPUOP_stop_periodic_timer            7
 #define VCPUOP_set_singleshot_timer           8  /* vcpu_set_singleshot_timer; self */
 #define VCPUOP_stop_singleshot_timer          9  /* self */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: xen_version, what the hypervisor is and can. */
-#ifndef XEN_VERSION_H
-#define XEN_VERSION_H
+#ifndef __XEN_PUBLIC_VERSION_H__
+#define __XEN_PUBLIC_VERSION_H__
 
 #include "xen.h"
 #include "features.h"

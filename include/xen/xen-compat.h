@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: the interface version these headers describe; there are no older forms here. */
-#ifndef XEN_XEN_COMPAT_H
-#define XEN_XEN_COMPAT_H
+#ifndef __XEN_PUBLIC_XEN_COMPAT_H__
+#define __XEN_PUBLIC_XEN_COMPAT_H__
 
 #define __XEN_LATEST_INTERFACE_VERSION__ 0x00040e00
 #ifndef __XEN_INTERFACE_VERSION__

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Guest ABI, the core: hypercall numbers, page-table updates, shared pages, start of day. */
-#ifndef XEN_XEN_H
-#define XEN_XEN_H
+/*
+ * Guest ABI, the core: hypercall numbers, page-table updates, shared pages, start of day.
+ *
+ * All headers here use the include guards of the Xen project's headers, so that the ones we have no
+ * version of (device rings, library headers) can be mixed with ours, ours first.
+ */
+#ifndef __XEN_PUBLIC_XEN_H__
+#define __XEN_PUBLIC_XEN_H__
 
 #include "xen-compat.h"
 #include "arch-x86/xen.h"
@@ -30,48 +35,48 @@ __DEFINE_XEN_GUEST_HANDLE(uint64, uint64_t);
  * rax: 0 or more is success, -XEN_E* (errno.h) is failure. rcx and r11 are lost, as by SYSCALL.
  * Each has a stub of 32 bytes at number * 32 in the hypercall page.
  */
-#define __HYPERVISOR_set_trap_table              0
-#define __HYPERVISOR_mmu_update                  1
-#define __HYPERVISOR_set_gdt                     2
-#define __HYPERVISOR_stack_switch                3
-#define __HYPERVISOR_set_callbacks               4
-#define __HYPERVISOR_fpu_taskswitch              5
-#define __HYPERVISOR_sched_op_compat             6
-#define __HYPERVISOR_platform_op                 7
-#define __HYPERVISOR_set_debugreg                8
-#define __HYPERVISOR_get_debugreg                9
-#define __HYPERVISOR_update_descriptor           10
-#define __HYPERVISOR_memory_op                   12
-#define __HYPERVISOR_multicall                   13
-#define __HYPERVISOR_update_va_mapping           14
-#define __HYPERVISOR_set_timer_op                15
-#define __HYPERVISOR_event_channel_op_compat     16
-#define __HYPERVISOR_xen_version                 17
-#define __HYPERVISOR_console_io                  18
-#define __HYPERVISOR_physdev_op_compat           19
-#define __HYPERVISOR_grant_table_op              20
-#define __HYPERVISOR_vm_assist                   21
+#define __HYPERVISOR_set_trap_table                0
+#define __HYPERVISOR_mmu_update                    1
+#define __HYPERVISOR_set_gdt                       2
+#define __HYPERVISOR_stack_switch                  3
+#define __HYPERVISOR_set_callbacks                 4
+#define __HYPERVISOR_fpu_taskswitch                5
+#define __HYPERVISOR_sched_op_compat               6
+#define __HYPERVISOR_platform_op                   7
+#define __HYPERVISOR_set_debugreg                  8
+#define __HYPERVISOR_get_debugreg                  9
+#define __HYPERVISOR_update_descriptor             10
+#define __HYPERVISOR_memory_op                     12
+#define __HYPERVISOR_multicall                     13
+#define __HYPERVISOR_update_va_mapping             14
+#define __HYPERVISOR_set_timer_op                  15
+#define __HYPERVISOR_event_channel_op_compat       16
+#define __HYPERVISOR_xen_version                   17
+#define __HYPERVISOR_console_io                    18
+#define __HYPERVISOR_physdev_op_compat             19
+#define __HYPERVISOR_grant_table_op                20
+#define __HYPERVISOR_vm_assist                     21
 #define __HYPERVISOR_update_va_mapping_otherdomain 22
-#define __HYPERVISOR_iret                        23
-#define __HYPERVISOR_vcpu_op                     24
-#define __HYPERVISOR_set_segment_base            25
-#define __HYPERVISOR_mmuext_op                   26
-#define __HYPERVISOR_xsm_op                      27
-#define __HYPERVISOR_nmi_op                      28
-#define __HYPERVISOR_sched_op                    29
-#define __HYPERVISOR_callback_op                 30
-#define __HYPERVISOR_xenoprof_op                 31
-#define __HYPERVISOR_event_channel_op            32
-#define __HYPERVISOR_physdev_op                  33
-#define __HYPERVISOR_hvm_op                      34
-#define __HYPERVISOR_sysctl                      35
-#define __HYPERVISOR_domctl                      36
-#define __HYPERVISOR_kexec_op                    37
-#define __HYPERVISOR_tmem_op                     38
-#define __HYPERVISOR_argo_op                     39
-#define __HYPERVISOR_xenpmu_op                   40
-#define __HYPERVISOR_dm_op                       41
-#define __HYPERVISOR_hypfs_op                    42
+#define __HYPERVISOR_iret                          23
+#define __HYPERVISOR_vcpu_op                       24
+#define __HYPERVISOR_set_segment_base              25
+#define __HYPERVISOR_mmuext_op                     26
+#define __HYPERVISOR_xsm_op                        27
+#define __HYPERVISOR_nmi_op                        28
+#define __HYPERVISOR_sched_op                      29
+#define __HYPERVISOR_callback_op                   30
+#define __HYPERVISOR_xenoprof_op                   31
+#define __HYPERVISOR_event_channel_op              32
+#define __HYPERVISOR_physdev_op                    33
+#define __HYPERVISOR_hvm_op                        34
+#define __HYPERVISOR_sysctl                        35
+#define __HYPERVISOR_domctl                        36
+#define __HYPERVISOR_kexec_op                      37
+#define __HYPERVISOR_tmem_op                       38
+#define __HYPERVISOR_argo_op                       39
+#define __HYPERVISOR_xenpmu_op                     40
+#define __HYPERVISOR_dm_op                         41
+#define __HYPERVISOR_hypfs_op                      42
 
 /* Numbers left to the architecture; x86 uses 0 for machine checks and 1 for paging domctls. */
 #define __HYPERVISOR_arch_0 48
@@ -114,10 +119,11 @@ __DEFINE_XEN_GUEST_HANDLE(uint64, uint64_t);
 #define MMU_NORMAL_PT_UPDATE       0 /* ptr: machine address of an entry; val: the new entry */
 #define MMU_MACHPHYS_UPDATE        1 /* ptr: machine address in the frame; val: its pfn */
 #define MMU_PT_UPDATE_PRESERVE_AD  2 /* as 0, keeping accessed and dirty bits the CPU set */
-#define MMU_PT_UPDATE_NO_TRANSLATE 3 /* as 0, val's frame is not translated (hypervisor private) */
+#define MMU_PT_UPDATE_NO_TRANSLATE 3 /* as 0, val's frame is not translated (hypervisor private)   \
+                                      */
 
 /* mmuext_op.cmd, and what arg1 and arg2 are */
-#define MMUEXT_PIN_L1_TABLE       0  /* arg1.mfn: validate as page table of this level and hold */
+#define MMUEXT_PIN_L1_TABLE       0 /* arg1.mfn: validate as page table of this level and hold */
 #define MMUEXT_PIN_L2_TABLE       1
 #define MMUEXT_PIN_L3_TABLE       2
 #define MMUEXT_PIN_L4_TABLE       3
@@ -279,7 +285,7 @@ struct shared_info {
     uint32_t wc_version; /* odd while the wall clock is written */
     uint32_t wc_sec;     /* wall clock at system_time 0: seconds since 1970, low half */
     uint32_t wc_nsec;
-    uint32_t wc_sec_hi;  /* ... high half */
+    uint32_t wc_sec_hi; /* ... high half */
     struct arch_shared_info arch;
 };
 #ifndef __XEN__

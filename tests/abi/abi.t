@@ -51,6 +51,12 @@ CALLS = {
 NOT_VALUES = """XEN_ABI_SIZE XEN_GUEST_HANDLE XEN_GUEST_HANDLE_64 XEN_GUEST_HANDLE_PARAM
     __XEN_GUEST_HANDLE XEN_ONE_GUEST_HANDLE_ DEFINE_XEN_GUEST_HANDLE __DEFINE_XEN_GUEST_HANDLE
     set_xen_guest_handle set_xen_guest_handle_raw xen_mk_suffix_""".split()
+# Headers of the packaged libraries, which programs compile against our ABI headers.
+LIBRARIES = ["xencall.h", "xenevtchn.h", "xengnttab.h", "xenforeignmemory.h", "xentoollog.h",
+             "xendevicemodel.h", "xenstore.h", "xenctrl.h"]
+# libxen-dev's ABI headers that we have no need to replace; they must mix with ours.
+UNREPLACED = ["hvm/params.h", "hvm/dm_op.h", "sys/privcmd.h", "sys/evtchn.h", "sys/gntdev.h",
+              "io/ring.h", "io/blkif.h", "io/netif.h", "io/xenbus.h", "io/xs_wire.h"]
 # Assembly sees other expansions of some macros: data that must come out as the same bytes.
 ASM = ["XEN_CPUID", ".quad HYPERVISOR_VIRT_START", ".quad MACH2PHYS_VIRT_START",
        ".quad MACH2PHYS_NR_ENTRIES", ".quad DOMID_SELF", ".quad UVMF_ALL",
@@ -71,7 +77,8 @@ PROLOGUE = r"""
 #define STRING(x) printf("%%s = '%%s'\n", #x, x)
 #define WORD_(x) #x
 #define WORD(x) printf("%%s = %%s\n", #x, WORD_(x))
-#define TYPE(t) printf("%%s: %%s, size %%zu, align %%zu\n", #t, KIND(*(t *)0), sizeof(t), _Alignof(t))
+#define TYPE(t) printf("%%s: %%s, size %%zu, align %%zu\n", #t, KIND(*(t *)0), sizeof(t), \
+    _Alignof(t))
 #define FIELD(t, m) printf("%%s.%%s: at %%zu, %%s, size %%zu\n", #t, #m, offsetof(t, m), \
     KIND(((t *)0)->m), sizeof(((t *)0)->m))
 #define ARRAY(t, m) printf("%%s.%%s: at %%zu, array of %%s, size %%zu\n", #t, #m, offsetof(t, m), \
@@ -269,9 +276,15 @@ def answers(side, name, lines):
     """Compiles the questions against one side's headers and returns what they print."""
     stem = os.path.join(OUT, "%s-%s" % (name.replace("/", "-")[:-2], side))
     with open(stem + ".c", "w") as f:
-        f.write(PROLOGUE % name + "".join("    %s;\n" % line for line in lines) + "    return 0;\n}\n")
+        f.write(PROLOGUE % name)
+        f.writelines("    %s;\n" % line for line in lines)
+        f.write("    return 0;\n}\n")
     run(CC, *FLAGS, "-w", *SIDES[side][1], "-o", stem, stem + ".c")
     return run(stem).splitlines()
+
+
+def unequal(ours, theirs):
+    return ["ours: %s\ntheirs: %s" % pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
 
 
 def differences(name):
@@ -283,7 +296,7 @@ def differences(name):
     if unknown:
         return len(lines), ["not in libxen-dev: " + w for w in sorted(unknown)]
     us, them = answers("ours", name, lines), answers("theirs", name, lines)
-    return len(lines), ["ours: %s\ntheirs: %s" % pair for pair in zip(us, them) if pair[0] != pair[1]]
+    return len(lines), unequal(us, them)
 
 
 def standing_alone(name):
@@ -297,17 +310,26 @@ def standing_alone(name):
     return []
 
 
+def living_together(header):
+    """A header that was made for the other set compiles with ours, which is found first."""
+    run(CC, *FLAGS, "-Werror", *SIDES["ours"][1], "-fsyntax-only", "-x", "c", "-",
+        text="#include <stddef.h>\n#include <xen/xen.h>\n#include <xen/event_channel.h>\n"
+             "#include <xen/grant_table.h>\n#include <%s>\n" % header)
+    return []
+
+
 def assembly():
     """Bytes that assembly makes of some macros, on both sides."""
+    source = "\n".join(["#include <xen/xen.h>", "#include <xen/features.h>", *ASM, ""])
     seen = {}
     for side, (_, include) in SIDES.items():
         obj = os.path.join(OUT, "asm-%s.o" % side)
         run(CC, "-D__ASSEMBLY__", "-D__XEN_TOOLS__", *include, "-c", "-o", obj,
-            "-x", "assembler-with-cpp", "-", text="#include <xen/xen.h>\n#include <xen/features.h>\n" + "\n".join(ASM) + "\n")
+            "-x", "assembler-with-cpp", "-", text=source)
         if run("nm", "-u", obj):
             return ["not defined in assembly:\n" + run("nm", "-u", obj)]
         seen[side] = run("objdump", "-s", "-j", ".text", obj).splitlines()[3:]
-    return ["ours: %s\ntheirs: %s" % pair for pair in zip(*seen.values()) if pair[0] != pair[1]]
+    return unequal(seen["ours"], seen["theirs"])
 
 
 def left_out(headers):
@@ -335,7 +357,7 @@ class Tap:
     count = failed = 0
 
     def check(self, what, test, *args):
-        """One line of TAP: test returns the reasons to fail, or (number of comparisons, reasons)."""
+        """One line of TAP. test returns the reasons to fail, or (comparisons made, reasons)."""
         try:
             reasons = test(*args)
             if isinstance(reasons, tuple):
@@ -361,6 +383,8 @@ def main():
     for name in headers:
         tap.check("%s says the same as libxen-dev's" % name, differences, name)
         tap.check("%s stands alone" % name, standing_alone, name)
+    for name in LIBRARIES + ["xen/" + name for name in UNREPLACED]:
+        tap.check("%s compiles with our headers" % name, living_together, name)
     tap.check("assembly sees the same values", assembly)
     for name, reasons in left_out(headers).items():
         tap.check("%s: nothing left out unknowingly" % name, lambda r: r, reasons)

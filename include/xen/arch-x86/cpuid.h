@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: the CPUID leaves from 0x40000000 on, by which a guest finds the hypervisor. */
-#ifndef XEN_ARCH_X86_CPUID_H
-#define XEN_ARCH_X86_CPUID_H
+#ifndef __XEN_PUBLIC_ARCH_X86_CPUID_H__
+#define __XEN_PUBLIC_ARCH_X86_CPUID_H__
 
 /* The range may start 0x100, 0x200 ... higher where another interface is offered first. */
 #define XEN_CPUID_FIRST_LEAF 0x40000000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI, x86-64: scalar types, selectors, address layout, trap table, vcpu state. */
-#ifndef XEN_ARCH_X86_XEN_H
-#define XEN_ARCH_X86_XEN_H
+#ifndef __XEN_PUBLIC_ARCH_X86_XEN_H__
+#define __XEN_PUBLIC_ARCH_X86_XEN_H__
 
 /*
  * Constants that assembly also uses are written through these, which add the C suffix only in C.
@@ -19,7 +19,7 @@
 #define xen_mk_ullong(x)     xen_mk_suffix_(x, ULL)
 
 /* A compile-time proof that an ABI type has the size every guest was compiled with. */
-#define XEN_ABI_SIZE(type, bytes) \
+#define XEN_ABI_SIZE(type, bytes)                                                                  \
     _Static_assert(sizeof(type) == (bytes), "guest ABI: size of " #type)
 
 /*
@@ -28,17 +28,23 @@
  * declares the handles of t and const t, XEN_GUEST_HANDLE(t) names the type.
  * set_xen_guest_handle() is for the calling side.
  */
-#define XEN_GUEST_HANDLE(name)          __guest_handle_##name
-#define XEN_GUEST_HANDLE_64(name)       XEN_GUEST_HANDLE(name)
-#define __XEN_GUEST_HANDLE(name)        XEN_GUEST_HANDLE(name)
-#define XEN_GUEST_HANDLE_PARAM(name)    XEN_GUEST_HANDLE(name)
-#define XEN_ONE_GUEST_HANDLE_(name, t)  typedef struct { t *p; } __guest_handle_##name
-#define __DEFINE_XEN_GUEST_HANDLE(name, t) \
-    XEN_ONE_GUEST_HANDLE_(name, t);        \
+#define XEN_GUEST_HANDLE(name)       __guest_handle_##name
+#define XEN_GUEST_HANDLE_64(name)    XEN_GUEST_HANDLE(name)
+#define __XEN_GUEST_HANDLE(name)     XEN_GUEST_HANDLE(name)
+#define XEN_GUEST_HANDLE_PARAM(name) XEN_GUEST_HANDLE(name)
+#define XEN_ONE_GUEST_HANDLE_(name, t)                                                             \
+    typedef struct {                                                                               \
+        t *p;                                                                                      \
+    } __guest_handle_##name
+#define __DEFINE_XEN_GUEST_HANDLE(name, t)                                                         \
+    XEN_ONE_GUEST_HANDLE_(name, t);                                                                \
     XEN_ONE_GUEST_HANDLE_(const_##name, const t)
-#define DEFINE_XEN_GUEST_HANDLE(name)        __DEFINE_XEN_GUEST_HANDLE(name, name)
-#define set_xen_guest_handle_raw(hnd, val)   do { (hnd).p = (val); } while (0)
-#define set_xen_guest_handle(hnd, val)       set_xen_guest_handle_raw(hnd, val)
+#define DEFINE_XEN_GUEST_HANDLE(name) __DEFINE_XEN_GUEST_HANDLE(name, name)
+#define set_xen_guest_handle_raw(hnd, val)                                                         \
+    do {                                                                                           \
+        (hnd).p = (val);                                                                           \
+    } while (0)
+#define set_xen_guest_handle(hnd, val) set_xen_guest_handle_raw(hnd, val)
 
 typedef unsigned long xen_pfn_t;      /* a frame number: machine or pseudo-physical by context */
 typedef unsigned long xen_ulong_t;    /* a machine word of the guest */
@@ -125,25 +131,25 @@ typedef unsigned long xen_callback_t; /* linear address of a guest entry point *
 #define VGCF_IN_SYSCALL  VGCF_in_syscall
 
 /* vcpu_guest_context.flags */
-#define _VGCF_i387_valid              0 /* fpu_ctxt holds state to load */
-#define VGCF_i387_valid               (1 << _VGCF_i387_valid)
-#define VGCF_I387_VALID               (1 << 0)
-#define _VGCF_in_kernel               2 /* the vcpu is in guest kernel mode */
-#define VGCF_in_kernel                (1 << _VGCF_in_kernel)
-#define VGCF_IN_KERNEL                (1 << 2)
+#define _VGCF_i387_valid               0 /* fpu_ctxt holds state to load */
+#define VGCF_i387_valid                (1 << _VGCF_i387_valid)
+#define VGCF_I387_VALID                (1 << 0)
+#define _VGCF_in_kernel                2 /* the vcpu is in guest kernel mode */
+#define VGCF_in_kernel                 (1 << _VGCF_in_kernel)
+#define VGCF_IN_KERNEL                 (1 << 2)
 #define _VGCF_failsafe_disables_events 3 /* failsafe callback runs with upcalls masked */
-#define VGCF_failsafe_disables_events (1 << _VGCF_failsafe_disables_events)
-#define _VGCF_syscall_disables_events 4 /* syscall callback runs with upcalls masked */
-#define VGCF_syscall_disables_events  (1 << _VGCF_syscall_disables_events)
-#define _VGCF_online                  5 /* start the vcpu at once (tools only) */
-#define VGCF_online                   (1 << _VGCF_online)
+#define VGCF_failsafe_disables_events  (1 << _VGCF_failsafe_disables_events)
+#define _VGCF_syscall_disables_events  4 /* syscall callback runs with upcalls masked */
+#define VGCF_syscall_disables_events   (1 << _VGCF_syscall_disables_events)
+#define _VGCF_online                   5 /* start the vcpu at once (tools only) */
+#define VGCF_online                    (1 << _VGCF_online)
 
 /*
  * Forced emulation: these five bytes (ud2 and "xen") before an instruction make the hypervisor
  * emulate it even where the CPU would let it through. Used to see the guest's CPUID policy.
  */
 #ifdef __ASSEMBLY__
-#define XEN_EMULATE_PREFIX .byte 0x0f,0x0b,0x78,0x65,0x6e ;
+#define XEN_EMULATE_PREFIX .byte 0x0f, 0x0b, 0x78, 0x65, 0x6e;
 #define XEN_CPUID          XEN_EMULATE_PREFIX cpuid
 #else
 #define XEN_EMULATE_PREFIX ".byte 0x0f,0x0b,0x78,0x65,0x6e ; "
@@ -248,15 +254,15 @@ struct vcpu_guest_context {
     unsigned long flags; /* VGCF_* */
     struct cpu_user_regs user_regs;
     struct trap_info trap_ctxt[256];
-    unsigned long ldt_base, ldt_ents;        /* linear address, entries */
-    unsigned long gdt_frames[16], gdt_ents;  /* machine frames, entries */
-    unsigned long kernel_ss, kernel_sp;      /* stack of guest kernel mode */
-    unsigned long ctrlreg[8];                /* cr3 in [3] kernel, [1] user, as frame << 12 */
+    unsigned long ldt_base, ldt_ents;       /* linear address, entries */
+    unsigned long gdt_frames[16], gdt_ents; /* machine frames, entries */
+    unsigned long kernel_ss, kernel_sp;     /* stack of guest kernel mode */
+    unsigned long ctrlreg[8];               /* cr3 in [3] kernel, [1] user, as frame << 12 */
     unsigned long debugreg[8];
     unsigned long event_callback_eip;
     unsigned long failsafe_callback_eip;
     unsigned long syscall_callback_eip;
-    unsigned long vm_assist;                 /* bit VMASST_TYPE_* */
+    unsigned long vm_assist; /* bit VMASST_TYPE_* */
     uint64_t fs_base;
     uint64_t gs_base_kernel;
     uint64_t gs_base_user;

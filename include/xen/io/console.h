@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest ABI: the page of a PV console. Indexes count on freely; each has one writer. */
-#ifndef XEN_IO_CONSOLE_H
-#define XEN_IO_CONSOLE_H
+#ifndef __XEN_PUBLIC_IO_CONSOLE_H__
+#define __XEN_PUBLIC_IO_CONSOLE_H__
 
 #ifndef __ASSEMBLY__
 #include <stdint.h>
