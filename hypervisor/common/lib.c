@@ -147,86 +147,121 @@ static int64_t narrow_signed(int64_t v, char length)
     }
 }
 
-/* Every integer argument takes one 64-bit slot; the upper half of a narrow one is not defined. */
-#define INT_ARG(ap, cv) ((cv)->length == 'l' ? va_arg(ap, int64_t) : (int64_t)va_arg(ap, int))
-
-int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
-{
-    struct out o = {buf, size, 0};
+/* The arguments, in a structure so that their place moves on through calls. */
+struct args {
     va_list ap;
+};
 
-    va_copy(ap, args);
-    for (const char *f = fmt; *f; f++) {
-        struct conv cv = {.precision = -1};
-        const char *start = f, *s;
-        uint64_t v;
-        char c;
+/* The upper half of a narrow argument's slot is not defined; narrow_*() cut it off. */
+static int64_t int_arg(struct args *a, const struct conv *cv)
+{
+    return cv->length == 'l' ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
+}
 
-        if (*f != '%') {
-            put(&o, *f);
-            continue;
-        }
-        f = parse_flags(f + 1, &cv);
+/* Everything between the percent sign and the letter. */
+static const char *parse_conv(const char *f, struct conv *cv, struct args *a)
+{
+    f = parse_flags(f, cv);
+    if (*f == '*') {
+        int w = va_arg(a->ap, int);
+
+        cv->left |= w < 0;
+        cv->width = (int)min(w < 0 ? -(unsigned int)w : (unsigned int)w, (unsigned int)MAX_FIELD);
+        f++;
+    } else {
+        f = parse_int(f, &cv->width);
+    }
+    if (*f == '.') {
+        f++;
         if (*f == '*') {
-            cv.width = va_arg(ap, int);
-            cv.left |= cv.width < 0;
-            cv.width = min(cv.width < 0 ? -(cv.width + 1) + 1 : cv.width, MAX_FIELD);
+            cv->precision = min(max(va_arg(a->ap, int), -1), MAX_FIELD);
             f++;
         } else {
-            f = parse_int(f, &cv.width);
-        }
-        if (*f == '.') {
-            f++;
-            if (*f == '*') {
-                cv.precision = min(max(va_arg(ap, int), -1), MAX_FIELD);
-                f++;
-            } else {
-                f = parse_int(f, &cv.precision);
-            }
-        }
-        f = parse_length(f, &cv);
-        switch (*f) {
-        case 'd':
-        case 'i':
-            put_signed(&o, &cv, narrow_signed(INT_ARG(ap, &cv), cv.length));
-            break;
-        case 'u':
-            put_number(&o, &cv, narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length), 10, false,
-                       "");
-            break;
-        case 'o':
-            put_number(&o, &cv, narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length), 8, false,
-                       cv.alt ? "0" : "");
-            break;
-        case 'x':
-        case 'X':
-            v = narrow_unsigned((uint64_t)INT_ARG(ap, &cv), cv.length);
-            put_number(&o, &cv, v, 16, *f == 'X', cv.alt && v ? *f == 'X' ? "0X" : "0x" : "");
-            break;
-        case 'p':
-            put_number(&o, &cv, (uintptr_t)va_arg(ap, void *), 16, false, "0x");
-            break;
-        case 's':
-            s = va_arg(ap, const char *);
-            s = s ? s : "(null)";
-            put_text(&o, &cv, s, strnlen(s, cv.precision < 0 ? SIZE_MAX : (size_t)cv.precision));
-            break;
-        case 'c':
-            c = (char)va_arg(ap, int);
-            put_text(&o, &cv, &c, 1);
-            break;
-        case '%':
-            put(&o, '%');
-            break;
-        default: /* unknown: as it stands, so that it is seen */
-            for (s = start; s <= f && *s; s++)
-                put(&o, *s);
-            if (!*f)
-                f--;
-            break;
+            f = parse_int(f, &cv->precision);
         }
     }
-    va_end(ap);
+    return parse_length(f, cv);
+}
+
+static void put_unsigned(struct out *o, const struct conv *cv, char letter, uint64_t v)
+{
+    v = narrow_unsigned(v, cv->length);
+    switch (letter) {
+    case 'o':
+        put_number(o, cv, v, 8, false, cv->alt && v ? "0" : "");
+        break;
+    case 'x':
+        put_number(o, cv, v, 16, false, cv->alt && v ? "0x" : "");
+        break;
+    case 'X':
+        put_number(o, cv, v, 16, true, cv->alt && v ? "0X" : "");
+        break;
+    default:
+        put_number(o, cv, v, 10, false, "");
+        break;
+    }
+}
+
+/* One conversion; false if there is none of this letter. */
+static bool convert(struct out *o, const struct conv *cv, char letter, struct args *a)
+{
+    const char *s;
+    char c;
+
+    switch (letter) {
+    case 'd':
+    case 'i':
+        put_signed(o, cv, narrow_signed(int_arg(a, cv), cv->length));
+        return true;
+    case 'u':
+    case 'o':
+    case 'x':
+    case 'X':
+        put_unsigned(o, cv, letter, (uint64_t)int_arg(a, cv));
+        return true;
+    case 'p':
+        put_number(o, cv, (uintptr_t)va_arg(a->ap, void *), 16, false, "0x");
+        return true;
+    case 's':
+        s = va_arg(a->ap, const char *);
+        s = s ? s : "(null)";
+        put_text(o, cv, s, strnlen(s, cv->precision < 0 ? SIZE_MAX : (size_t)cv->precision));
+        return true;
+    case 'c':
+        c = (char)va_arg(a->ap, int);
+        put_text(o, cv, &c, 1);
+        return true;
+    case '%':
+        put(o, '%');
+        return true;
+    default:
+        return false;
+    }
+}
+
+int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+{
+    struct out o = {buf, size, 0};
+    struct args a;
+
+    va_copy(a.ap, ap);
+    while (*fmt) {
+        struct conv cv = {.precision = -1};
+        const char *start = fmt;
+
+        if (*fmt != '%') {
+            put(&o, *fmt++);
+            continue;
+        }
+        fmt = parse_conv(fmt + 1, &cv, &a);
+        if (*fmt && convert(&o, &cv, *fmt, &a)) {
+            fmt++;
+            continue;
+        }
+        while (start < fmt) /* unknown: as it stands, so that it is seen */
+            put(&o, *start++);
+    }
+    va_end(a.ap);
     if (size)
         buf[min(o.len, size - 1)] = '\0';
     return (int)min(o.len, (size_t)INT32_MAX);
