@@ -119,8 +119,7 @@ __DEFINE_XEN_GUEST_HANDLE(uint64, uint64_t);
 #define MMU_NORMAL_PT_UPDATE       0 /* ptr: machine address of an entry; val: the new entry */
 #define MMU_MACHPHYS_UPDATE        1 /* ptr: machine address in the frame; val: its pfn */
 #define MMU_PT_UPDATE_PRESERVE_AD  2 /* as 0, keeping accessed and dirty bits the CPU set */
-#define MMU_PT_UPDATE_NO_TRANSLATE 3 /* as 0, val's frame is not translated (hypervisor private)   \
-                                      */
+#define MMU_PT_UPDATE_NO_TRANSLATE 3 /* as 0, val not translated (hypervisor private) */
 
 /* mmuext_op.cmd, and what arg1 and arg2 are */
 #define MMUEXT_PIN_L1_TABLE       0 /* arg1.mfn: validate as page table of this level and hold */
