@@ -19,7 +19,9 @@ void console_input(uint8_t c);
 size_t console_read_ring(char *dst, size_t size, uint32_t *index, bool incremental, bool clear);
 /** console_force - break locks: the machine is dying. */
 void console_force(void);
-void console_flush(void);
+/** console_write - to the log ring and all sinks. */
+void console_write(const char *s, size_t n);
+void console_init(void);
 
 /* Debug keys: a letter, what it prints. */
 void debugkey_register(char key, const char *what, void (*fn)(void));

@@ -35,7 +35,7 @@ struct vcpu {
 
     unsigned long pause_flags; /* bits VPF_*; atomic */
     int pause_count;           /* atomic */
-    uint32_t poll_port;        /* VPF_POLLING for one port: that; 0: see poll_many */
+    uint32_t poll_port;        /* in SCHEDOP_poll for one port: that; 0: for any */
     struct sched_vcpu sched;
 
     bool is_initialised; /* has a context: set by VCPUOP_initialise or the builder */
@@ -74,7 +74,9 @@ struct domain {
     struct vcpu *vcpu[MAX_VCPUS]; /* D4 */
     unsigned int max_vcpus;
     struct sched_domain sched;
-    int pause_count; /* control-tool pauses */
+    int pause_count; /* pauses of the whole domain; under lock */
+    int tool_pauses; /* those of them which a control tool may undo */
+    uint8_t killing; /* domain_kill() is at work; atomic */
 
     spinlock_t page_lock;    /* LOCK_PAGES: the next four */
     uint32_t page_list;      /* frame number of the first owned page, 0 none */
@@ -91,16 +93,18 @@ struct domain {
     struct evtchn_table *evtchn;
     struct grant_table *gnttab;
 
-    uint32_t vm_assist;       /* bits VMASST_TYPE_* */
+    unsigned long vm_assist;  /* bits VMASST_TYPE_*; atomic */
     int64_t time_offset_seconds;
     struct timer watchdog_timer[2];
     uint8_t watchdog_inuse;   /* under LOCK_WATCHDOG */
     spinlock_t watchdog_lock;
-    uint32_t poll_mask_lock_unused;
     unsigned long poll_mask[DIV_ROUND_UP(MAX_VCPUS, 64)]; /* vcpus in SCHEDOP_poll; atomic bits */
 
     unsigned int log_tokens; /* guest_printk()'s budget */
     s_time_t log_refill;
+    spinlock_t console_lock; /* LOCK_DOMAIN rank: the line that console_io is collecting */
+    unsigned int console_used;
+    char console_line[160];
 
     uint8_t on_shutdown; /* boot-built domains: enum boot_action */
     struct tasklet *destroyer;
