@@ -337,16 +337,9 @@ static long short_op(unsigned int op, guest_ptr_t arg)
     }
 }
 
-long do_memory_op(unsigned long cmd, guest_ptr_t arg)
+static long add_or_short_op(unsigned int op, unsigned long start, guest_ptr_t arg)
 {
-    unsigned int op = cmd & MEMOP_MASK;
-    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
-
     switch (op) {
-    case XENMEM_increase_reservation:
-    case XENMEM_decrease_reservation:
-    case XENMEM_populate_physmap:
-        return memory_reservation(op, start, arg);
     case XENMEM_add_to_physmap:
         return add_to_physmap(arg);
     case XENMEM_add_to_physmap_batch:
@@ -354,4 +347,15 @@ long do_memory_op(unsigned long cmd, guest_ptr_t arg)
     default:
         return start ? -EINVAL : short_op(op, arg);
     }
+}
+
+long do_memory_op(unsigned long cmd, guest_ptr_t arg)
+{
+    unsigned int op = cmd & MEMOP_MASK;
+    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
+
+    if (likely(op == XENMEM_populate_physmap || op == XENMEM_decrease_reservation ||
+               op == XENMEM_increase_reservation))
+        return memory_reservation(op, start, arg);
+    return add_or_short_op(op, start, arg);
 }

@@ -6,6 +6,7 @@
  *   raw ---------> owned (ALLOCATED, count 1)      adopt(): page_alloc_domain, page_give
  *   owned -------> given up (count >= 1)           page_release
  *   given up ----> free                            page_put_last, with the last reference
+ *   owned -------> free                            page_discard: nobody else refers to it
  *   owned -------> raw                             steal(): only with no other reference than the
  *                                                  caller's and the domain's own
  *
@@ -149,6 +150,24 @@ struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned in
     return pg;
 }
 
+/* A frame whose count is zero leaves @d. d->page_lock is held. True if it was the last. */
+static bool __must_check leave(struct page *pg, struct domain *d)
+{
+    unlink_page(pg, d);
+    record_owner(pg, d->uid);
+    pg->owner = 0;
+    return count_out(d, 1);
+}
+
+/* The rest of it, without the lock. */
+static void free_left(struct page *pg, struct domain *d, bool last)
+{
+    m2p_set(page_mfn(pg), INVALID_M2P);
+    page_free_raw(pg, 0);
+    if (unlikely(last))
+        domain_put(d);
+}
+
 void page_put_last(struct page *pg)
 {
     struct domain *d = page_owner(pg);
@@ -156,16 +175,41 @@ void page_put_last(struct page *pg)
 
     BUG_ON(pg->count || !d || (pg->type & (PGT_COUNT_MASK | PGT_PINNED | PGT_PARTIAL)));
     spin_lock(&d->page_lock);
-    unlink_page(pg, d);
-    last = count_out(d, 1);
+    last = leave(pg, d);
     spin_unlock(&d->page_lock);
+    free_left(pg, d, last);
+}
 
-    m2p_set(page_mfn(pg), INVALID_M2P);
-    record_owner(pg, d->uid);
-    pg->owner = 0;
-    page_free_raw(pg, 0);
-    if (unlikely(last))
-        domain_put(d);
+/* From the owner's reference and @n - 1 of the caller to none, if these are all. Then nobody can reach
+ * the frame any more; but a table that was left half validated still owns the references of its
+ * entries, and the caller may have typed it itself. */
+static bool take_alone(struct page *pg, uint64_t n)
+{
+    uint64_t c = PGC_ALLOCATED | n;
+
+    if (!__atomic_compare_exchange_n(&pg->count, &c, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return false;
+    if (likely(!(pg->type & (PGT_COUNT_MASK | PGT_PINNED | PGT_PARTIAL))))
+        return true;
+    __atomic_store_n(&pg->count, PGC_ALLOCATED | n, __ATOMIC_RELEASE);
+    return false;
+}
+
+/* While d->page_lock is held, a frame of @d does not change hands: it is safe to go from the owner's
+ * one reference to none without taking one in between. */
+bool page_discard(struct page *pg, struct domain *d)
+{
+    bool gone = false, last = false;
+
+    spin_lock(&d->page_lock);
+    if (READ_ONCE(pg->owner) == frame_of(d) && take_alone(pg, 1)) {
+        last = leave(pg, d);
+        gone = true;
+    }
+    spin_unlock(&d->page_lock);
+    if (gone)
+        free_left(pg, d, last);
+    return gone;
 }
 
 bool page_release(struct page *pg)
@@ -210,35 +254,25 @@ int page_unshare(struct page *pg)
 /* The frame leaves @d at one go. The account stays if @keep. */
 static int steal(struct page *pg, struct domain *d, bool keep)
 {
-    uint64_t c = PGC_ALLOCATED | 2;
     bool last = false;
+    int rc = 0;
 
     spin_lock(&d->page_lock);
-    if (READ_ONCE(pg->owner) != frame_of(d)) {
-        spin_unlock(&d->page_lock);
-        return -EINVAL;
+    if (READ_ONCE(pg->owner) != frame_of(d) || (READ_ONCE(pg->count) & PGC_HV) ||
+        !(READ_ONCE(pg->count) & PGC_ALLOCATED))
+        rc = -EINVAL;
+    else if (!take_alone(pg, 2))
+        rc = -EBUSY;
+    else
+        last = leave(pg, d);
+    if (!rc && keep) {
+        d->tot_pages++; /* the reference to d stays with the account */
+        last = false;
     }
-    if (!__atomic_compare_exchange_n(&pg->count, &c, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        spin_unlock(&d->page_lock);
-        return (c & PGC_HV) || !(c & PGC_ALLOCATED) ? -EINVAL : -EBUSY;
-    }
-    /* Nobody else can reach it any more; but a table that was left half validated still owns the
-     * references of its entries, and the caller may have typed it itself. */
-    if (pg->type & (PGT_COUNT_MASK | PGT_PINNED | PGT_PARTIAL)) {
-        __atomic_store_n(&pg->count, PGC_ALLOCATED | 2, __ATOMIC_RELEASE);
-        spin_unlock(&d->page_lock);
-        return -EBUSY;
-    }
-    unlink_page(pg, d);
-    if (!keep)
-        last = count_out(d, 1);
-    record_owner(pg, d->uid);
-    pg->owner = 0;
     spin_unlock(&d->page_lock);
-
     if (last)
         domain_put(d);
-    return 0;
+    return rc;
 }
 
 int page_steal(struct page *pg, struct domain *d)

@@ -267,12 +267,13 @@ static bool stale_for(uint64_t record, uint32_t uid)
     return (record & PGR_FLUSH) && (uint32_t)(record & PGR_OWNER_MASK) != uid;
 }
 
-static void flush_stale(const struct page *pg, unsigned int order, uint32_t uid)
+/* One complete flush after the latest stamp serves all; frames freed together have the same one. */
+static void flush_stale(const struct page *pg, unsigned long n, uint32_t uid)
 {
     bool done = false;
     uint32_t done_stamp = 0;
 
-    for (unsigned long i = 0; i < 1UL << order; i++) {
+    for (unsigned long i = 0; i < n; i++) {
         if (!stale_for(pg[i].type, uid) || (done && pg[i].stamp == done_stamp))
             continue;
         done_stamp = pg[i].stamp;
@@ -281,17 +282,27 @@ static void flush_stale(const struct page *pg, unsigned int order, uint32_t uid)
     }
 }
 
+/* The common case of a single page that comes back to the domain which gave it up. */
+static bool is_own(const struct page *pg, uint32_t uid)
+{
+    return (uint32_t)(pg->type & PGR_OWNER_MASK) == uid && !stale_for(pg->type, uid);
+}
+
 void page_prepare(struct page *pg, unsigned int order, uint32_t uid)
 {
-    flush_stale(pg, order, uid);
-    for (unsigned long i = 0; i < 1UL << order; i++) {
-        uint64_t t = pg[i].type;
-        bool own = (uint32_t)(t & PGR_OWNER_MASK) == uid;
+    unsigned long n = 1UL << order;
 
-        if ((pg[i].count & PGC_TAINTED) && !own)
-            memset(page_virt(&pg[i]), 0, PAGE_SIZE);
-        /* Not flushed: as if its last writable mapping had just gone, so that P3 is kept. */
-        pg[i].type = own && !stale_for(t, uid) ? PGT(PGT_WRITABLE) : PGT(PGT_NONE);
+    if (n > 1 || !is_own(pg, uid))
+        flush_stale(pg, n, uid);
+    for (unsigned long i = 0; i < n; i++) {
+        if (is_own(&pg[i], uid)) {
+            /* Not flushed: as if its last writable mapping had just gone, so that P3 is kept. */
+            pg[i].type = PGT(PGT_WRITABLE);
+        } else {
+            if ((pg[i].count & PGC_TAINTED) && (uint32_t)(pg[i].type & PGR_OWNER_MASK) != uid)
+                memset(page_virt(&pg[i]), 0, PAGE_SIZE);
+            pg[i].type = PGT(PGT_NONE);
+        }
         pg[i].count = 0;
     }
 }
@@ -304,7 +315,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 
     if (!pg)
         return NULL;
-    flush_stale(pg, order, 0);
+    flush_stale(pg, 1UL << order, 0);
     for (unsigned long i = 0; i < 1UL << order; i++) {
         pg[i].type = 0;
         pg[i].next = pg[i].prev = pg[i].owner = pg[i].stamp = 0;

@@ -86,9 +86,12 @@ static int populate_one(const struct memop *a, unsigned long i)
 /* Pins and mappings stay, and with them the frame, until the domain drops them too (XSA-252). */
 static int decrease_page(struct domain *d, uint64_t n)
 {
-    struct page *pg = page_from_gfn(d, gfn(n));
+    struct page *pg;
     int rc = 0;
 
+    if (likely(n < max_page && page_discard(&frame_table[n], d)))
+        return 0;
+    pg = page_from_gfn(d, gfn(n));
     if (!pg)
         return -ENXIO;
     if (unlikely(!page_release(pg)) && (pg->count & PGC_HV))
@@ -131,9 +134,9 @@ long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
 
     if (copy_from_guest(&r, arg, sizeof(r)))
         return (long)start;
-    bits = memory_flags_bits(r.mem_flags);
+    bits = r.mem_flags ? memory_flags_bits(r.mem_flags) : 0;
     if (bits < 0 || r.nr_extents > UINT32_MAX >> MEMOP_EXTENT_SHIFT || start >= r.nr_extents ||
-        r.extent_order > memory_max_order())
+        (r.extent_order && r.extent_order > memory_max_order()))
         return (long)start;
     a = (struct memop){NULL, guest_ptr_of(r.extent_start), r.extent_order, (unsigned int)bits};
     if (op == XENMEM_populate_physmap && (r.mem_flags & XENMEMF_populate_on_demand))

@@ -51,6 +51,8 @@ enum page_type {
 #define PGT_VALIDATED   (1UL << 59) /* contents checked, all references of its entries are held */
 #define PGT_PARTIAL     (1UL << 58) /* validation or its undoing stopped half way (P4) */
 #define PGT_PARTIAL_REF (1UL << 57) /* ... and entry nr_done holds a reference to a partial table */
+#define PGT_FOREIGN     (1UL << 46) /* WRITABLE: another domain than the owner has had a mapping */
+#define PGT_CHANGING    (1UL << 45) /* WRITABLE: flush under way, not to be used yet */
 #define PGT_DONE_SHIFT  47
 #define PGT_DONE_MASK   (0x3ffUL << PGT_DONE_SHIFT) /* nr_done: 0..512 entries hold references */
 #define PGT_COUNT_MASK  0xffffffffUL
@@ -214,6 +216,10 @@ static inline void page_put(struct page *pg)
  * not touched (XSA-252). */
 bool page_release(struct page *pg);
 
+/** page_discard - page_get(), page_release() and page_put() in one step, for a frame of @d to which
+ * nobody refers but @d. False, and nothing done, if it is not like that. */
+bool page_discard(struct page *pg, struct domain *d);
+
 /** page_steal - take the frame @pg away from @d at one go: succeeds only if nobody but the caller
  * (one reference, got by page_get) and the owner's allocation refer to it and it has no typed use.
  * On success it is nobody's: off d's list, count 0, raw. Returns -EBUSY or -EINVAL. */
@@ -247,14 +253,16 @@ static inline struct page *page_from_gfn(struct domain *d, gfn_t g)
 
 /* ---- page_type.c ---- */
 
-/** page_get_type - take a type reference. The caller holds a general reference; for PGT_L1..L4 also
- * the owner's mmu_lock.
+/** page_get_type - take a type reference. The caller holds a general reference; for PGT_L1..L4 and
+ * PGT_SEGDESC also the owner's mmu_lock. Interrupts are on: it may have to flush TLBs.
  * Returns 0; -EBUSY (live with another type); -EINVAL (contents do not validate); -ERESTART
- * (preempted, progress recorded; only L2..L4; call again); -ENOMEM never. */
+ * (preempted, progress recorded; only L2..L4; call again). After -EINVAL, and the other errors that an
+ * entry can have, a table of L2..L4 may be left half done: page_is_partial(). */
 int __must_check page_get_type(struct page *pg, enum page_type type);
 
-/** page_put_type - drop one; the last one of a table undoes its validation.
- * Returns 0 or -ERESTART (progress recorded, the reference not yet dropped: call again). */
+/** page_put_type_preempt - drop one; the last one of a table undoes its validation. -ERESTART: the
+ * reference is gone, but the table is half done: page_undo_partial() (asm/page_type.h) finishes it.
+ * For L1..L4 and SEGDESC the owner's mmu_lock is held. */
 int __must_check page_put_type_preempt(struct page *pg);
 
 /** page_put_type - the same for types whose undoing is short (WRITABLE, SEGDESC, L1), and for

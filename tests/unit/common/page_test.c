@@ -139,6 +139,16 @@ static void op_release(int i, struct page *pg)
     drop_ref(pg);
 }
 
+static void op_discard(int i, struct page *pg)
+{
+    struct frame *f = model_of(pg);
+    bool gone = page_discard(pg, dom[i]);
+
+    assert_int_equal(gone, f->owner == i && f->allocated && f->refs == 0);
+    if (gone)
+        *f = (struct frame){.owner = -1};
+}
+
 /* From i to the next domain, as a grant transfer does. */
 static void op_transfer(int i, struct page *pg)
 {
@@ -208,7 +218,7 @@ static void random_walk(void **state)
         struct page *pg = &frame_table[16 + (r >> 4) % (FRAMES - 16)];
         int i = (int)(r >> 16) % DOMAINS;
 
-        switch (r % 10) {
+        switch (r % 11) {
         case 0:
             op_alloc(i, (r >> 8) % 50 == 0 ? 3 : 0);
             break;
@@ -227,6 +237,9 @@ static void random_walk(void **state)
             break;
         case 7:
             op_transfer(i, pg);
+            break;
+        case 9:
+            op_discard(i, pg);
             break;
         case 8:
             op_exchange_back(i, pg);
@@ -308,6 +321,8 @@ static void typed_or_shared_frames_are_not_stolen(void **state)
         assert_int_equal(page_steal(pg, dom[0]), -EBUSY);
         page_put(pg);
         assert_int_equal(pg->count, PGC_ALLOCATED | 1);
+        assert_false(page_discard(pg, dom[0]));
+        assert_int_equal(pg->count, PGC_ALLOCATED | 1);
     }
     pg->type = 0;
 
@@ -318,6 +333,7 @@ static void typed_or_shared_frames_are_not_stolen(void **state)
     assert_null(page_from_gfn(dom[1], gfn(page_mfn(sh).n)));
     assert_int_equal(page_steal(sh, dom[0]), -EINVAL);
     assert_false(page_release(sh));
+    assert_false(page_discard(sh, dom[0]));
     assert_int_equal(page_unshare(sh), -EBUSY);
     page_put(sh);
     assert_int_equal(page_unshare(sh), 0);
