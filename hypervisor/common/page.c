@@ -113,8 +113,8 @@ static void record_owner(struct page *pg, uint32_t uid)
 {
     uint64_t r = uid | PGR_FLUSH;
 
-    if (pgt_type(pg->type) >= PGT_L1)
-        r |= PGR_TABLE;
+    if (pgt_type(pg->type) >= PGT_L1 || (pg->type & PGT_FOREIGN))
+        r |= PGR_ALWAYS;
     pg->type = r;
     pg->stamp = tlb_clock();
 }

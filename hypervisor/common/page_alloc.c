@@ -252,17 +252,18 @@ void page_free_raw(struct page *pg, unsigned int order)
         uint64_t t = pg[i].type;
 
         BUG_ON((pg[i].count & ~PGC_TAINTED) || pg[i].owner);
-        pg[i].type = pgt_type(t) == PGT_NONE ? t : PGR_TABLE; /* see stale_for() */
+        pg[i].type = pgt_type(t) == PGT_NONE ? t : PGR_ALWAYS; /* see stale_for() */
         pg[i].count = PGC_FREE | PGC_TAINTED;
     }
     give_back(pg, order);
 }
 
 /* Whoever had the frame last may still reach it through a translation that was not flushed. To its
- * own old page that does no harm, but if that was a table: then the walker would go on using it. */
+ * own old page that does no harm; but if others had mappings too, they would reach what is its own
+ * now, and if it was a table, the walker would go on using it. */
 static bool stale_for(uint64_t record, uint32_t uid)
 {
-    if (record & (PGR_TABLE | PGT_MASK))
+    if (record & (PGR_ALWAYS | PGT_MASK))
         return true; /* PGT: it was prepared before, for somebody who did not take it */
     return (record & PGR_FLUSH) && (uint32_t)(record & PGR_OWNER_MASK) != uid;
 }

@@ -86,8 +86,8 @@ static inline unsigned int pgt_done(uint64_t word)
  * neither cleared nor flushed; for anybody else it is. The unique id of a domain is never used
  * again, so a later domain in the same memory is not mistaken for the one that is gone. */
 #define PGR_OWNER_MASK  0xffffffffUL /* d->uid of the last owner; 0: the hypervisor, or unknown */
-#define PGR_FLUSH       (1UL << 32)  /* another domain's (or a table's) stale translations may exist */
-#define PGR_TABLE       (1UL << 33)  /* ... even of structures: it was a table. Flush for anybody */
+#define PGR_FLUSH       (1UL << 32)  /* that domain's stale translations may exist: flush for others */
+#define PGR_ALWAYS      (1UL << 33)  /* and other domains' too, or it was a table: flush for anybody */
 #define PGR_ORDER_SHIFT 40           /* free: 1 + the block's order in its first frame on a list ... */
 #define PGR_ORDER_MASK  (0xffUL << PGR_ORDER_SHIFT)
 #define PGR_HOT         0x80UL       /* ... or this: kept back from merging. 0: neither */

@@ -226,7 +226,7 @@ static void other_owners_contents_are_cleared(void **state)
     assert_int_equal(pg->type, PGT(PGT_WRITABLE)); /* so that P3 flushes before it is a table */
 
     /* the same, but it was a table: flushed even for 7 */
-    pg->type = 7 | PGR_FLUSH | PGR_TABLE;
+    pg->type = 7 | PGR_FLUSH | PGR_ALWAYS;
     page_free_raw(pg, 0);
     pg = page_alloc_raw(0, 0);
     page_prepare(pg, 0, 7);
