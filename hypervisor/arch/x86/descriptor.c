@@ -19,16 +19,12 @@ long do_set_gdt(guest_ptr_t list, unsigned int entries)
     struct vcpu *v = current;
     uint64_t frames[GDT_GUEST_FRAMES];
     unsigned int n = DIV_ROUND_UP(entries, 512);
-    int rc;
 
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
     if (copy_from_guest(frames, list, n * sizeof(frames[0])))
         return -EFAULT;
-    rc = mmu_set_gdt_frames(v, frames, entries);
-    if (rc == 0)
-        gdt_load(pcpu_self(), v);
-    return rc;
+    return mmu_set_gdt_frames(v, frames, entries);
 }
 
 /* One store: a CPU that loads the descriptor sees the old or the new one. */

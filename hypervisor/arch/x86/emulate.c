@@ -306,7 +306,7 @@ static bool emulate_insn(struct cpu_regs *regs, const struct insn *i, bool *agai
 }
 
 /* The instruction is done: go on behind it; a set TF traps as it would have. */
-static void retire(struct cpu_regs *regs, unsigned int length)
+void emulate_retire(struct cpu_regs *regs, unsigned int length)
 {
     regs->rip += length;
     regs->rflags &= ~(uint64_t)X86_EFLAGS_RF;
@@ -326,7 +326,7 @@ bool emulate_privileged(struct cpu_regs *regs)
     if (insn_decode(bytes, len, &i) || !emulate_insn(regs, &i, &again))
         return false;
     if (!again)
-        retire(regs, i.length);
+        emulate_retire(regs, i.length);
     return true;
 }
 
@@ -346,6 +346,6 @@ bool emulate_forced(struct cpu_regs *regs)
     regs->rbx = leaf.b;
     regs->rcx = leaf.c;
     regs->rdx = leaf.d;
-    retire(regs, sizeof(forced_cpuid));
+    emulate_retire(regs, sizeof(forced_cpuid));
     return true;
 }

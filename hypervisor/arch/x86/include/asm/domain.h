@@ -60,7 +60,10 @@ struct arch_vcpu {
     uint64_t ldt_base; /* linear */
     unsigned int ldt_entries;
     spinlock_t ldt_lock;
-    unsigned int ldt_mapped;
+    unsigned int ldt_mapped;        /* bit per page of the LDT that was looked up; under mmu_lock */
+    mfn_t ldt_frames[LDT_FRAMES];   /* ... and these, each with a SEGDESC reference */
+    mfn_t old_table;                /* half-done table to be undone by the next page-table operation of
+                                     * this vcpu, with a general reference; n 0: none */
 
     uint8_t iopl;         /* virtual IOPL: 0..3 */
     uint64_t iobmp;       /* guest address of its I/O bitmap, physdev set_iobitmap */

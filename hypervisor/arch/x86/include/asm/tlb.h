@@ -12,4 +12,22 @@ void tlb_load_root(struct pcpu *p, uint64_t cr3);
 /** tlb_flush_this - flush everything on this pcpu under the present root. */
 void tlb_flush_this(void);
 
+/** tlb_invlpg - one page on this pcpu; @va is canonical. caches_write_back - of this pcpu, and empty. */
+#ifdef SOCLE_HOST
+void tlb_invlpg(uint64_t va);
+void caches_write_back(void);
+#else
+#include <asm/processor.h>
+
+static inline void tlb_invlpg(uint64_t va)
+{
+    invlpg(va);
+}
+
+static inline void caches_write_back(void)
+{
+    asm volatile("wbinvd" : : : "memory");
+}
+#endif
+
 #endif

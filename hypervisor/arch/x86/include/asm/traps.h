@@ -41,6 +41,8 @@ void vcpu_enter_user(struct vcpu *v);
 bool emulate_privileged(struct cpu_regs *regs);
 /** emulate_forced - #UD: the forced-emulation prefix. */
 bool emulate_forced(struct cpu_regs *regs);
+/** emulate_retire - an instruction of @length bytes is done: go on behind it; a set TF traps. */
+void emulate_retire(struct cpu_regs *regs, unsigned int length);
 /** guest_fetch - copy instruction bytes at the guest's rip: how many could be had, 0..15. */
 size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15]);
 /** regs_to_gpr / regs_from_gpr - general registers in the hardware's numbering. */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Guest page tables and descriptor-table frames: what the rest of arch/x86 asks of them.
+ *
+ * Who holds which references (all recounted by audit.c):
+ *   L1 entry, present, RAM     a general one of the frame; with PTE_W also a WRITABLE one
+ *   L2..L4 entry, present      a general one and one of the type below, of a frame of the same domain
+ *   pin, root of a vcpu        a general one and one of the table's type
+ *   GDT frame, LDT page        a general one and one of type SEGDESC
+ *   half-done table (P4)       a general one of itself and its single type reference; see page_type.h
+ *   v->arch.old_table          a general one */
+#ifndef ASM_MMU_H
+#define ASM_MMU_H
+
+#include <hv/mmu.h>
+#include <hv/types.h>
+#include <asm/pte.h>
+
+struct domain;
+struct vcpu;
+struct cpu_regs;
+
+/** mmu_init - learn from the CPU which bits entries may have. Once, after cpu_detect(). */
+void mmu_init(void);
+
+/** iomem_permitted - may @d map the frame @m, which is not RAM? The control domain may map all that
+ * exists but the interrupt controllers and the timer that the hypervisor uses itself. */
+bool iomem_permitted(const struct domain *d, mfn_t m);
+
+/* ---- roots (mmu_root.c) ---- */
+
+/** mmu_set_roots - first page tables of a vcpu that does not run; frame numbers are still the guest's
+ * word. @user n 0: none.
+ * Returns 0; -EINVAL; -ERESTART, call again with the same arguments. Takes the domain's mmu_lock. */
+int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user);
+/** mmu_drop_roots - take them away again, with everything else of page tables that @v holds: GDT and
+ * LDT frames, an unfinished table. @v runs nowhere. 0 or -ERESTART. */
+int mmu_drop_roots(struct vcpu *v);
+/** mmu_new_kernel_root - the current vcpu changes its kernel tables (MMUEXT_NEW_BASEPTR, mov to cr3).
+ * 0; -EINVAL; -ERESTART: the same again after other work of this pcpu. */
+int mmu_new_kernel_root(gfn_t g);
+
+/** mmu_new_user_root - the same for user mode; @g n 0: none. The tables in use do not change. */
+int mmu_new_user_root(gfn_t g);
+
+/** mmu_old_table - hand @pg, left half done, with a general reference over to @v, which has none yet. */
+void mmu_old_table(struct vcpu *v, struct page *pg);
+/** mmu_finish_old - undo it, if there is one. No locks held. 0 or -ERESTART. */
+int mmu_finish_old(struct vcpu *v);
+
+/** mmu_frames_of - the domain whose frames a guest's `foreigndom` means: NULL and 0 for what is not RAM;
+ * -ESRCH, -EPERM. mmu_frames_put() afterwards. */
+int mmu_frames_of(domid_t id, struct domain **out);
+void mmu_frames_put(struct domain *d);
+
+/** mmu_vcpu_mask - pcpus that may hold translations of the vcpus in a guest's bitmap; -EFAULT. */
+int mmu_vcpu_mask(struct domain *d, guest_ptr_t bitmap, cpumask_t *out);
+/** mmu_invlpg - drop translations of @va on these pcpus. Any @va: nothing is done if it is not the
+ * guest's (XSA-279). */
+void mmu_invlpg(cpumask_t mask, uint64_t va);
+
+/** mmu_walk_l1 - the L1 entry that maps @va in @v's kernel tables, in the direct map; NULL if there is no
+ * such table or @va is not the guest's. The entry itself may be absent. Owner's mmu_lock held. */
+pte_t *mmu_walk_l1(const struct vcpu *v, uint64_t va, pte_t *out);
+
+/* ---- descriptor tables (desc_frames.c, desc_check.c) ---- */
+
+/** mmu_set_gdt_frames - @entries descriptors in the @frames named by the guest replace the GDT of @v,
+ * which is current or runs nowhere. -EINVAL: not its frames, or a descriptor that it may not have. */
+int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entries);
+/** mmu_set_ldt - the current vcpu's LDT; pages are looked up on first use. -EINVAL. */
+int mmu_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries);
+/** mmu_ldt_fault - the CPU touched byte @offset of the current vcpu's LDT window: map the page there.
+ * false: the guest has nothing valid there. Interrupts are on. */
+bool mmu_ldt_fault(struct vcpu *v, unsigned int offset);
+/** mmu_ldt_drop - forget the LDT pages that @v (or each vcpu of @d) has mapped; they come back by
+ * faults. Owner's mmu_lock held. */
+void mmu_ldt_drop(struct vcpu *v);
+void mmu_ldt_drop_all(struct domain *d);
+
+/** descriptor_check - may a guest have this descriptor? Sets its DPL to 3 where that is all it takes. */
+bool descriptor_check(uint64_t *desc);
+/** descriptor_page_check - the same for all 512 of a page. */
+bool descriptor_page_check(uint64_t *table);
+
+/** ptwrite_fault - a guest kernel's write to an L1 table of its own: done for it. */
+bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2);
+
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* Updates of page-table entries: mmu_update, update_va_mapping. ABI: xen/xen.h.
+ *
+ * The owner's mmu_lock is held over a run of requests, until other work of this pcpu is waiting; so a
+ * table that was looked up for one request is still what it was for the next. */
+#include <asm/mmu.h>
+#include <asm/page_type.h>
+#include <asm/pt_check.h>
+#include <asm/tlb.h>
+#include <asm/traps.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <xen/xen.h>
+
+#define MMU_UPDATE_PREEMPTED 0x80000000u /* in count: a continuation; *pdone holds what was done before */
+
+/* Bits that neither change what is mapped nor how: the only ones that a shortcut may change (XSA-148,
+ * XSA-182). */
+#define PTE_HARMLESS (PTE_A | PTE_D | PTE_AVL | (PTE_AVL2 & ~PTE_GK))
+
+/* ---- one entry ---- */
+
+static void put_old_entry(struct domain *d, int level, pte_t old)
+{
+    if (pt_put_entry(d, level, old))
+        mmu_old_table(current, mfn_page(pte_mfn(old)));
+}
+
+/* The CPU may set A and D in the entry at any time; nobody else writes to a table under our lock. So
+ * without @exact this ends at the third try. *@old becomes what was replaced, or is there instead. */
+static inline bool swap_entry(pte_t *slot, pte_t *old, pte_t new, uint64_t keep, bool exact)
+{
+    while (!__atomic_compare_exchange_n(slot, old, new | (*old & keep), false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+        if (exact)
+            return false;
+    return true;
+}
+
+static inline int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t old, pte_t new,
+                               uint64_t keep, bool exact)
+{
+    struct page *left = NULL;
+    int rc;
+
+    if (new & PTE_P) {
+        rc = pt_adjust(o->d, level, &new);
+        if (unlikely(rc))
+            return rc;
+        if (!((old ^ new) & ~PTE_HARMLESS))
+            return swap_entry(slot, &old, new, keep, exact) ? 0 : -EAGAIN;
+        rc = pt_get_entry(o, level, &new, &left);
+        if (unlikely(rc)) {
+            if (left && rc == -ERESTART)
+                page_put(left);
+            else if (left)
+                mmu_old_table(current, left);
+            return rc;
+        }
+    }
+    if (unlikely(!swap_entry(slot, &old, new, keep, exact))) {
+        if (new & PTE_P)
+            put_old_entry(o->d, level, new);
+        return -EAGAIN;
+    }
+    if (old & PTE_P)
+        put_old_entry(o->d, level, old);
+    return 0;
+}
+
+int pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
+{
+    if (unlikely(!pt_guest_slot(level, ((uintptr_t)slot & ~PAGE_MASK) / sizeof(pte_t))))
+        return -EINVAL;
+    return change_entry(o, level, slot, READ_ONCE(*slot), new, keep, false);
+}
+
+int pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new)
+{
+    return change_entry(o, 1, slot, old, new, 0, true);
+}
+
+/* ---- whose frames ---- */
+
+int mmu_frames_of(domid_t id, struct domain **out)
+{
+    struct domain *d = current_domain();
+
+    *out = NULL;
+    if (likely(id == DOMID_SELF)) {
+        *out = d;
+        return 0;
+    }
+    if (id == DOMID_IO)
+        return 0;
+    if (id == d->id || id >= DOMID_FIRST_RESERVED)
+        return -ESRCH;
+    if (!d->is_privileged)
+        return -EPERM;
+    *out = domain_by_id(id);
+    return *out ? 0 : -ESRCH;
+}
+
+void mmu_frames_put(struct domain *d)
+{
+    if (unlikely(d && d != current_domain()))
+        domain_put(d);
+}
+
+/* The domain whose tables are meant: 0 in the upper half of foreigndom is the caller, else its id + 1. */
+static int tables_of(unsigned int which, struct domain **out)
+{
+    struct domain *d = current_domain();
+
+    if (likely(which == 0) || which - 1 == d->id) {
+        *out = d;
+        return 0;
+    }
+    if (!d->is_privileged)
+        return -EPERM;
+    *out = domain_by_id((domid_t)(which - 1));
+    return *out ? 0 : -ESRCH;
+}
+
+/* ---- mmu_update ---- */
+
+#define REQUESTS_AT_ONCE 8
+
+struct batch {
+    struct pt_owner o;
+    struct page *pg; /* frame of the last request, with a reference */
+    uint64_t frame;  /* its number */
+    unsigned int start, end; /* of the requests in req[] */
+    struct mmu_update req[REQUESTS_AT_ONCE];
+};
+
+static struct mmu_update *request(struct batch *b, guest_ptr_t list, unsigned int i,
+                                  unsigned int count)
+{
+    if (i >= b->end) {
+        unsigned int n = min(count - i, (unsigned int)REQUESTS_AT_ONCE);
+
+        if (copy_from_guest(b->req, guest_ptr_index(list, i, sizeof(b->req[0])),
+                            n * sizeof(b->req[0]))) {
+            n = 1; /* those before the fault still count */
+            if (copy_from_guest(b->req, guest_ptr_index(list, i, sizeof(b->req[0])),
+                                sizeof(b->req[0])))
+                return NULL;
+        }
+        b->start = i;
+        b->end = i + n;
+    }
+    return &b->req[i - b->start];
+}
+
+static int find_frame(struct batch *b, uint64_t n)
+{
+    struct page *pg = page_from_gfn(b->o.d, gfn(n));
+
+    if (!pg)
+        return -EINVAL;
+    if (b->pg)
+        page_put(b->pg);
+    b->pg = pg;
+    b->frame = n;
+    return 0;
+}
+
+static int update_plain(struct page *pg, uint64_t *slot, uint64_t val)
+{
+    if (!page_type_get_writable(pg, 0))
+        return -EINVAL;
+    WRITE_ONCE(*slot, val);
+    page_type_put_writable(pg);
+    return 0;
+}
+
+static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint64_t keep)
+{
+    uint64_t t;
+    uint64_t *slot;
+    int level;
+
+    if ((!b->pg || ptr >> PAGE_SHIFT != b->frame) && find_frame(b, ptr >> PAGE_SHIFT))
+        return -EINVAL;
+    slot = (uint64_t *)((char *)page_virt(b->pg) + (ptr & (PAGE_SIZE - 8)));
+    t = READ_ONCE(b->pg->type);
+    if (pgt_type(t) < PGT_L1 || pgt_type(t) > PGT_L4 || !(t & PGT_VALIDATED))
+        return update_plain(b->pg, slot, val);
+    level = (int)(pgt_type(t) - PGT_L1) + 1;
+    if (unlikely(level > 1 && b->o.from != b->o.d))
+        return -EINVAL;
+    return pt_update(&b->o, level, slot, val, keep);
+}
+
+static int update_m2p(struct batch *b, const struct mmu_update *req)
+{
+    struct page *pg;
+
+    if (b->o.d != current_domain())
+        return -EPERM;
+    pg = b->o.from ? page_from_gfn(b->o.from, gfn(req->ptr >> PAGE_SHIFT)) : NULL;
+    if (!pg)
+        return -EINVAL;
+    m2p_set(page_mfn(pg), req->val);
+    page_put(pg);
+    return 0;
+}
+
+static inline int update_one(struct batch *b, const struct mmu_update *req)
+{
+    switch (req->ptr & 7) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return update_entry(b, req->ptr, req->val, 0);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return update_entry(b, req->ptr, req->val, PTE_A | PTE_D);
+    case MMU_MACHPHYS_UPDATE:
+        return update_m2p(b, req);
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* Run requests [0, count); *@i is the number done. */
+static int run_batch(struct batch *b, guest_ptr_t list, unsigned int count, unsigned int *i)
+{
+    struct vcpu *v = current;
+    int rc = 0;
+
+    spin_lock(&b->o.d->arch.mmu_lock);
+    if (unlikely(b->o.d != v->domain && b->o.d->is_dying))
+        rc = -ESRCH;
+    while (!rc && *i < count) {
+        const struct mmu_update *req;
+
+        if (unlikely(v->arch.old_table.n) || (*i && hypercall_preempt_needed())) {
+            rc = -ERESTART;
+            break;
+        }
+        req = request(b, list, *i, count);
+        rc = likely(req) ? update_one(b, req) : -EFAULT;
+        if (!rc)
+            ++*i;
+    }
+    spin_unlock(&b->o.d->arch.mmu_lock);
+    if (b->pg)
+        page_put(b->pg);
+    return rc;
+}
+
+static int open_batch(struct batch *b, unsigned int foreigndom)
+{
+    int rc = tables_of(foreigndom >> 16, &b->o.d);
+
+    if (unlikely(rc))
+        return rc;
+    rc = mmu_frames_of((domid_t)foreigndom, &b->o.from);
+    if (unlikely(rc))
+        mmu_frames_put(b->o.d);
+    return rc;
+}
+
+static void report_done(guest_ptr_t pdone, uint32_t before, unsigned int i)
+{
+    uint32_t done = before + i;
+
+    if (pdone.va && copy_to_guest(pdone, &done, sizeof(done)))
+        return; /* the ABI has no error for this */
+}
+
+long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, unsigned int foreigndom)
+{
+    struct vcpu *v = current;
+    struct batch b;
+    uint32_t before = 0;
+    unsigned int i = 0;
+    int rc;
+
+    if (unlikely(mmu_finish_old(v)))
+        return hypercall_continue(__HYPERVISOR_mmu_update, 4, ureqs.va, (unsigned long)count,
+                                  pdone.va, (unsigned long)foreigndom);
+    if (unlikely(count & MMU_UPDATE_PREEMPTED)) {
+        if (count == MMU_UPDATE_PREEMPTED && !ureqs.va)
+            return (int)foreigndom; /* see below: the result of a call whose requests are all done */
+        count &= ~MMU_UPDATE_PREEMPTED;
+        if (pdone.va && copy_from_guest(&before, pdone, sizeof(before)))
+            before = 0;
+    }
+    if (unlikely(!guest_range_ok(ureqs, (size_t)count * sizeof(struct mmu_update))))
+        return -EFAULT;
+    b.pg = NULL;
+    b.end = 0;
+    rc = open_batch(&b, foreigndom);
+    if (unlikely(rc))
+        return rc;
+    rc = run_batch(&b, ureqs, count, &i);
+    mmu_frames_put(b.o.from);
+    mmu_frames_put(b.o.d);
+    report_done(pdone, before, i);
+
+    if (unlikely(rc == -ERESTART))
+        return hypercall_continue(__HYPERVISOR_mmu_update, 4,
+                                  guest_ptr_index(ureqs, i, sizeof(struct mmu_update)).va,
+                                  (unsigned long)((count - i) | MMU_UPDATE_PREEMPTED), pdone.va,
+                                  (unsigned long)foreigndom);
+    if (unlikely(v->arch.old_table.n))
+        return hypercall_continue(__HYPERVISOR_mmu_update, 4, 0UL,
+                                  (unsigned long)MMU_UPDATE_PREEMPTED, 0UL,
+                                  (unsigned long)(unsigned int)rc);
+    return rc;
+}
+
+/* ---- update_va_mapping ---- */
+
+int mmu_vcpu_mask(struct domain *d, guest_ptr_t bitmap, cpumask_t *out)
+{
+    *out = CPUMASK_NONE;
+    for (unsigned int base = 0; base < d->max_vcpus; base += 64) {
+        uint64_t bits;
+
+        if (copy_from_guest(&bits, guest_ptr_index(bitmap, base / 64, 8), sizeof(bits)))
+            return -EFAULT;
+        for (; bits; bits &= bits - 1) {
+            struct vcpu *v = domain_vcpu(d, base + ffs64(bits));
+
+            /* One that does not run has no translations: they go when it is switched out. */
+            if (v && READ_ONCE(v->sched.on_cpu))
+                out->bits |= cpumask_of(READ_ONCE(v->sched.cpu)).bits;
+        }
+    }
+    return 0;
+}
+
+void mmu_invlpg(cpumask_t mask, uint64_t va)
+{
+    if (!guest_code_ok(va))
+        return;
+    if (mask.bits == cpumask_of(smp_processor_id()).bits)
+        tlb_invlpg(va);
+    else
+        tlb_flush_mask(mask);
+}
+
+/* The flush that a caller of update_va_mapping asks for. */
+static int flush_after(struct domain *d, uint64_t va, unsigned long flags)
+{
+    unsigned long where = flags & ~UVMF_FLUSHTYPE_MASK;
+    cpumask_t mask = cpumask_of(smp_processor_id());
+    int rc;
+
+    if (where == UVMF_ALL) {
+        mask = d->arch.tlb_cpus;
+    } else if (where != UVMF_LOCAL) {
+        rc = mmu_vcpu_mask(d, guest_ptr(where), &mask);
+        if (rc)
+            return rc;
+    }
+    if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG)
+        mmu_invlpg(mask, va);
+    else if (where == UVMF_LOCAL)
+        tlb_flush_this();
+    else
+        tlb_flush_mask(mask);
+    return 0;
+}
+
+static int update_va(unsigned long va, uint64_t val, unsigned long flags, struct domain *from)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    struct pt_owner o = {d, from};
+    pte_t old, *slot;
+    int rc = -EINVAL;
+
+    spin_lock(&d->arch.mmu_lock);
+    slot = mmu_walk_l1(v, va, &old);
+    if (likely(slot))
+        rc = pt_update(&o, 1, slot, val, 0);
+    spin_unlock(&d->arch.mmu_lock);
+    if (unlikely(rc))
+        return rc;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+    case UVMF_INVLPG:
+        return flush_after(d, va, flags);
+    default:
+        return 0;
+    }
+}
+
+long do_update_va_mapping(unsigned long va, uint64_t val, unsigned long flags)
+{
+    return update_va(va, val, flags, current_domain());
+}
+
+long do_update_va_mapping_otherdomain(unsigned long va, uint64_t val, unsigned long flags,
+                                      domid_t domid)
+{
+    struct domain *from;
+    int rc = mmu_frames_of(domid, &from);
+
+    if (rc)
+        return rc;
+    rc = update_va(va, val, flags, from);
+    mmu_frames_put(from);
+    return rc;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* The roots of a vcpu's page tables, the walk from there, and tables whose undoing is put off.
+ *
+ * Each root holds a general and an L4 reference. The record in the vcpu, the value for CR3 and, for the
+ * running vcpu, the register change together, before the reference to the old root goes (XSA-494). */
+#include <asm/mmu.h>
+#include <asm/page_type.h>
+#include <asm/pt_check.h>
+#include <asm/switch.h>
+#include <asm/system.h>
+#include <asm/tlb.h>
+#include <asm/traps.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/printk.h>
+
+/* ---- the table to be undone ---- */
+
+void mmu_old_table(struct vcpu *v, struct page *pg)
+{
+    ASSERT(!v->arch.old_table.n);
+    v->arch.old_table = page_mfn(pg);
+}
+
+int mmu_finish_old(struct vcpu *v)
+{
+    struct page *pg;
+    struct domain *d;
+    int rc;
+
+    if (likely(!v->arch.old_table.n))
+        return 0;
+    pg = mfn_page(v->arch.old_table);
+    d = page_owner(pg);
+    spin_lock(&d->arch.mmu_lock);
+    rc = page_undo_partial(pg);
+    spin_unlock(&d->arch.mmu_lock);
+    if (rc)
+        return rc;
+    v->arch.old_table = mfn(0);
+    page_put(pg);
+    return 0;
+}
+
+/* ---- roots ---- */
+
+/* With the lock held. -ERESTART: nothing was taken, come again. */
+static int get_root(struct vcpu *v, gfn_t g)
+{
+    struct page *pg = page_from_gfn(v->domain, g);
+    int rc;
+
+    if (!pg)
+        return -EINVAL;
+    rc = page_get_type(pg, PGT_L4);
+    if (likely(!rc))
+        return 0;
+    if (rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == PGT_L4)
+        mmu_old_table(v, pg);
+    else
+        page_put(pg);
+    return rc == -EBUSY ? -EINVAL : rc;
+}
+
+static void put_root(struct vcpu *v, mfn_t m)
+{
+    struct page *pg;
+
+    if (!m.n)
+        return;
+    pg = mfn_page(m);
+    if (page_put_type_preempt(pg))
+        mmu_old_table(v, pg);
+    else
+        page_put(pg);
+}
+
+static mfn_t set_kernel(struct vcpu *v, mfn_t m)
+{
+    mfn_t old = v->arch.table_kernel;
+
+    v->arch.table_kernel = m;
+    v->arch.cr3_kernel = m.n << PAGE_SHIFT;
+    if (m.n && unlikely(v->domain->arch.strict_m2p))
+        hv_l4_fill(mfn_to_virt(m), true);
+    return old;
+}
+
+static mfn_t set_user(struct vcpu *v, mfn_t m)
+{
+    mfn_t old = v->arch.table_user;
+
+    v->arch.table_user = m;
+    v->arch.cr3_user = m.n << PAGE_SHIFT;
+    if (m.n && unlikely(v->domain->arch.strict_m2p))
+        hv_l4_fill(mfn_to_virt(m), false);
+    return old;
+}
+
+int mmu_new_kernel_root(gfn_t g)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    int rc = mmu_finish_old(v);
+
+    if (unlikely(rc))
+        return rc;
+    spin_lock(&d->arch.mmu_lock);
+    if (unlikely(v->arch.ldt_mapped))
+        mmu_ldt_drop(v); /* the same address may be another page now */
+    if (g.n == v->arch.table_kernel.n) {
+        tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
+    } else {
+        rc = get_root(v, g);
+        if (!rc) {
+            mfn_t old = set_kernel(v, mfn(g.n));
+
+            tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
+            put_root(v, old);
+        }
+    }
+    spin_unlock(&d->arch.mmu_lock);
+    return rc;
+}
+
+int mmu_new_user_root(gfn_t g)
+{
+    struct vcpu *v = current;
+    struct domain *d = v->domain;
+    int rc = mmu_finish_old(v);
+
+    if (unlikely(rc))
+        return rc;
+    if (g.n == v->arch.table_user.n)
+        return 0;
+    spin_lock(&d->arch.mmu_lock);
+    rc = g.n ? get_root(v, g) : 0;
+    if (!rc)
+        put_root(v, set_user(v, mfn(g.n)));
+    spin_unlock(&d->arch.mmu_lock);
+    return rc;
+}
+
+int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
+{
+    struct domain *d = v->domain;
+    int rc = mmu_finish_old(v);
+
+    if (rc)
+        return rc;
+    spin_lock(&d->arch.mmu_lock);
+    if (d->is_dying)
+        rc = -EINVAL;
+    if (!rc && v->arch.table_kernel.n != kernel.n) {
+        rc = kernel.n ? get_root(v, gfn(kernel.n)) : -EINVAL;
+        if (!rc)
+            put_root(v, set_kernel(v, kernel));
+    }
+    if (!rc && v->arch.old_table.n)
+        rc = -ERESTART;
+    if (!rc && v->arch.table_user.n != user.n) {
+        rc = user.n ? get_root(v, gfn(user.n)) : 0;
+        if (!rc)
+            put_root(v, set_user(v, user));
+    }
+    if (!rc && v->arch.old_table.n)
+        rc = -ERESTART;
+    spin_unlock(&d->arch.mmu_lock);
+    return rc;
+}
+
+int mmu_drop_roots(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    int rc = mmu_finish_old(v);
+
+    if (rc)
+        return rc;
+    (void)mmu_set_gdt_frames(v, NULL, 0);
+    spin_lock(&d->arch.mmu_lock);
+    mmu_ldt_drop(v);
+    put_root(v, set_kernel(v, mfn(0)));
+    if (!v->arch.old_table.n)
+        put_root(v, set_user(v, mfn(0)));
+    spin_unlock(&d->arch.mmu_lock);
+    return v->arch.old_table.n ? -ERESTART : 0;
+}
+
+/* ---- the walk ---- */
+
+pte_t *mmu_walk_l1(const struct vcpu *v, uint64_t va, pte_t *out)
+{
+    mfn_t m = v->arch.table_kernel;
+    pte_t *table, *slot = NULL;
+
+    if (unlikely(!guest_code_ok(va)) || unlikely(!m.n))
+        return NULL;
+    table = mfn_to_virt(m);
+    for (int level = 4;; level--) {
+        slot = &table[pt_index(va, level)];
+        *out = READ_ONCE(*slot);
+        if (level == 1)
+            return slot;
+        if (!(*out & PTE_P))
+            return NULL;
+        table = mfn_to_virt(pte_mfn(*out)); /* validated: it names a table, and no superpage */
+    }
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* mmuext_op: pins, roots, flushes, LDT, pages cleared and copied. ABI: xen/xen.h. */
+#include <asm/mmu.h>
+#include <asm/page_type.h>
+#include <asm/tlb.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <hv/lib.h>
+#include <xen/xen.h>
+
+#define MMU_UPDATE_PREEMPTED 0x80000000u /* as in mmu.c */
+
+/* ---- pins ---- */
+
+/* The pin's references are those that are taken here. @d's mmu_lock is held. */
+static int pin_locked(struct domain *d, struct page *pg, enum page_type type)
+{
+    int rc;
+
+    if (unlikely(d->is_dying)) /* nobody would drop it again */
+        return -EINVAL;
+    rc = page_get_type(pg, type);
+    if (rc)
+        return rc == -EBUSY ? -EINVAL : rc;
+    if (READ_ONCE(pg->type) & PGT_PINNED) {
+        rc = page_put_type_preempt(pg); /* not the last one */
+        return rc ? rc : -EINVAL;
+    }
+    __atomic_fetch_or(&pg->type, PGT_PINNED, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static int pin(struct domain *d, uint64_t frame, enum page_type type)
+{
+    struct page *pg = page_from_gfn(d, gfn(frame));
+    int rc;
+
+    if (!pg)
+        return -EINVAL;
+    spin_lock(&d->arch.mmu_lock);
+    rc = pin_locked(d, pg, type);
+    if (rc && rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type)
+        mmu_old_table(current, pg);
+    else if (rc)
+        page_put(pg);
+    spin_unlock(&d->arch.mmu_lock);
+    return rc;
+}
+
+static int unpin(struct domain *d, uint64_t frame)
+{
+    struct page *pg = page_from_gfn(d, gfn(frame));
+    int rc = -EINVAL;
+
+    if (!pg)
+        return -EINVAL;
+    spin_lock(&d->arch.mmu_lock);
+    if (READ_ONCE(pg->type) & PGT_PINNED) {
+        __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
+        rc = page_put_type_preempt(pg);
+        page_put(pg); /* the pin's; ours is still there */
+        if (rc)
+            mmu_old_table(current, pg);
+    }
+    spin_unlock(&d->arch.mmu_lock);
+    if (rc != -ERESTART)
+        page_put(pg);
+    return rc == -ERESTART ? 0 : rc;
+}
+
+/* ---- pages ---- */
+
+static struct page *writable_page(struct domain *d, uint64_t frame)
+{
+    struct page *pg = frame < max_page ? mfn_page(mfn(frame)) : NULL;
+
+    return pg && page_get_writable(pg, d) ? pg : NULL;
+}
+
+static int clear_page(struct domain *d, uint64_t frame)
+{
+    struct page *pg = writable_page(d, frame);
+
+    if (!pg)
+        return -EINVAL;
+    memset(page_virt(pg), 0, PAGE_SIZE);
+    page_put_writable(pg);
+    return 0;
+}
+
+static int copy_page(struct domain *d, uint64_t to, uint64_t from)
+{
+    struct page *src = page_from_gfn(d, gfn(from)), *dst;
+
+    if (!src)
+        return -EINVAL;
+    dst = writable_page(d, to);
+    if (dst) {
+        memmove(page_virt(dst), page_virt(src), PAGE_SIZE);
+        page_put_writable(dst);
+    }
+    page_put(src);
+    return dst ? 0 : -EINVAL;
+}
+
+/* ---- flushes ---- */
+
+static int flush_multi(struct domain *d, const struct mmuext_op *op)
+{
+    cpumask_t mask;
+
+    if (mmu_vcpu_mask(d, guest_ptr_of(op->arg2.vcpumask), &mask))
+        return -EINVAL;
+    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI)
+        tlb_flush_mask(mask);
+    else
+        mmu_invlpg(mask, op->arg1.linear_addr);
+    return 0;
+}
+
+/* Only who owns devices can see a difference. Other pcpus' caches are snooped, by devices too. */
+static int flush_cache(struct domain *d)
+{
+    if (!d->is_privileged)
+        return -EACCES;
+    caches_write_back();
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+/* What a vcpu does to itself. */
+static int do_own(struct vcpu *v, const struct mmuext_op *op)
+{
+    struct domain *d = v->domain;
+
+    switch (op->cmd) {
+    case MMUEXT_NEW_BASEPTR:
+        return mmu_new_kernel_root(gfn(op->arg1.mfn));
+    case MMUEXT_NEW_USER_BASEPTR:
+        return mmu_new_user_root(gfn(op->arg1.mfn));
+    case MMUEXT_TLB_FLUSH_LOCAL:
+        tlb_flush_this();
+        return 0;
+    case MMUEXT_INVLPG_LOCAL:
+        mmu_invlpg(cpumask_of(smp_processor_id()), op->arg1.linear_addr);
+        return 0;
+    case MMUEXT_TLB_FLUSH_MULTI:
+    case MMUEXT_INVLPG_MULTI:
+        return flush_multi(d, op);
+    case MMUEXT_TLB_FLUSH_ALL:
+        tlb_flush_domain(d);
+        return 0;
+    case MMUEXT_INVLPG_ALL:
+        mmu_invlpg(d->arch.tlb_cpus, op->arg1.linear_addr);
+        return 0;
+    case MMUEXT_FLUSH_CACHE:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        return flush_cache(d);
+    case MMUEXT_SET_LDT:
+        return mmu_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
+{
+    switch (op->cmd) {
+    case MMUEXT_PIN_L1_TABLE:
+    case MMUEXT_PIN_L2_TABLE:
+    case MMUEXT_PIN_L3_TABLE:
+    case MMUEXT_PIN_L4_TABLE:
+        return pin(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+    case MMUEXT_UNPIN_TABLE:
+        return unpin(d, op->arg1.mfn);
+    case MMUEXT_CLEAR_PAGE:
+        return clear_page(d, op->arg1.mfn);
+    case MMUEXT_COPY_PAGE:
+        return copy_page(d, op->arg1.mfn, op->arg2.src_mfn);
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+        return -EOPNOTSUPP;
+    case MMUEXT_NEW_BASEPTR ... MMUEXT_SET_LDT:
+    case MMUEXT_NEW_USER_BASEPTR:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        return d == v->domain ? do_own(v, op) : -EPERM;
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int run_ops(struct domain *d, guest_ptr_t list, unsigned int count, unsigned int *i)
+{
+    struct vcpu *v = current;
+    int rc = 0;
+
+    while (!rc && *i < count) {
+        struct mmuext_op op;
+
+        if (unlikely(v->arch.old_table.n) || (*i && hypercall_preempt_needed()))
+            return -ERESTART;
+        if (copy_from_guest(&op, guest_ptr_index(list, *i, sizeof(op)), sizeof(op)))
+            return -EFAULT;
+        rc = do_one(v, d, &op);
+        if (!rc)
+            ++*i;
+    }
+    return rc;
+}
+
+long do_mmuext_op(guest_ptr_t uops, unsigned int count, guest_ptr_t pdone, unsigned int foreigndom)
+{
+    struct vcpu *v = current;
+    struct domain *d;
+    uint32_t done = 0;
+    unsigned int i = 0;
+    int rc;
+
+    if (unlikely(mmu_finish_old(v)))
+        return hypercall_continue(__HYPERVISOR_mmuext_op, 4, uops.va, (unsigned long)count,
+                                  pdone.va, (unsigned long)foreigndom);
+    if (unlikely(count & MMU_UPDATE_PREEMPTED)) {
+        if (count == MMU_UPDATE_PREEMPTED && !uops.va)
+            return (int)foreigndom;
+        count &= ~MMU_UPDATE_PREEMPTED;
+        if (pdone.va && copy_from_guest(&done, pdone, sizeof(done)))
+            done = 0;
+    }
+    if (unlikely(!guest_range_ok(uops, (size_t)count * sizeof(struct mmuext_op))))
+        return -EFAULT;
+    rc = mmu_frames_of((domid_t)foreigndom, &d);
+    if (unlikely(rc))
+        return rc;
+    if (unlikely(!d)) /* there is nothing that devices could do here (XSA-232) */
+        return -EINVAL;
+    rc = run_ops(d, uops, count, &i);
+    mmu_frames_put(d);
+    done += i;
+    if (pdone.va && copy_to_guest(pdone, &done, sizeof(done)))
+        done = 0; /* the ABI has no error for this */
+
+    if (unlikely(rc == -ERESTART))
+        return hypercall_continue(__HYPERVISOR_mmuext_op, 4,
+                                  guest_ptr_index(uops, i, sizeof(struct mmuext_op)).va,
+                                  (unsigned long)((count - i) | MMU_UPDATE_PREEMPTED), pdone.va,
+                                  (unsigned long)foreigndom);
+    if (unlikely(v->arch.old_table.n))
+        return hypercall_continue(__HYPERVISOR_mmuext_op, 4, 0UL,
+                                  (unsigned long)MMU_UPDATE_PREEMPTED, 0UL,
+                                  (unsigned long)(unsigned int)rc);
+    return rc;
+}

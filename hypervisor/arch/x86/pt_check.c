@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* Checking one page-table entry, or a whole table of them.
+ *
+ * An L1 entry maps RAM of its own domain, RAM that the control domain maps out of another one, frames
+ * that the hypervisor shares (PGC_SHARED), or, where permitted, device memory; and it can never make a
+ * table or a descriptor table writable (P2). RAM is always mapped write-back: a guest can't make memory
+ * differ from what caches show of it (XSA-402). Entries of the other levels name a table of the level
+ * below, of the same domain. Superpages do not exist (XSA-148, XSA-167), nor do tables that name
+ * tables of their own level (XSA-240).
+ *
+ * What is stored differs from what the guest wrote in the user bit: guest kernels live in ring 3, so
+ * every mapping is a user mapping. Those that were kernel mappings are marked with PTE_GK, and only
+ * the others are global: the switch to the user tables flushes what user mode must not see. */
+#include <asm/cpu.h>
+#include <asm/mmu.h>
+#include <asm/pt_check.h>
+#include <asm/system.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/hypercall.h>
+
+/* Bits that no entry of a level may have. Unprivileged domains have no use for cache attributes. */
+static uint64_t refused_bits[5] = {
+    [1] = PTE_CACHE,
+    [2] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
+    [3] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
+    [4] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
+};
+
+void mmu_init(void)
+{
+    for (int level = 1; level <= 4 && !cpu.nx; level++)
+        refused_bits[level] |= PTE_NX;
+}
+
+__attribute__((weak)) bool iomem_permitted(const struct domain *d, mfn_t m)
+{
+    (void)d, (void)m;
+    return false;
+}
+
+int pt_adjust(const struct domain *d, int level, pte_t *pe)
+{
+    pte_t e = *pe;
+    uint64_t bad = e & refused_bits[level];
+
+    if (unlikely(bad)) {
+        if (level > 1 || !d->is_privileged || (bad & ~PTE_CACHE))
+            return -EINVAL;
+    }
+    if (level == 1) {
+        if (!(e & PTE_U))
+            e |= PTE_GK;
+        e = e & PTE_GK ? e & ~PTE_G : e | PTE_G;
+    }
+    *pe = e | PTE_U;
+    return 0;
+}
+
+/* ---- L1 ---- */
+
+/* Not RAM of o->from. */
+static int get_other_frame(const struct pt_owner *o, pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+
+    if (mfn_valid(m))
+        return -EBUSY;
+    if (m.n == PTE_ADDR_MASK >> PAGE_SHIFT)
+        return -EINVAL; /* what guests use for "no frame" */
+    if (m.n >> (cpu.paddr_bits - PAGE_SHIFT) || !iomem_permitted(o->d, m))
+        return -EPERM;
+    return 0;
+}
+
+static inline int get_frame(const struct pt_owner *o, pte_t *pe)
+{
+    pte_t e = *pe;
+    mfn_t m = pte_mfn(e);
+    struct page *pg;
+
+    if (unlikely(m.n >= max_page) || unlikely(!o->from))
+        return get_other_frame(o, e);
+    pg = mfn_page(m);
+    if (unlikely(!page_get(pg, o->from)))
+        return get_other_frame(o, e);
+    if (unlikely((READ_ONCE(pg->count) & (PGC_HV | PGC_SHARED)) == PGC_HV) ||
+        ((e & PTE_W) &&
+         unlikely(!page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN)))) {
+        page_put(pg);
+        return -EBUSY;
+    }
+    *pe = e & ~PTE_CACHE;
+    return 0;
+}
+
+static inline void put_frame(struct domain *d, pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+    struct page *pg;
+
+    if (unlikely(!mfn_valid(m)))
+        return;
+    pg = mfn_page(m);
+    if (e & PTE_W)
+        page_type_put_writable(pg);
+    else if (unlikely(pgt_type(READ_ONCE(pg->type)) == PGT_SEGDESC) && page_owner(pg) == d)
+        mmu_ldt_drop_all(d); /* it may be about to map it elsewhere, or writable */
+    page_put(pg);
+}
+
+/* ---- L2..L4 ---- */
+
+static enum page_type table_type(int level)
+{
+    return (enum page_type)(PGT_L1 + level - 1);
+}
+
+/* *@held, in: the general reference is there already (P4); out: it is there, though no type reference
+ * is, because the table was left half done. */
+static int get_table(struct domain *d, int level, pte_t e, bool *held)
+{
+    enum page_type type = table_type(level - 1);
+    mfn_t m = pte_mfn(e);
+    struct page *pg = *held ? mfn_page(m) : page_from_gfn(d, gfn(m.n));
+    int rc;
+
+    *held = false;
+    if (unlikely(!pg))
+        return -EINVAL;
+    rc = page_get_type(pg, type);
+    if (likely(!rc))
+        return 0;
+    if (rc == -ERESTART || (page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type))
+        *held = true;
+    else
+        page_put(pg);
+    return rc == -EBUSY ? -EINVAL : rc;
+}
+
+static int put_table(pte_t e)
+{
+    struct page *pg = mfn_page(pte_mfn(e));
+    int rc = page_put_type_preempt(pg);
+
+    if (!rc)
+        page_put(pg);
+    return rc;
+}
+
+/* ---- entries ---- */
+
+int pt_get_entry(const struct pt_owner *o, int level, pte_t *pe, struct page **left)
+{
+    bool held = false;
+    int rc;
+
+    if (level == 1)
+        return get_frame(o, pe);
+    rc = get_table(o->d, level, *pe, &held);
+    *left = held ? mfn_page(pte_mfn(*pe)) : NULL;
+    return rc;
+}
+
+int pt_put_entry(struct domain *d, int level, pte_t e)
+{
+    if (level > 1)
+        return put_table(e);
+    put_frame(d, e);
+    return 0;
+}
+
+/* ---- whole tables ---- */
+
+static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
+{
+    const struct pt_owner self = {d, d};
+
+    for (; p->done < PT_ENTRIES; p->done++) {
+        pte_t e = table[p->done], stored = e;
+        int rc;
+
+        if (!(e & PTE_P))
+            continue;
+        rc = pt_adjust(d, 1, &stored);
+        if (!rc)
+            rc = get_frame(&self, &stored);
+        if (rc)
+            return rc;
+        if (stored != e)
+            WRITE_ONCE(table[p->done], stored);
+    }
+    return 0;
+}
+
+static int take_table_entry(struct domain *d, int level, pte_t *slot, struct pt_progress *p)
+{
+    pte_t e = *slot, stored = e;
+    int rc = pt_adjust(d, level, &stored);
+
+    if (!rc)
+        rc = get_table(d, level, stored, &p->ref);
+    if (!rc && stored != e)
+        WRITE_ONCE(*slot, stored);
+    return rc;
+}
+
+int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progress *p)
+{
+    pte_t *table = page_virt(pg);
+
+    if (level == 1)
+        return take_l1(d, table, p);
+    for (; p->done < PT_ENTRIES; p->done++) {
+        int rc;
+
+        if (!(table[p->done] & PTE_P) || !pt_guest_slot(level, p->done))
+            continue;
+        rc = take_table_entry(d, level, &table[p->done], p);
+        if (rc)
+            return rc;
+        if (hypercall_preempt_needed() && p->done < PT_ENTRIES - 1) {
+            p->done++;
+            return -ERESTART;
+        }
+    }
+    if (level == 4)
+        hv_l4_fill(table, !d->arch.strict_m2p);
+    return 0;
+}
+
+static void drop_l1(struct domain *d, const pte_t *table, struct pt_progress *p)
+{
+    while (p->done > 0) {
+        pte_t e = table[--p->done];
+
+        if (e & PTE_P)
+            put_frame(d, e);
+    }
+}
+
+int pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progress *p)
+{
+    pte_t *table = page_virt(pg);
+
+    if (level == 1) {
+        drop_l1(d, table, p);
+        return 0;
+    }
+    if (p->ref) {
+        struct page *lower = mfn_page(pte_mfn(table[p->done]));
+        int rc = page_undo_partial(lower);
+
+        if (rc)
+            return rc;
+        page_put(lower);
+        p->ref = false;
+    }
+    while (p->done > 0) {
+        pte_t e = table[--p->done];
+
+        if (!(e & PTE_P) || !pt_guest_slot(level, p->done))
+            continue;
+        if (put_table(e)) {
+            p->ref = true;
+            return -ERESTART;
+        }
+        if (hypercall_preempt_needed() && p->done > 0)
+            return -ERESTART;
+    }
+    return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes of a guest kernel to its L1 tables, which it sees read-only: the instruction is decoded and
+ * done as an update of the entry, with all checks of one (pt_update). The other levels are for
+ * mmu_update only.
+ *
+ * The bytes fetched need not be those that trapped, nor the registers lead to the address that did:
+ * what is done is what was decoded, if it is an aligned access at the address of the fault. */
+#include <asm/decode.h>
+#include <asm/mmu.h>
+#include <asm/page_type.h>
+#include <asm/pt_check.h>
+#include <asm/traps.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+
+struct access {
+    struct insn i;
+    uint64_t gpr[16];
+    uint64_t flags;
+    unsigned int shift; /* of the operand in its entry, bits */
+};
+
+static uint64_t size_mask(unsigned int size)
+{
+    return size == 8 ? ~0UL : (1UL << size * 8) - 1;
+}
+
+/* The entry behind @va, if @va is a read-only mapping of a live L1 table of @v's domain. */
+static pte_t *entry_at(struct vcpu *v, uint64_t va)
+{
+    struct page *pg;
+    pte_t map;
+    uint64_t t;
+
+    if (!mmu_walk_l1(v, va, &map) || (map & (PTE_P | PTE_W)) != PTE_P || !mfn_valid(pte_mfn(map)))
+        return NULL;
+    pg = mfn_page(pte_mfn(map));
+    t = READ_ONCE(pg->type);
+    if (pgt_type(t) != PGT_L1 || !(t & PGT_VALIDATED) || page_owner(pg) != v->domain)
+        return NULL;
+    return (pte_t *)page_virt(pg) + (va & ~PAGE_MASK) / sizeof(pte_t);
+}
+
+static bool decode(const struct cpu_regs *regs, uint64_t va, struct access *a)
+{
+    uint8_t bytes[INSN_MAX_LENGTH];
+    struct insn *i = &a->i;
+
+    if (insn_decode(bytes, guest_fetch(regs, bytes), i))
+        return false;
+    if (i->op < INSN_MOV || i->op > INSN_CMPXCHG8B || !i->has_mem || i->seg != INSN_SEG_NONE)
+        return false;
+    regs_to_gpr(regs, a->gpr);
+    if (insn_address(i, a->gpr, regs->rip + i->length, 0) != va || va & (i->size - 1))
+        return false;
+    a->shift = (va & 7) * 8;
+    return true;
+}
+
+static uint64_t accumulator(const struct access *a)
+{
+    if (a->i.op == INSN_CMPXCHG8B)
+        return (uint32_t)a->gpr[0] | a->gpr[2] << 32;
+    return a->gpr[0] & size_mask(a->i.size);
+}
+
+static uint64_t source(const struct access *a)
+{
+    if (a->i.op == INSN_CMPXCHG8B)
+        return (uint32_t)a->gpr[3] | a->gpr[1] << 32;
+    return insn_source(&a->i, a->gpr);
+}
+
+/* What the instruction makes of the entry @old. */
+static pte_t result(struct access *a, const struct cpu_regs *regs, pte_t old)
+{
+    uint64_t mask = size_mask(a->i.size), val;
+
+    a->flags = regs->rflags;
+    val = insn_alu(a->i.op, old >> a->shift & mask, source(a), accumulator(a), a->i.size, &a->flags);
+    return (old & ~(mask << a->shift)) | val << a->shift;
+}
+
+static bool is_cmpxchg(const struct access *a)
+{
+    return a->i.op == INSN_CMPXCHG || a->i.op == INSN_CMPXCHG8B;
+}
+
+/* Registers other than flags and rip that the instruction changes. */
+static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
+{
+    uint64_t was = old >> a->shift & size_mask(a->i.size);
+
+    switch (a->i.op) {
+    case INSN_XCHG:
+    case INSN_XADD:
+        insn_reg_set(a->gpr, a->i.reg, a->i.reg_high, a->i.size, was);
+        break;
+    case INSN_CMPXCHG:
+        if (a->flags & INSN_FLAG_ZF)
+            return;
+        insn_reg_set(a->gpr, 0, false, a->i.size, was);
+        break;
+    case INSN_CMPXCHG8B:
+        if (a->flags & INSN_FLAG_ZF)
+            return;
+        a->gpr[0] = (uint32_t)was;
+        a->gpr[2] = was >> 32;
+        break;
+    default:
+        return;
+    }
+    regs_from_gpr(regs, a->gpr);
+}
+
+/* The CPU may set A or D between our look at the entry and the swap: then once more, from the start. */
+static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_t *slot)
+{
+    struct pt_owner o = {v->domain, v->domain};
+    pte_t old = READ_ONCE(*slot), new = result(a, regs, old);
+    int rc = 0;
+
+    if (a->i.op == INSN_MOV && a->i.size == 8)
+        return pt_update(&o, 1, slot, new, 0);
+    if (!is_cmpxchg(a) || (a->flags & INSN_FLAG_ZF))
+        rc = pt_replace_l1(&o, slot, old, new);
+    if (!rc)
+        write_back(a, regs, old);
+    return rc;
+}
+
+bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    struct domain *d = v->domain;
+    struct access a;
+    pte_t *slot;
+    int rc = -EINVAL;
+
+    spin_lock(&d->arch.mmu_lock);
+    slot = entry_at(v, cr2);
+    if (slot && decode(regs, cr2, &a))
+        rc = perform(v, &a, regs, slot);
+    spin_unlock(&d->arch.mmu_lock);
+    if (rc == -EAGAIN)
+        return true; /* the instruction runs, and faults, again */
+    if (rc)
+        return false;
+    regs->rflags = a.flags;
+    emulate_retire(regs, a.i.length);
+    return true;
+}
