@@ -27,6 +27,7 @@ enum lock_rank {
     LOCK_HEAP,    /* small objects */
     LOCK_BUDDY,   /* the page allocator */
     LOCK_WATCHDOG,
+    LOCK_TIME,    /* the wall clock */
     LOCK_TIMER,   /* one pcpu's timers */
     LOCK_SCHED,   /* one pcpu's run queue and the vcpus on it */
     LOCK_TLB,     /* the shoot-down request */

@@ -11,7 +11,7 @@ struct cpu_features {
     uint32_t family, model, stepping;
     uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, ext1_ecx, ext1_edx;
     unsigned int paddr_bits;
-    bool nx, page1g, smep, smap, umip, fsgsbase, xsave, xsaveopt, tsc_deadline, x2apic, pcid;
+    bool nx, page1g, smep, smap, umip, fsgsbase, xsave, xsaveopt, tsc_deadline, x2apic, pcid, invpcid;
     bool invariant_tsc, rdtscp, sysenter, amd;
     uint64_t xcr0_mask;  /* state components that guests may use */
     size_t xsave_size;   /* bytes of an XSAVE area with all of them; 512 without XSAVE */

@@ -16,6 +16,7 @@
 
 #define M2P_VIRT         0xffff800000000000
 #define FRAMETABLE_VIRT  0xffff820000000000
+#define M2P_RW_VIRT      0xffff824000000000 /* the machine-to-phys table, writable, ours */
 #define IMAGE_VIRT       0xffff828000000000
 #define IMAGE_PHYS       0x200000
 #define IMAGE_SIZE_MAX   0x200000

@@ -14,7 +14,7 @@ struct arch_pcpu {
     uint32_t acpi_id;
     uint64_t cr3;           /* what is loaded; changes together with the register */
     uint64_t cr4;
-    uint32_t tlb_stamp;     /* TLB clock at this pcpu's last complete flush */
+    uint64_t tlb_stamp;     /* TLB clock at this pcpu's last complete flush */
     struct tss *tss;
     uint64_t *gdt;          /* page 14 of the GDT window, in the direct map */
     uint64_t *window_l1;    /* entries of the GDT and LDT windows of this pcpu */

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Local APICs: interrupts between pcpus, end of interrupt, the one-shot timer. IO-APICs: one line for
+ * the console, everything else masked until a domain owns it. Intel SDM vol. 3, 11. */
+#include <asm/boot.h>
+#include <asm/cpu.h>
+#include <asm/processor.h>
+#include <asm/system.h>
+#include <hv/errno.h>
+#include <hv/lib.h>
+#include <hv/percpu.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <hv/time.h>
+
+#define APIC_ID        0x020
+#define APIC_TPR       0x080
+#define APIC_EOI       0x0b0
+#define APIC_SVR       0x0f0
+#define APIC_ESR       0x280
+#define APIC_ICR       0x300
+#define APIC_ICR_HIGH  0x310
+#define APIC_LVT_TIMER 0x320
+#define APIC_LVT_THERM 0x330
+#define APIC_LVT_PERF  0x340
+#define APIC_LVT_LINT0 0x350
+#define APIC_LVT_LINT1 0x360
+#define APIC_LVT_ERROR 0x370
+#define APIC_TIMER_SET 0x380
+#define APIC_TIMER_NOW 0x390
+#define APIC_TIMER_DIV 0x3e0
+
+#define BASE_ENABLE     (1UL << 11)
+#define BASE_X2APIC     (1UL << 10)
+#define SVR_ENABLE      0x100
+#define LVT_MASKED      0x10000
+#define LVT_NMI         0x400
+#define LVT_DEADLINE    0x40000
+#define ICR_BUSY        0x1000
+#define ICR_ASSERT      0x4000
+#define ICR_LEVEL       0x8000
+#define ICR_INIT        0x500
+#define ICR_STARTUP     0x600
+#define ICR_ALL_OTHERS  0xc0000
+#define DIVIDE_BY_1     0xb
+
+static volatile uint32_t *registers;
+static bool x2apic;
+static uint64_t timer_khz; /* 0: the timer takes TSC deadlines */
+
+static uint32_t apic_read(unsigned int reg)
+{
+    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC_BASE + reg / 16) : registers[reg / 4];
+}
+
+static void apic_write(unsigned int reg, uint32_t v)
+{
+    if (x2apic)
+        wrmsr(MSR_X2APIC_BASE + reg / 16, v);
+    else
+        registers[reg / 4] = v;
+}
+
+void lapic_eoi(void)
+{
+    apic_write(APIC_EOI, 0);
+}
+
+static void send(uint32_t apic_id, uint32_t what)
+{
+    unsigned long flags = irq_save(); /* a handler may send too: the two halves belong together */
+
+    if (x2apic) {
+        mb(); /* an MSR write does not wait for earlier stores */
+        wrmsr(MSR_X2APIC_BASE + APIC_ICR / 16, (uint64_t)apic_id << 32 | what);
+    } else {
+        while (apic_read(APIC_ICR) & ICR_BUSY)
+            cpu_relax();
+        apic_write(APIC_ICR_HIGH, apic_id << 24);
+        apic_write(APIC_ICR, what);
+    }
+    irq_restore(flags);
+}
+
+void lapic_send_ipi(unsigned int cpu_nr, uint8_t vector)
+{
+    send(pcpus[cpu_nr].arch.apic_id, ICR_ASSERT | vector);
+}
+
+void apic_stop_others(void)
+{
+    if (registers || x2apic)
+        send(0, ICR_ALL_OTHERS | ICR_ASSERT | VECTOR_STOP);
+}
+
+void apic_start_cpu(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, ICR_INIT | ICR_LEVEL | ICR_ASSERT);
+    delay_us(200);
+    if (!x2apic)
+        send(apic_id, ICR_INIT | ICR_LEVEL);
+    delay_us(10000);
+    for (int i = 0; i < 2; i++) {
+        send(apic_id, ICR_STARTUP | ICR_ASSERT | page);
+        delay_us(300);
+    }
+}
+
+void apic_init_this(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE) | BASE_ENABLE;
+
+    wrmsr(MSR_APIC_BASE, base);
+    if (x2apic)
+        wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
+    apic_write(APIC_TPR, 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    apic_write(APIC_LVT_THERM, LVT_MASKED);
+    apic_write(APIC_LVT_PERF, LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, LVT_NMI);
+    apic_write(APIC_LVT_ERROR, VECTOR_ERROR);
+    apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
+    apic_write(APIC_ESR, 0);
+    apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
+    pcpu_self()->arch.apic_id = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+    pcpu_self()->arch.deadline = STIME_MAX;
+}
+
+/* ---- the timer ---- */
+
+static void timer_interrupt(struct cpu_regs *regs)
+{
+    (void)regs;
+    pcpu_self()->arch.deadline = STIME_MAX;
+    softirq_raise(SOFTIRQ_TIMER);
+}
+
+static void timer_mode(void)
+{
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (timer_khz ? 0 : LVT_DEADLINE));
+    mb(); /* the mode must be there before the first write of the deadline MSR */
+}
+
+/* Count for 10 ms of system time. */
+void apic_timer_init(void)
+{
+    irq_set_handler(VECTOR_TIMER, timer_interrupt);
+    if (!cpu.tsc_deadline || !cpu.invariant_tsc) {
+        s_time_t start, end;
+        uint32_t left;
+
+        apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+        apic_write(APIC_TIMER_SET, ~0u);
+        start = now();
+        do {
+            end = now();
+            left = apic_read(APIC_TIMER_NOW);
+        } while (end - start < MS(10));
+        apic_write(APIC_TIMER_SET, 0);
+        timer_khz = muldiv64(~0u - left, 1000000, (uint64_t)(end - start));
+        if (!timer_khz)
+            panic("the local APIC's timer does not count");
+    }
+    timer_mode();
+}
+
+void apic_timer_init_this(void)
+{
+    timer_mode();
+}
+
+void arch_timer_set(s_time_t deadline)
+{
+    struct pcpu *p = pcpu_self();
+    s_time_t delta;
+
+    if (deadline == p->arch.deadline)
+        return;
+    p->arch.deadline = deadline;
+    if (deadline == STIME_MAX) {
+        if (timer_khz)
+            apic_write(APIC_TIMER_SET, 0);
+        else
+            wrmsr(MSR_TSC_DEADLINE, 0);
+        return;
+    }
+    delta = deadline - now();
+    if (delta <= 0) {
+        p->arch.deadline = STIME_MAX;
+        softirq_raise(SOFTIRQ_TIMER);
+    } else if (!timer_khz) {
+        wrmsr(MSR_TSC_DEADLINE, rdtsc() + time_ns_to_tsc((uint64_t)delta));
+    } else {
+        /* Rounded up; what is too far away for the counter comes early and is armed again. */
+        uint64_t count = delta < SECONDS(1) ? (uint64_t)delta * timer_khz / 1000000 + 1 : ~0u;
+
+        apic_write(APIC_TIMER_SET, (uint32_t)min(count, 0xffffffffUL));
+    }
+}
+
+/* ---- IO-APICs and the two 8259 ---- */
+
+#define IOAPIC_VERSION  1
+#define IOAPIC_REDIR(n) (0x10 + 2 * (n))
+
+static struct {
+    volatile uint32_t *base; /* index at 0, data at 4 (in words) */
+    uint32_t gsi, pins;
+} ioapic[ACPI_MAX_IOAPICS];
+static unsigned int nr_ioapics;
+
+static uint32_t ioapic_read(unsigned int i, uint32_t reg)
+{
+    ioapic[i].base[0] = reg;
+    return ioapic[i].base[4];
+}
+
+static void ioapic_write(unsigned int i, uint32_t reg, uint32_t v)
+{
+    ioapic[i].base[0] = reg;
+    ioapic[i].base[4] = v;
+}
+
+static void init_ioapics(void)
+{
+    for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
+        ioapic[i].base = map_device(acpi.ioapic[i].addr, 0x20);
+        ioapic[i].gsi = acpi.ioapic[i].gsi_base;
+        ioapic[i].pins = (ioapic_read(i, IOAPIC_VERSION) >> 16 & 0xff) + 1;
+        for (uint32_t pin = 0; pin < ioapic[i].pins; pin++)
+            ioapic_write(i, IOAPIC_REDIR(pin), LVT_MASKED);
+    }
+    nr_ioapics = acpi.nr_ioapics;
+}
+
+int ioapic_route(unsigned int irq, uint8_t vector)
+{
+    uint32_t gsi = irq, low = vector; /* ISA: edge, active high */
+
+    for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
+        const struct acpi_override *o = &acpi.override[i];
+
+        if (o->irq != irq)
+            continue;
+        gsi = o->gsi;
+        low |= (o->flags & 3) == 3 ? 1u << 13 : 0;
+        low |= (o->flags >> 2 & 3) == 3 ? 1u << 15 : 0;
+    }
+    for (unsigned int i = 0; i < nr_ioapics; i++) {
+        uint32_t pin = gsi - ioapic[i].gsi;
+
+        if (gsi < ioapic[i].gsi || pin >= ioapic[i].pins)
+            continue;
+        ioapic_write(i, IOAPIC_REDIR(pin) + 1, pcpus[0].arch.apic_id << 24);
+        ioapic_write(i, IOAPIC_REDIR(pin), low);
+        return 0;
+    }
+    return -ENODEV;
+}
+
+/* Out of the way of the exceptions, and silent. */
+static void mask_8259(void)
+{
+    static const uint8_t init[4][2] = {{0x11, 0x11}, {0x20, 0x28}, {0x04, 0x02}, {0x01, 0x01}};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(init); i++) {
+        outb(i ? 0x21 : 0x20, init[i][0]);
+        outb(i ? 0xa1 : 0xa0, init[i][1]);
+    }
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
+}
+
+static void error_interrupt(struct cpu_regs *regs)
+{
+    (void)regs;
+    apic_write(APIC_ESR, 0);
+    pr_warn("pcpu %u: local APIC error %#x", smp_processor_id(), apic_read(APIC_ESR));
+}
+
+void apic_init(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+
+    x2apic = cpu.x2apic;
+    if (!x2apic)
+        registers = map_device(base & 0x000ffffffffff000UL, PAGE_SIZE);
+    mask_8259();
+    irq_set_handler(VECTOR_ERROR, error_interrupt);
+    apic_init_this();
+    init_ioapics();
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* What this machine's CPUs can do, and the registers that make one a CPU of the hypervisor. */
+#include <asm/boot.h>
+#include <asm/cpu.h>
+#include <asm/processor.h>
+#include <asm/system.h>
+#include <hv/lib.h>
+#include <hv/percpu.h>
+#include <hv/printk.h>
+
+#define SEALED __section(".data.sealed")
+
+struct cpu_features cpu SEALED;
+uint64_t cr4_hv SEALED;
+
+/* Entries 0..7: WB, WT, UC-, UC, WC, WP, UC, UC. Guests see these and choose among them by PTE. */
+#define PAT_VALUE 0x0000050100070406UL
+
+#define RFLAGS_CLEARED_BY_SYSCALL                                                                  \
+    (X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_IOPL | X86_EFLAGS_NT |             \
+     X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_VM)
+
+/* Bits of the leaves that are looked at here. */
+#define L1C_XSAVE        (1u << 26)
+#define L1C_X2APIC       (1u << 21)
+#define L1C_TSC_DEADLINE (1u << 24)
+#define L1C_PCID         (1u << 17)
+#define L1D_SEP          (1u << 11)
+#define L7B_FSGSBASE     (1u << 0)
+#define L7B_SMEP         (1u << 7)
+#define L7B_INVPCID      (1u << 10)
+#define L7B_MPX          (3UL << 3)
+#define L7B_SMAP         (1u << 20)
+#define L7C_UMIP         (1u << 2)
+#define E1D_NX           (1u << 20)
+#define E1D_PAGE1G       (1u << 26)
+#define E1D_RDTSCP       (1u << 27)
+#define E1D_SYSCALL      (1u << 11)
+#define E7D_INVARIANT    (1u << 8)
+
+static void need(uint32_t word, unsigned int bit, const char *name)
+{
+    if (!(word >> bit & 1))
+        panic("this CPU lacks a feature that is needed: %s", name);
+}
+
+static void check_needed(void)
+{
+    static const struct {
+        uint8_t bit;
+        char name[7];
+    } leaf1_edx[] = {{0, "FPU"},  {4, "TSC"},   {5, "MSR"},  {6, "PAE"},  {8, "CX8"},  {9, "APIC"},
+                     {13, "PGE"}, {15, "CMOV"}, {16, "PAT"}, {24, "FXSR"}, {25, "SSE"}, {26, "SSE2"}};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(leaf1_edx); i++)
+        need(cpu.leaf1_edx, leaf1_edx[i].bit, leaf1_edx[i].name);
+    need(cpu.ext1_edx, 20, "NX");
+    need(cpu.ext1_edx, 29, "64-bit mode");
+}
+
+static void detect_identity(void)
+{
+    uint32_t a, b, c, d;
+
+    cpuid_count(0, 0, &cpu.max_basic, &b, &c, &d);
+    memcpy(cpu.vendor, &b, 4);
+    memcpy(cpu.vendor + 4, &d, 4);
+    memcpy(cpu.vendor + 8, &c, 4);
+    cpu.amd = !strcmp(cpu.vendor, "AuthenticAMD") || !strcmp(cpu.vendor, "HygonGenuine");
+    cpuid_count(0x80000000, 0, &cpu.max_ext, &b, &c, &d);
+
+    cpuid_count(1, 0, &a, &b, &cpu.leaf1_ecx, &cpu.leaf1_edx);
+    cpu.stepping = a & 15;
+    cpu.model = a >> 4 & 15;
+    cpu.family = a >> 8 & 15;
+    if (cpu.family == 15 || cpu.family == 6)
+        cpu.model |= a >> 12 & 0xf0;
+    if (cpu.family == 15)
+        cpu.family += a >> 20 & 0xff;
+}
+
+/* Of the state components only those that guests may be given: x87, SSE, AVX, AVX-512. */
+static void detect_xstate(void)
+{
+    uint32_t a, b, c, d;
+
+    cpu.xsave_size = 512;
+    if (!cpu.xsave)
+        return;
+    cpuid_count(0xd, 0, &a, &b, &c, &d);
+    cpu.xcr0_mask = a & 0xe7;
+    if ((cpu.xcr0_mask & 0xe0) != 0xe0)
+        cpu.xcr0_mask &= 7;
+    cpuid_count(0xd, 1, &a, &b, &c, &d);
+    cpu.xsaveopt = a & 1;
+    cpu.xsave_size = 576;
+    for (unsigned int i = 2; i < 64; i++) {
+        if (!(cpu.xcr0_mask >> i & 1))
+            continue;
+        cpuid_count(0xd, i, &a, &b, &c, &d);
+        cpu.xsave_size = max(cpu.xsave_size, (size_t)a + b);
+    }
+}
+
+void cpu_detect(void)
+{
+    uint32_t a, b, c, d;
+
+    detect_identity();
+    if (cpu.max_basic >= 7)
+        cpuid_count(7, 0, &a, &cpu.leaf7_ebx, &cpu.leaf7_ecx, &cpu.leaf7_edx);
+    if (cpu.max_ext >= 0x80000001)
+        cpuid_count(0x80000001, 0, &a, &b, &cpu.ext1_ecx, &cpu.ext1_edx);
+    check_needed();
+
+    cpu.paddr_bits = 36;
+    if (cpu.max_ext >= 0x80000008) {
+        cpuid_count(0x80000008, 0, &a, &b, &c, &d);
+        cpu.paddr_bits = min(a & 0xff, 52u);
+    }
+    if (cpu.max_ext >= 0x80000007) {
+        cpuid_count(0x80000007, 0, &a, &b, &c, &d);
+        cpu.invariant_tsc = d & E7D_INVARIANT;
+    }
+    cpu.nx = true;
+    cpu.page1g = cpu.ext1_edx & E1D_PAGE1G;
+    cpu.rdtscp = cpu.ext1_edx & E1D_RDTSCP;
+    cpu.smep = cpu.leaf7_ebx & L7B_SMEP;
+    cpu.smap = cpu.leaf7_ebx & L7B_SMAP;
+    cpu.fsgsbase = cpu.leaf7_ebx & L7B_FSGSBASE;
+    cpu.invpcid = cpu.leaf7_ebx & L7B_INVPCID;
+    cpu.umip = cpu.leaf7_ecx & L7C_UMIP;
+    cpu.xsave = (cpu.leaf1_ecx & L1C_XSAVE) && cpu.max_basic >= 0xd;
+    cpu.tsc_deadline = cpu.leaf1_ecx & L1C_TSC_DEADLINE;
+    cpu.x2apic = cpu.leaf1_ecx & L1C_X2APIC;
+    cpu.pcid = cpu.leaf1_ecx & L1C_PCID;
+    cpu.sysenter = cpu.leaf1_edx & L1D_SEP;
+
+    cr4_hv = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
+             (cpu.xsave ? X86_CR4_OSXSAVE : 0) | (cpu.smep ? X86_CR4_SMEP : 0) |
+             (cpu.smap ? X86_CR4_SMAP : 0) | (cpu.umip ? X86_CR4_UMIP : 0) |
+             (cpu.fsgsbase ? X86_CR4_FSGSBASE : 0);
+    detect_xstate();
+}
+
+static void init_entry_msrs(unsigned int cpu_nr)
+{
+    wrmsr(MSR_STAR, (uint64_t)SEL_RING3_CS32 << 48 | (uint64_t)SEL_HV_CS64 << 32);
+    wrmsr(MSR_LSTAR, desc_stub_entry(cpu_nr, STUB_SYSCALL));
+    wrmsr(MSR_CSTAR, desc_stub_entry(cpu_nr, STUB_SYSCALL32));
+    wrmsr(MSR_SYSCALL_MASK, RFLAGS_CLEARED_BY_SYSCALL);
+    if (cpu.sysenter) {
+        wrmsr(MSR_SYSENTER_CS, SEL_HV_CS64);
+        wrmsr(MSR_SYSENTER_ESP, 0);
+        wrmsr(MSR_SYSENTER_EIP, desc_stub_entry(cpu_nr, STUB_SYSENTER));
+    }
+}
+
+void cpu_init_this(void)
+{
+    struct pcpu *p = pcpu_self();
+
+    write_cr0(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM |
+              X86_CR0_PG);
+    wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+    wrmsr(MSR_PAT, PAT_VALUE);
+    write_cr4(cr4_hv);
+    p->arch.cr4 = cr4_hv;
+    p->arch.cr3 = hv_l4_paddr;
+    desc_load(p->id);
+    init_entry_msrs(p->id);
+    write_dr6(0xffff0ff0);
+    write_dr7(p->arch.dr7 = 0x400);
+    if (cpu.xsave)
+        asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)cpu.xcr0_mask), "d"(0));
+    asm volatile("fninit");
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The end: power off, reboot, halt, panic. Nothing here may depend on a healthy machine. */
+#include <asm/boot.h>
+#include <asm/directmap.h>
+#include <asm/processor.h>
+#include <asm/system.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/lib.h>
+#include <hv/memory.h>
+#include <hv/printk.h>
+#include <xen/sched.h>
+
+#define PANIC_SECONDS 5
+
+bool opt_noreboot;
+
+static uint8_t s5_type_a, s5_type_b;
+static bool have_s5, have_smi;
+static volatile uint8_t *reset_memory;
+
+void machine_init(void)
+{
+    have_s5 = acpi.have_fadt && acpi.fadt.pm1a_cnt.addr &&
+              acpi.fadt.pm1a_cnt.space == ACPI_SPACE_IO &&
+              acpi_pm1_sleep_type(&firmware_reader, &acpi, 5, &s5_type_a, &s5_type_b) == 0;
+    have_smi = acpi.have_fadt && acpi.fadt.smi_cmd && acpi.fadt.acpi_enable;
+    if (acpi.fadt.reset.addr && acpi.fadt.reset.space == ACPI_SPACE_MEMORY &&
+        (acpi.fadt.flags & ACPI_FADT_RESET_REG_SUP))
+        reset_memory = map_device(acpi.fadt.reset.addr, 1);
+}
+
+static void halt(void) __noreturn;
+static void halt(void)
+{
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+/* ---- reset ---- */
+
+static void reset_by_acpi(void)
+{
+    const struct acpi_reg *r = &acpi.fadt.reset;
+
+    if (!acpi.have_fadt || !r->addr || !(acpi.fadt.flags & ACPI_FADT_RESET_REG_SUP))
+        return;
+    if (r->space == ACPI_SPACE_IO)
+        outb((uint16_t)r->addr, acpi.fadt.reset_value);
+    else if (reset_memory)
+        *reset_memory = acpi.fadt.reset_value;
+    delay_us(100000);
+}
+
+static void reset_by_keyboard(void)
+{
+    for (unsigned int i = 0; i < 10; i++) {
+        for (unsigned int n = 0; n < 10000 && (inb(0x64) & 2); n++)
+            cpu_relax();
+        outb(0x64, 0xfe);
+        delay_us(10000);
+    }
+}
+
+static void reset_by_triple_fault(void)
+{
+    static const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) none;
+
+    asm volatile("lidt %0; int3" : : "m"(none));
+}
+
+void machine_restart(void)
+{
+    irq_disable();
+    apic_stop_others();
+    reset_by_acpi();
+    reset_by_keyboard();
+    reset_by_triple_fault();
+    halt();
+}
+
+/* ---- power ---- */
+
+#define PM1_SCI_EN     0x0001
+#define PM1_SLP_EN     0x2000
+#define PM1_SLP_TYP(t) ((uint16_t)((t) << 10))
+#define PM1_SLP_MASK   0x3c00
+
+static void sleep(const struct acpi_reg *cnt, uint8_t type)
+{
+    uint16_t port = (uint16_t)cnt->addr;
+
+    if (cnt->addr && cnt->space == ACPI_SPACE_IO)
+        outw(port, (inw(port) & ~PM1_SLP_MASK) | PM1_SLP_TYP(type) | PM1_SLP_EN);
+}
+
+static void power_off(void)
+{
+    if (!have_s5) {
+        pr_warn("the firmware does not say how to power off");
+        return;
+    }
+    if (have_smi && !(inw((uint16_t)acpi.fadt.pm1a_cnt.addr) & PM1_SCI_EN)) {
+        outb((uint16_t)acpi.fadt.smi_cmd, acpi.fadt.acpi_enable);
+        delay_us(100000);
+    }
+    sleep(&acpi.fadt.pm1b_cnt, s5_type_b);
+    sleep(&acpi.fadt.pm1a_cnt, s5_type_a);
+    delay_us(1000000);
+}
+
+/* ---- the control domain has ended ---- */
+
+#ifdef SOCLE_DEBUG
+/* Everybody stops where its counts are settled; then nothing but current moves. */
+static void audit(void)
+{
+    unsigned int errors;
+    struct domain *d = NULL;
+    struct vcpu *v;
+
+    while ((d = domain_next(d)))
+        for_each_vcpu (d, v)
+            if (v != current)
+                vcpu_pause_sync(v);
+    errors = audit_all();
+    if (errors)
+        pr_err("audit: FAILED, %u errors", errors);
+    else
+        pr_info("audit: ok");
+}
+#else
+static void audit(void)
+{
+}
+#endif
+
+void machine_shutdown(uint32_t reason)
+{
+    audit();
+    irq_disable();
+    apic_stop_others();
+    switch (reason) {
+    case SHUTDOWN_poweroff:
+        pr_info("dom0 powers off");
+        power_off();
+        break;
+    case SHUTDOWN_reboot:
+        pr_info("dom0 reboots");
+        machine_restart();
+    default:
+        pr_err("dom0 ended with reason %u%s", reason, opt_noreboot ? "; halted" : "; rebooting");
+        if (!opt_noreboot)
+            machine_restart();
+    }
+    halt();
+}
+
+/* ---- panic ---- */
+
+void panic(const char *fmt, ...)
+{
+    static bool again;
+    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+    char text[200];
+    va_list ap;
+
+    irq_disable();
+    console_force();
+    apic_stop_others();
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    pr_err("panic on pcpu %u: %s", smp_processor_id(), text);
+    if (!again) {
+        again = true;
+        dump_stack(sp, 0);
+    }
+    if (opt_noreboot) {
+        pr_err("halted (noreboot)");
+        halt();
+    }
+    pr_err("rebooting in %u seconds", PANIC_SECONDS);
+    for (unsigned int i = 0; i < PANIC_SECONDS * 1000; i++)
+        delay_us(1000);
+    machine_restart();
+}

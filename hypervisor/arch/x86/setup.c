@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Boot: from the first C code to the idle loop, one line a step. */
+#include <asm/boot.h>
+#include <asm/cpu.h>
+#include <asm/cpu_policy.h>
+#include <asm/directmap.h>
+#include <asm/mmu.h>
+#include <asm/processor.h>
+#include <asm/serial.h>
+#include <asm/switch.h>
+#include <asm/system.h>
+#include <asm/traps.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/evtchn.h>
+#include <hv/lib.h>
+#include <hv/memory.h>
+#include <hv/page.h>
+#include <hv/percpu.h>
+#include <hv/printk.h>
+#include <hv/timer.h>
+
+#define VERSION "0.1"
+
+struct acpi_info acpi;
+static struct boot_info boot;
+
+/* ---- the command line ---- */
+
+static char opt_console[32] = "com1,vga", opt_com1[40], opt_com2[40], opt_sched[16];
+static char opt_log[32], opt_guest_log[32];
+static unsigned int opt_maxcpus = NR_CPUS;
+
+static const struct cmdline_option options[] = {
+    {"console", CMDLINE_STRING, opt_console, 0, sizeof(opt_console)},
+    {"com1", CMDLINE_STRING, opt_com1, 0, sizeof(opt_com1)},
+    {"com2", CMDLINE_STRING, opt_com2, 0, sizeof(opt_com2)},
+    {"dom0_mem", CMDLINE_MEM, &opt_dom0_mem, 0, 0},
+    {"dom0_max_vcpus", CMDLINE_UINT, &opt_dom0_max_vcpus, 1, MAX_VCPUS},
+    {"maxcpus", CMDLINE_UINT, &opt_maxcpus, 1, NR_CPUS},
+    {"sched", CMDLINE_STRING, opt_sched, 0, sizeof(opt_sched)},
+    {"loglvl", CMDLINE_STRING, opt_log, 0, sizeof(opt_log)},
+    {"guest_loglvl", CMDLINE_STRING, opt_guest_log, 0, sizeof(opt_guest_log)},
+    {"noreboot", CMDLINE_BOOL, &opt_noreboot, 0, 0},
+};
+
+static void report_option(void *ctx, enum cmdline_problem why, const char *word, size_t len)
+{
+    static const char *const text[] = {"unknown option", "malformed option", "value out of range"};
+
+    (void)ctx;
+    pr_warn("command line: %s: %.*s", text[why], (int)len, word);
+}
+
+/* none, error, warning, info, debug or all; what Xen has after a slash means nothing here. */
+static void set_level(int *level, const char *name)
+{
+    static const char *const names[] = {"none", "error", "warning", "info", "debug", "all"};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+        if (!strncmp(name, names[i], strlen(names[i])))
+            *level = min((int)i - 1, LOG_DEBUG);
+}
+
+static void parse_command_line(void)
+{
+    const char *line = cmdline_skip_image(boot.cmdline, boot.loader);
+
+    opt_dom0_max_vcpus = 0;
+    cmdline_parse(line, options, ARRAY_SIZE(options), NULL, report_option, NULL);
+    set_level(&opt_loglvl, opt_log);
+    set_level(&opt_guest_loglvl, opt_guest_log);
+}
+
+/* ---- steps ---- */
+
+/* Before there are tables of our own: the first ones map the first 4 GiB as the direct map. */
+static const void *early_map(void *ctx, uint64_t paddr, size_t len)
+{
+    (void)ctx;
+    return paddr < 1UL << 32 && len <= (1UL << 32) - paddr ? paddr_to_virt(paddr) : NULL;
+}
+
+static void read_boot_info(uint32_t magic, uint32_t info)
+{
+    static const struct phys_reader reader = {.map = early_map};
+    int rc = multiboot_parse(magic, info, &reader, &boot);
+
+    if (rc == 0)
+        parse_command_line();
+}
+
+static void start_console(void)
+{
+    const char *s = opt_console;
+
+    if (opt_com1[0] && serial_configure("com1", opt_com1))
+        pr_warn("com1=%s is not understood", opt_com1);
+    if (opt_com2[0] && serial_configure("com2", opt_com2))
+        pr_warn("com2=%s is not understood", opt_com2);
+    while (*s) {
+        const char *end = strchr(s, ',');
+        size_t n = end ? (size_t)(end - s) : strlen(s);
+        char name[16];
+
+        hv_strlcpy(name, s, min(n + 1, sizeof(name)));
+        if (!strcmp(name, "vga"))
+            vga_console(&boot.display);
+        else if (strcmp(name, "none"))
+            (void)serial_console(name);
+        s += n + (end ? 1 : 0);
+    }
+}
+
+static void check_boot_info(void)
+{
+    pr_info("Socle " VERSION
+#ifdef SOCLE_DEBUG
+            " (debug)"
+#endif
+    );
+    if (boot.error)
+        panic("boot loader: %s", boot.error);
+    if (boot.modules_lost || boot.regions_lost || boot.text_lost)
+        pr_warn("boot loader: more information than there is room for; some of it is ignored");
+    if (boot.map_is_guess)
+        pr_warn("boot loader: no memory map");
+}
+
+static void read_acpi(void)
+{
+    uint64_t rsdp = boot.rsdp_len ? 0 : acpi_find_rsdp(&firmware_reader);
+
+    if (acpi_parse(&firmware_reader, rsdp, boot.rsdp_len ? boot.rsdp : NULL, boot.rsdp_len, &acpi))
+        pr_warn("ACPI: %s", acpi.error ? acpi.error : "not found");
+}
+
+static void show_machine(void)
+{
+    pr_info("CPU: %s family %u model %u stepping %u,%s%s%s%s%s", cpu.vendor, cpu.family, cpu.model,
+            cpu.stepping, cpu.smep ? " smep" : "", cpu.smap ? " smap" : "", cpu.umip ? " umip" : "",
+            cpu.xsave ? " xsave" : "", cpu.x2apic ? " x2apic" : "");
+    pr_info("memory: %lu MiB, %lu KiB for the hypervisor", total_pages >> (20 - PAGE_SHIFT),
+            hv_memory_used() >> 10);
+}
+
+static void save_memory_map(void)
+{
+    for (unsigned int i = 0; i < boot.nr_regions; i++)
+        e820_map[i] =
+            (struct e820_entry){boot.region[i].base, boot.region[i].len, boot.region[i].type};
+    e820_nr = boot.nr_regions;
+}
+
+int smp_prepare_cpu(unsigned int cpu_nr)
+{
+    int rc = timer_init_cpu(cpu_nr);
+
+    return rc ? rc : sched_init_cpu(cpu_nr);
+}
+
+static void start_scheduling(void)
+{
+    if (sched_init(opt_sched[0] ? opt_sched : NULL))
+        pr_warn("sched=%s: there is no such scheduler", opt_sched);
+    if (smp_prepare_cpu(0))
+        panic("no memory");
+}
+
+static void start_cpus(void)
+{
+    unsigned int n;
+
+    smp_start_all(opt_maxcpus);
+    n = cpumask_weight(cpu_online_map);
+    pr_info("CPUs: %u", n);
+    if (!opt_dom0_max_vcpus)
+        opt_dom0_max_vcpus = min(n, (unsigned int)MAX_VCPUS);
+}
+
+/* On the boot CPU's own stack now. */
+static void boot_rest(void) __noreturn;
+static void boot_rest(void)
+{
+    cpu_init_this();
+    cpu_policy_init();
+    mmu_init();
+    show_machine();
+    read_acpi();
+    machine_init();
+    apic_init();
+    tlb_init();
+    smp_init_boot_cpu();
+    time_init();
+    apic_timer_init();
+    console_init();
+    start_scheduling();
+    irq_enable();
+    serial_start_input();
+    start_cpus();
+    save_memory_map();
+    evtchn_init();
+    paging_seal();
+    domains_build_all(&boot);
+    bootmem_release_modules();
+    vga_release();
+    idle_loop();
+}
+
+/** setup - from boot.S, on its stack, with its page tables. */
+void setup(uint32_t magic, uint32_t info);
+void setup(uint32_t magic, uint32_t info)
+{
+    uintptr_t stack = percpu_area(0) + PERCPU_STACK + STACK_SIZE - sizeof(struct stack_top);
+
+    read_boot_info(magic, info);
+    start_console();
+    check_boot_info();
+    cpu_detect();
+    desc_init();
+    bootmem_init(&boot);
+    paging_init(&boot);
+    vga_remap();
+    if (percpu_area_init(0))
+        panic("no memory");
+    asm volatile("movq %0, %%rsp; call *%1" : : "r"(stack), "r"(boot_rest));
+    __builtin_unreachable();
+}
