@@ -148,7 +148,9 @@ static void load_state(struct pcpu *p, struct vcpu *next)
         vcpu_load_ldtr(p, next);
         p->arch.loaded = next;
         a->last_pcpu = p;
+        irq_enable(); /* a selector may fault its page of the LDT in (ring0_trap) */
         failed = load_segments(next);
+        irq_disable();
         load_debug_registers(p, next);
     }
     fpu_load(p, next);

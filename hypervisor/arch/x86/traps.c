@@ -38,6 +38,23 @@ static bool in_ldt_window(uint64_t va)
     return va >= window && va < window + LDT_FRAMES * PAGE_SIZE;
 }
 
+/* GDT and LDT window of this pcpu: the CPU looks descriptors up there on a guest's behalf. */
+static bool in_tables_window(uint64_t va)
+{
+    uintptr_t area = percpu_area(smp_processor_id());
+
+    return va >= area + PERCPU_GDT && va < area + PERCPU_LDT + LDT_FRAMES * PAGE_SIZE;
+}
+
+/* The error code that names the selector whose descriptor lies at @va: what the CPU says of one that is
+ * beyond its table. */
+static uint32_t selector_error(uint64_t va)
+{
+    uint32_t offset = (uint32_t)(va - percpu_area(smp_processor_id()));
+
+    return in_ldt_window(va) ? ((offset - PERCPU_LDT) & 0xfff8) | 4 : offset & 0xfff8;
+}
+
 static bool ldt_fault(struct vcpu *v, uint64_t cr2)
 {
     return !v->domain->is_idle && in_ldt_window(cr2) &&
@@ -49,8 +66,15 @@ void ring0_trap(struct cpu_regs *regs)
 {
     uint64_t cr2 = regs->vector == TRAP_PF ? read_cr2() : 0;
 
-    if (regs->vector == TRAP_PF && ldt_fault(current, cr2))
-        return;
+    if (regs->vector == TRAP_PF && regs->rflags & X86_EFLAGS_IF && in_ldt_window(cr2)) {
+        bool mapped;
+
+        irq_enable(); /* it takes a lock whose holder may wait for this pcpu's TLB */
+        mapped = ldt_fault(current, cr2);
+        irq_disable();
+        if (mapped)
+            return;
+    }
     if (recover(regs))
         return;
     if (regs->vector == TRAP_BP) /* int3 of a BUG in assembly */
@@ -103,8 +127,11 @@ static void guest_page_fault(struct cpu_regs *regs)
     if ((ec & (PFEC_P | PFEC_W | PFEC_RSVD | PFEC_I)) == (PFEC_P | PFEC_W) && guest_in_kernel(v) &&
         ptwrite_fault(regs, cr2))
         return;
-    if (unlikely(cr2 >= HV_VIRT_START && cr2 < HV_VIRT_END) && ldt_fault(v, cr2))
+    if (unlikely(!(ec & PFEC_U)) && in_tables_window(cr2)) { /* the CPU itself, not an access */
+        if (!ldt_fault(v, cr2))
+            inject_trap(regs, TRAP_GP, selector_error(cr2));
         return;
+    }
     inject_page_fault(regs, cr2, ec);
 }
 
@@ -202,12 +229,17 @@ void guest_trap(struct cpu_regs *regs)
 }
 
 /** guest_exit_fault - the final iretq faulted: its frame is intact in @regs, the guest's general
- * registers are in the fault's own frame, at @frame, which overlaps them. */
+ * registers are in the fault's own frame, at @frame, which overlaps them. A selector of the LDT may only
+ * want its page; everything else is for the failsafe callback. */
 void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame);
 void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame)
 {
+    uint64_t cr2 = read_cr2();
+    uint32_t vector = frame->vector;
+
     memmove(regs, frame, offsetof(struct cpu_regs, error_code));
     regs->vector = 0;
     irq_enable();
-    bounce_failsafe(regs);
+    if (vector != TRAP_PF || !ldt_fault(regs_vcpu(regs), cr2))
+        bounce_failsafe(regs);
 }
