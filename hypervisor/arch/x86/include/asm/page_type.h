@@ -52,16 +52,17 @@ static inline bool __must_check page_type_get_writable(struct page *pg, uint64_t
     return page_type_writable_slow(pg, foreign);
 }
 
-/** page_stamp - note that a translation to @pg may have lived until now. The stamp only moves forward,
- * so that of several who drop references at once the latest counts, whoever writes last (XSA-241). */
+/** page_stamp - note that a translation to @pg may have lived until now. Each who drops a reference does
+ * so before dropping it, and looks at the clock once more after writing: so a stamp that was written
+ * late over a newer one is put right before its writer's reference goes (XSA-241). */
 static inline void page_stamp(struct page *pg)
 {
-    uint32_t now = tlb_clock(), old = READ_ONCE(pg->stamp);
+    uint32_t now = tlb_clock();
 
-    while (unlikely(old != now) && (int32_t)(now - old) > 0 &&
-           !__atomic_compare_exchange_n(&pg->stamp, &old, now, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
-        ;
+    while (unlikely(READ_ONCE(pg->stamp) != now)) {
+        __atomic_exchange_n(&pg->stamp, now, __ATOMIC_SEQ_CST);
+        now = tlb_clock();
+    }
 }
 
 /** page_type_put_writable - drop one. What was mapped through it is unmapped already. */
