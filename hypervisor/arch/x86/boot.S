@@ -232,7 +232,7 @@ boot_image_l2:
 boot_l2:
         .skip   4 * 4096
 
-        .section .bss.boot_stack, "aw", @nobits
+        .section .boot_stack, "aw", @nobits
         .skip   STACK_SIZE
 boot_stack_end:
 

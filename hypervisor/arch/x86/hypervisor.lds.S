@@ -55,7 +55,7 @@ SECTIONS
         *(.bss.page_aligned)
         *(.bss .bss.* COMMON)
         . = ALIGN(32768);
-        *(.bss.boot_stack)
+        *(.boot_stack)
         . = ALIGN(4096);
     }
     image_end = .;
