@@ -2,13 +2,14 @@
 /* memory_op exchange: frames of one shape go, as many of another come, typically single ones for a
  * contiguous extent that a device can reach.
  *
- * It is done in chunks, the smallest number of extents on either side that are equal in size. A chunk
- * is first prepared (inputs stolen from the domain, outputs allocated and cleared), which may fail and
- * is then undone; then committed, which cannot fail but for the copies of frame numbers. d->tot_pages
- * counts the chunk all the time, so that nobody can use up the limit in between (XSA-159).
+ * It is done in chunks, the smallest number of extents on either side that are equal in size. A
+ * chunk is first prepared (inputs stolen from the domain, outputs allocated and cleared), which may
+ * fail and is then undone; then committed, which cannot fail but for the copies of frame numbers.
+ * d->tot_pages counts the chunk all the time, so that nobody can use up the limit in between
+ * (XSA-159).
  *
- * The guest supplies where to start, nr_exchanged; ranges are checked from there (XSA-212), and again
- * by every single copy. */
+ * The guest supplies where to start, nr_exchanged; ranges are checked from there (XSA-212), and
+ * again by every single copy. */
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -24,7 +25,8 @@ struct exchange {
     guest_ptr_t in, out;
     unsigned int in_shift, out_shift; /* extents of either list in a chunk: 1 << shift */
     unsigned int bits;
-    /* The raw frames in hand: frame numbers, linked by page.next; outputs are first frames of extents. */
+    /* The raw frames in hand: frame numbers, linked by page.next; outputs are first frames of
+     * extents. */
     uint32_t inputs, outputs;
 };
 
@@ -114,7 +116,8 @@ static void undo(struct exchange *ex)
 
 /* ---- then what cannot ---- */
 
-/* The last one pushed is the first here; the order in which extents are handed out means nothing. */
+/* The last one pushed is the first here; the order in which extents are handed out means nothing.
+ */
 static int give_output(struct exchange *ex, struct page *pg, uint64_t i)
 {
     unsigned int order = ex->x.out.extent_order;
@@ -224,6 +227,7 @@ long memory_exchange(guest_ptr_t arg)
     if (tell_progress(arg, i < end ? i << ex.in_shift : ex.x.in.nr_extents))
         return -EFAULT;
     if (preempted)
-        return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)XENMEM_exchange, arg.va);
+        return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)XENMEM_exchange,
+                                  arg.va);
     return rc;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Small objects: slabs of one page per size class, whole pages above.
  *
- * All bookkeeping of a slab is in its frame's struct page, so objects can be as large as half a page
- * and as aligned as their class: `stamp` packs class, number of objects in use and index of the first
- * free one; `next` and `prev` link the slabs of a class that have room. The first two bytes of a free
- * object hold the index of the next free one. An empty slab goes back to the page allocator at once.
+ * All bookkeeping of a slab is in its frame's struct page, so objects can be as large as half a
+ * page and as aligned as their class: `stamp` packs class, number of objects in use and index of
+ * the first free one; `next` and `prev` link the slabs of a class that have room. The first two
+ * bytes of a free object hold the index of the next free one. An empty slab goes back to the page
+ * allocator at once.
  *
  * Debug builds fill free objects with a pattern and check it when they are handed out again: writes
  * after free are found then, a second free at once. */
@@ -20,13 +21,14 @@ static const uint16_t sizes[] = {16,  32,  48,  64,  128, 192,  256,
 #define MAX_SMALL 2048
 #define MAX_LARGE (1UL << 20)
 
-/* stamp: bit 31 always, so that a wild pointer is noticed; large: class LARGE, order in the low bits */
-#define S_MARK      (1u << 31)
-#define S_CLASS(s)  (((s) >> 24) & 0x7f)
-#define S_USED(s)   (((s) >> 12) & 0xfff)
-#define S_FREE(s)   ((s)&0xfff)
-#define LARGE       0x7fu
-#define NO_OBJECT   0xfffu
+/* stamp: bit 31 always, so that a wild pointer is noticed; large: class LARGE, order in the low
+ * bits */
+#define S_MARK     (1u << 31)
+#define S_CLASS(s) (((s) >> 24) & 0x7f)
+#define S_USED(s)  (((s) >> 12) & 0xfff)
+#define S_FREE(s)  ((s)&0xfff)
+#define LARGE      0x7fu
+#define NO_OBJECT  0xfffu
 
 static struct {
     spinlock_t lock;
@@ -34,37 +36,37 @@ static struct {
     size_t used;
 } heap = {.lock = SPINLOCK_INIT(LOCK_HEAP)};
 
-static uint32_t stamp_of(unsigned int class, unsigned int used, unsigned int free)
+static uint32_t stamp_of(unsigned int cls, unsigned int used, unsigned int free)
 {
-    return S_MARK | class << 24 | used << 12 | free;
+    return S_MARK | cls << 24 | used << 12 | free;
 }
 
-static uint16_t *object_at(struct page *slab, unsigned int class, unsigned int i)
+static uint16_t *object_at(struct page *slab, unsigned int cls, unsigned int i)
 {
-    return (uint16_t *)((char *)page_virt(slab) + (size_t)i * sizes[class]);
+    return (uint16_t *)((char *)page_virt(slab) + (size_t)i * sizes[cls]);
 }
 
 /* ---- the lists of slabs with room; heap.lock is held ---- */
 
-static void link_slab(struct page *slab, unsigned int class)
+static void link_slab(struct page *slab, unsigned int cls)
 {
     uint32_t n = (uint32_t)page_mfn(slab).n;
 
     slab->prev = 0;
-    slab->next = heap.partial[class];
+    slab->next = heap.partial[cls];
     if (slab->next)
         frame_table[slab->next].prev = n;
-    heap.partial[class] = n;
+    heap.partial[cls] = n;
 }
 
-static void unlink_slab(struct page *slab, unsigned int class)
+static void unlink_slab(struct page *slab, unsigned int cls)
 {
     if (slab->next)
         frame_table[slab->next].prev = slab->prev;
     if (slab->prev)
         frame_table[slab->prev].next = slab->next;
     else
-        heap.partial[class] = slab->next;
+        heap.partial[cls] = slab->next;
     slab->next = slab->prev = 0;
 }
 
@@ -95,15 +97,15 @@ static void check_unused(const void *p, size_t size)
 }
 
 /* A live object may look poisoned by chance: only then the list of free ones is asked. */
-static void check_live(struct page *slab, unsigned int class, unsigned int i)
+static void check_live(struct page *slab, unsigned int cls, unsigned int i)
 {
     unsigned int f = S_FREE(slab->stamp);
 
-    if (!is_poisoned(object_at(slab, class, i), sizes[class]))
+    if (!is_poisoned(object_at(slab, cls, i), sizes[cls]))
         return;
-    for (; f != NO_OBJECT; f = *object_at(slab, class, f))
+    for (; f != NO_OBJECT; f = *object_at(slab, cls, f))
         if (f == i)
-            panic("heap: double free of %p", (void *)object_at(slab, class, i));
+            panic("heap: double free of %p", (void *)object_at(slab, cls, i));
 }
 #else
 static void poison(void *p, size_t size)
@@ -116,9 +118,9 @@ static void check_unused(const void *p, size_t size)
     (void)p, (void)size;
 }
 
-static void check_live(struct page *slab, unsigned int class, unsigned int i)
+static void check_live(struct page *slab, unsigned int cls, unsigned int i)
 {
-    (void)slab, (void)class, (void)i;
+    (void)slab, (void)cls, (void)i;
 }
 #endif
 
@@ -126,51 +128,51 @@ static void check_live(struct page *slab, unsigned int class, unsigned int i)
 
 static unsigned int class_of(size_t size)
 {
-    unsigned int class = 0;
+    unsigned int cls = 0;
 
-    while (sizes[class] < size)
-        class++;
-    return class;
+    while (sizes[cls] < size)
+        cls++;
+    return cls;
 }
 
 /* A slab in which all objects are free, on no list. */
-static struct page *new_slab(unsigned int class)
+static struct page *new_slab(unsigned int cls)
 {
-    unsigned int n = (unsigned int)(PAGE_SIZE / sizes[class]);
+    unsigned int n = (unsigned int)(PAGE_SIZE / sizes[cls]);
     struct page *slab = page_alloc(0, 0);
 
     if (!slab)
         return NULL;
     for (unsigned int i = 0; i < n; i++) {
-        *object_at(slab, class, i) = (uint16_t)(i + 1 < n ? i + 1 : NO_OBJECT);
-        poison(object_at(slab, class, i), sizes[class]);
+        *object_at(slab, cls, i) = (uint16_t)(i + 1 < n ? i + 1 : NO_OBJECT);
+        poison(object_at(slab, cls, i), sizes[cls]);
     }
-    slab->stamp = stamp_of(class, 0, 0);
+    slab->stamp = stamp_of(cls, 0, 0);
     return slab;
 }
 
-static void *take_object(struct page *slab, unsigned int class)
+static void *take_object(struct page *slab, unsigned int cls)
 {
     uint32_t s = slab->stamp;
-    uint16_t *p = object_at(slab, class, S_FREE(s));
+    uint16_t *p = object_at(slab, cls, S_FREE(s));
 
-    slab->stamp = stamp_of(class, S_USED(s) + 1, *p);
+    slab->stamp = stamp_of(cls, S_USED(s) + 1, *p);
     if (*p == NO_OBJECT)
-        unlink_slab(slab, class);
-    heap.used += sizes[class];
+        unlink_slab(slab, cls);
+    heap.used += sizes[cls];
     return p;
 }
 
-static void *alloc_small(unsigned int class)
+static void *alloc_small(unsigned int cls)
 {
     struct page *slab;
     void *p = NULL;
 
     spin_lock(&heap.lock);
-    if (!heap.partial[class] && (slab = new_slab(class)))
-        link_slab(slab, class);
-    if (heap.partial[class])
-        p = take_object(&frame_table[heap.partial[class]], class);
+    if (!heap.partial[cls] && (slab = new_slab(cls)))
+        link_slab(slab, cls);
+    if (heap.partial[cls])
+        p = take_object(&frame_table[heap.partial[cls]], cls);
     spin_unlock(&heap.lock);
     return p;
 }
@@ -192,19 +194,19 @@ static void *alloc_large(size_t size)
 
 void *heap_zalloc(size_t size)
 {
-    unsigned int class;
+    unsigned int cls;
     void *p;
 
     if (size > MAX_LARGE)
         return NULL;
     if (size > MAX_SMALL)
         return alloc_large(size);
-    class = class_of(size);
-    p = alloc_small(class);
+    cls = class_of(size);
+    p = alloc_small(cls);
     if (!p)
         return NULL;
-    check_unused(p, sizes[class]);
-    return memset(p, 0, sizes[class]);
+    check_unused(p, sizes[cls]);
+    return memset(p, 0, sizes[cls]);
 }
 
 void *heap_zalloc_array(size_t n, size_t size)
@@ -216,23 +218,23 @@ void *heap_zalloc_array(size_t n, size_t size)
 
 static void free_small(struct page *slab, void *p)
 {
-    unsigned int class = S_CLASS(slab->stamp);
+    unsigned int cls = S_CLASS(slab->stamp);
     size_t offset = (uintptr_t)p & ~PAGE_MASK;
-    unsigned int i = (unsigned int)(offset / sizes[class]), used, next;
+    unsigned int i = (unsigned int)(offset / sizes[cls]), used, next;
 
-    BUG_ON(offset % sizes[class]);
+    BUG_ON(offset % sizes[cls]);
     spin_lock(&heap.lock);
-    check_live(slab, class, i);
-    poison(p, sizes[class]);
+    check_live(slab, cls, i);
+    poison(p, sizes[cls]);
     used = S_USED(slab->stamp) - 1;
     next = S_FREE(slab->stamp);
     *(uint16_t *)p = (uint16_t)next;
-    slab->stamp = stamp_of(class, used, i);
-    heap.used -= sizes[class];
+    slab->stamp = stamp_of(cls, used, i);
+    heap.used -= sizes[cls];
     if (next == NO_OBJECT)
-        link_slab(slab, class);
+        link_slab(slab, cls);
     if (used == 0) {
-        unlink_slab(slab, class);
+        unlink_slab(slab, cls);
         page_free(slab, 0);
     }
     spin_unlock(&heap.lock);

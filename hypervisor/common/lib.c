@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Formatted output, number parsing, bit searches: the part of hv/lib.h that is the same in ring 0 and
- * in host tests. No allocation, no locks, no floating point. */
+/* Formatted output, number parsing, bit searches: the part of hv/lib.h that is the same in ring 0
+ * and in host tests. No allocation, no locks, no floating point. */
 #include <hv/lib.h>
 #include <asm/div.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ticket spinlocks: the slow path, pairs, and in debug builds the check of ranks.
  *
- * The check needs one word per pcpu: a bit for each rank that is held. Taking a lock is in order if no
- * bit at or above its rank is set. A pair of equal rank is checked and noted once. */
+ * The check needs one word per pcpu: a bit for each rank that is held. Taking a lock is in order if
+ * no bit at or above its rank is set. A pair of equal rank is checked and noted once. */
 #include <hv/irqflags.h>
 #include <hv/lock.h>
 #include <hv/percpu.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_op: dispatch, permissions, and the questions about sizes, maps and the m2p table. Changing a
- * domain's memory is in reservation.c and exchange.c. ABI: xen/memory.h. */
+/* memory_op: dispatch, permissions, and the questions about sizes, maps and the m2p table. Changing
+ * a domain's memory is in reservation.c and exchange.c. ABI: xen/memory.h. */
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -14,7 +14,7 @@
 
 #define DOMU_MAX_ORDER       9  /* 2 MiB */
 #define PRIVILEGED_MAX_ORDER 18 /* 1 GiB */
-#define GUEST_E820_MAX       128
+#define GUEST_E820_MAX       1024
 
 /* ---- shared by the parts ---- */
 
@@ -60,14 +60,7 @@ bool memory_range_ok(guest_ptr_t list, uint64_t first, uint64_t last)
 
 /* ---- sizes ---- */
 
-static long maximum_gpfn(const struct domain *d)
-{
-    uint64_t nr = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) : 0;
-
-    return nr ? (long)(nr - 1) : 0; /* a PV guest stores the number, not the highest */
-}
-
-static long domain_question(unsigned int op, guest_ptr_t arg)
+static long domain_question(guest_ptr_t arg, long (*ask)(const struct domain *d))
 {
     struct xen_memory_domain md;
     struct domain *d;
@@ -78,14 +71,54 @@ static long domain_question(unsigned int op, guest_ptr_t arg)
     rc = memory_target(md.domid, &d);
     if (rc)
         return rc;
-    if (op == XENMEM_current_reservation)
-        rc = (long)READ_ONCE(d->tot_pages);
-    else if (op == XENMEM_maximum_reservation)
-        rc = (long)min(READ_ONCE(d->max_pages), (uint64_t)UINT32_MAX); /* no limit is no error */
-    else
-        rc = maximum_gpfn(d);
+    rc = ask(d);
     memory_target_put(d);
     return rc;
+}
+
+static long pages_owned(const struct domain *d)
+{
+    return (long)READ_ONCE(d->tot_pages);
+}
+
+static long pages_allowed(const struct domain *d)
+{
+    return (long)min(READ_ONCE(d->max_pages), (uint64_t)UINT32_MAX); /* no limit is no error */
+}
+
+static long highest_gpfn(const struct domain *d)
+{
+    uint64_t nr = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) : 0;
+
+    return nr ? (long)(nr - 1) : 0; /* a PV guest stores the number, not the highest */
+}
+
+static long maximum_ram_page(guest_ptr_t arg)
+{
+    (void)arg;
+    return (long)max_page - 1;
+}
+
+static long current_reservation(guest_ptr_t arg)
+{
+    return domain_question(arg, pages_owned);
+}
+
+static long maximum_reservation(guest_ptr_t arg)
+{
+    return domain_question(arg, pages_allowed);
+}
+
+static long maximum_gpfn(guest_ptr_t arg)
+{
+    return domain_question(arg, highest_gpfn);
+}
+
+/* No pages are shared behind the guests' backs. */
+static long sharing_pages(guest_ptr_t arg)
+{
+    (void)arg;
+    return 0;
 }
 
 /* A claim says: so many pages will be wanted. It is answered, nothing is set aside. */
@@ -149,6 +182,12 @@ static long machphys_mapping(guest_ptr_t arg)
     return copy_to_guest(arg, &m, sizeof(m));
 }
 
+static long machphys_compat_mfn_list(guest_ptr_t arg)
+{
+    (void)arg;
+    return -EOPNOTSUPP; /* no 32-bit guests */
+}
+
 /* ---- memory maps ---- */
 
 static long memory_map(guest_ptr_t arg)
@@ -190,8 +229,7 @@ static long set_memory_map(guest_ptr_t arg)
         if (!map)
             rc = -ENOMEM;
         else
-            rc = copy_from_guest(map, guest_ptr_of(f.map.buffer),
-                                 f.map.nr_entries * sizeof(*map));
+            rc = copy_from_guest(map, guest_ptr_of(f.map.buffer), f.map.nr_entries * sizeof(*map));
     }
     if (!rc) {
         spin_lock(&d->page_lock);
@@ -231,8 +269,8 @@ static long machine_memory_map(guest_ptr_t arg)
 
 /* ---- what only translated guests have ---- */
 
-/* The ABI gives pseudo-physical maps to guests whose memory the hypervisor translates. PV guests have
- * their own, so for every existing domain the answer is -EACCES. */
+/* The ABI gives pseudo-physical maps to guests whose memory the hypervisor translates. PV guests
+ * have their own, so for every existing domain the answer is -EACCES. */
 static long not_translated(domid_t id)
 {
     struct domain *d;
@@ -290,6 +328,8 @@ static long vnuma_info(guest_ptr_t arg)
 
     if (copy_from_guest(&t, arg, sizeof(t)))
         return -EFAULT;
+    if (t.pad)
+        return -EINVAL;
     rc = memory_target(t.domid, &d);
     if (rc)
         return rc;
@@ -297,56 +337,92 @@ static long vnuma_info(guest_ptr_t arg)
     return -EOPNOTSUPP; /* no domain has virtual NUMA */
 }
 
-/* ---- dispatch ---- */
-
-/* Operations that are never continued: progress in cmd is an error. */
-static long short_op(unsigned int op, guest_ptr_t arg)
+/* Memory on demand is for translated guests. */
+static long pod_target(guest_ptr_t arg)
 {
-    switch (op) {
-    case XENMEM_exchange:
-        return memory_exchange(arg);
-    case XENMEM_maximum_ram_page:
-        return (long)max_page - 1;
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn:
-        return domain_question(op, arg);
-    case XENMEM_claim_pages:
-        return claim_pages(arg);
-    case XENMEM_remove_from_physmap:
-        return remove_from_physmap(arg);
-    case XENMEM_get_vnumainfo:
-        return vnuma_info(arg);
-    case XENMEM_machphys_mfn_list:
-        return machphys_mfn_list(arg);
-    case XENMEM_machphys_mapping:
-        return machphys_mapping(arg);
-    case XENMEM_memory_map:
-        return memory_map(arg);
-    case XENMEM_set_memory_map:
-        return set_memory_map(arg);
-    case XENMEM_machine_memory_map:
-        return machine_memory_map(arg);
-    case XENMEM_get_sharing_freed_pages:
-    case XENMEM_get_sharing_shared_pages:
-        return 0; /* no pages are shared behind the guests' backs */
-    case XENMEM_acquire_resource:
-        return -EOPNOTSUPP;
-    default:
-        return -ENOSYS;
-    }
+    struct xen_pod_target t;
+    struct domain *d;
+    long rc;
+
+    if (copy_from_guest(&t, arg, sizeof(t)))
+        return -EFAULT;
+    rc = memory_target(t.domid, &d);
+    if (rc)
+        return rc;
+    memory_target_put(d);
+    return current_domain()->is_privileged ? -EINVAL : -EPERM;
 }
 
-static long add_or_short_op(unsigned int op, unsigned long start, guest_ptr_t arg)
+/* Without an IOMMU no device needs memory of its own. */
+static long reserved_device_memory(guest_ptr_t arg)
 {
-    switch (op) {
-    case XENMEM_add_to_physmap:
+    struct xen_reserved_device_memory_map m;
+
+    if (copy_from_guest(&m, arg, sizeof(m)))
+        return -EFAULT;
+    if (m.flags & ~(uint32_t)XENMEM_RDM_ALL)
+        return -EINVAL;
+    m.nr_entries = 0;
+    return copy_to_guest(arg, &m, sizeof(m));
+}
+
+static long acquire_resource(guest_ptr_t arg)
+{
+    struct xen_mem_acquire_resource r;
+    struct domain *d;
+
+    if (copy_from_guest(&r, arg, sizeof(r)))
+        return -EFAULT;
+    if (r.pad || r.frame >> 32 || (r.frame + r.nr_frames) >> 32)
+        return -EINVAL;
+    if (r.domid == current_domain()->id)
+        return -EPERM;
+    d = domain_by_id(r.domid);
+    if (!d)
+        return -ESRCH;
+    domain_put(d);
+    return current_domain()->is_privileged ? -EOPNOTSUPP : -EPERM;
+}
+
+/* ---- dispatch ---- */
+
+/* Operations that are never continued; `progress` is what they say to progress in cmd. The ABI
+ * keeps apart those of the architecture, which are unknown then. */
+static const struct {
+    long (*run)(guest_ptr_t arg);
+    int progress;
+} ops[] = {
+    [XENMEM_exchange] = {memory_exchange, -EINVAL},
+    [XENMEM_maximum_ram_page] = {maximum_ram_page, -EINVAL},
+    [XENMEM_current_reservation] = {current_reservation, -EINVAL},
+    [XENMEM_maximum_reservation] = {maximum_reservation, -EINVAL},
+    [XENMEM_maximum_gpfn] = {maximum_gpfn, -EINVAL},
+    [XENMEM_claim_pages] = {claim_pages, -EINVAL},
+    [XENMEM_remove_from_physmap] = {remove_from_physmap, -EINVAL},
+    [XENMEM_get_vnumainfo] = {vnuma_info, -EINVAL},
+    [XENMEM_reserved_device_memory_map] = {reserved_device_memory, -EINVAL},
+    [XENMEM_acquire_resource] = {acquire_resource, -EINVAL},
+    [XENMEM_machphys_mfn_list] = {machphys_mfn_list, -ENOSYS},
+    [XENMEM_machphys_mapping] = {machphys_mapping, -ENOSYS},
+    [XENMEM_machphys_compat_mfn_list] = {machphys_compat_mfn_list, -ENOSYS},
+    [XENMEM_memory_map] = {memory_map, -ENOSYS},
+    [XENMEM_set_memory_map] = {set_memory_map, -ENOSYS},
+    [XENMEM_machine_memory_map] = {machine_memory_map, -ENOSYS},
+    [XENMEM_set_pod_target] = {pod_target, -ENOSYS},
+    [XENMEM_get_pod_target] = {pod_target, -ENOSYS},
+    [XENMEM_get_sharing_freed_pages] = {sharing_pages, -ENOSYS},
+    [XENMEM_get_sharing_shared_pages] = {sharing_pages, -ENOSYS},
+};
+
+static long other_op(unsigned int op, unsigned long start, guest_ptr_t arg)
+{
+    if (op == XENMEM_add_to_physmap)
         return add_to_physmap(arg);
-    case XENMEM_add_to_physmap_batch:
+    if (op == XENMEM_add_to_physmap_batch)
         return add_to_physmap_batch(start, arg);
-    default:
-        return start ? -EINVAL : short_op(op, arg);
-    }
+    if (op >= ARRAY_SIZE(ops) || !ops[op].run)
+        return -ENOSYS;
+    return start ? ops[op].progress : ops[op].run(arg);
 }
 
 long do_memory_op(unsigned long cmd, guest_ptr_t arg)
@@ -357,5 +433,5 @@ long do_memory_op(unsigned long cmd, guest_ptr_t arg)
     if (likely(op == XENMEM_populate_physmap || op == XENMEM_decrease_reservation ||
                op == XENMEM_increase_reservation))
         return memory_reservation(op, start, arg);
-    return add_or_short_op(op, start, arg);
+    return other_op(op, start, arg);
 }

@@ -10,11 +10,11 @@
  *   owned -------> raw                             steal(): only with no other reference than the
  *                                                  caller's and the domain's own
  *
- * "Raw" is count 0 and no owner: no page_get() succeeds on it. adopt() makes the count non-zero last,
- * and page_put_last() and steal() run after it has become zero, so a frame with references always has
- * its owner (XSA-287). The list of a domain's frames and d->tot_pages change with it under page_lock;
- * while tot_pages is above zero the frames as a whole hold one reference to the domain (D1), because
- * pg->owner leads to it. */
+ * "Raw" is count 0 and no owner: no page_get() succeeds on it. adopt() makes the count non-zero
+ * last, and page_put_last() and steal() run after it has become zero, so a frame with references
+ * always has its owner (XSA-287). The list of a domain's frames and d->tot_pages change with it
+ * under page_lock; while tot_pages is above zero the frames as a whole hold one reference to the
+ * domain (D1), because pg->owner leads to it. */
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/mmu.h>
@@ -180,9 +180,9 @@ void page_put_last(struct page *pg)
     free_left(pg, d, last);
 }
 
-/* From the owner's reference and @n - 1 of the caller to none, if these are all. Then nobody can reach
- * the frame any more; but a table that was left half validated still owns the references of its
- * entries, and the caller may have typed it itself. */
+/* From the owner's reference and @n - 1 of the caller to none, if these are all. Then nobody can
+ * reach the frame any more; but a table that was left half validated still owns the references of
+ * its entries, and the caller may have typed it itself. */
 static bool take_alone(struct page *pg, uint64_t n)
 {
     uint64_t c = PGC_ALLOCATED | n;
@@ -195,8 +195,8 @@ static bool take_alone(struct page *pg, uint64_t n)
     return false;
 }
 
-/* While d->page_lock is held, a frame of @d does not change hands: it is safe to go from the owner's
- * one reference to none without taking one in between. */
+/* While d->page_lock is held, a frame of @d does not change hands: it is safe to go from the
+ * owner's one reference to none without taking one in between. */
 bool page_discard(struct page *pg, struct domain *d)
 {
     bool gone = false, last = false;

@@ -2,20 +2,20 @@
 /* The page allocator: a binary buddy system over the frame table.
  *
  * A free block of order k is 2^k frames, aligned to its size. Its first frame carries the order (in
- * the type word, PGR_ORDER) and the links of its list; every frame of it keeps the record of who had
- * it last (PGR_OWNER, PGR_FLUSH, stamp). Frame 0 is never given out, so 0 ends a list.
+ * the type word, PGR_ORDER) and the links of its list; every frame of it keeps the record of who
+ * had it last (PGR_OWNER, PGR_FLUSH, stamp). Frame 0 is never given out, so 0 ends a list.
  *
  * B1  Two free buddies of equal order do not exist: they are merged at once.
- * B2  Only the first frame of a block on a list carries an order, so the question whether a buddy may be
- *     merged has one answer, also for frames that are marked free but not on a list yet.
- * B3  A list belongs to a zone: the frames between two powers of two. A block never crosses such a
+ * B2  Only the first frame of a block on a list carries an order, so the question whether a buddy
+ * may be merged has one answer, also for frames that are marked free but not on a list yet. B3  A
+ * list belongs to a zone: the frames between two powers of two. A block never crosses such a
  *     border, so a limit on the address width is a limit on the zone. High zones are used first.
- * B4  The hot list keeps a few single frames, last freed first out, away from merging: giving back a
- *     page and taking one again costs no splitting, and it comes back to the same domain. B1 holds but
- *     for these. When an allocation fails they are merged and it is tried again.
+ * B4  The hot list keeps a few single frames, last freed first out, away from merging: giving back
+ * a page and taking one again costs no splitting, and it comes back to the same domain. B1 holds
+ * but for these. When an allocation fails they are merged and it is tried again.
  *
- * LOCK_BUDDY protects the lists; work per acquisition is bounded by the number of orders, never by the
- * size of a block. */
+ * LOCK_BUDDY protects the lists; work per acquisition is bounded by the number of orders, never by
+ * the size of a block. */
 #include <hv/lib.h>
 #include <hv/lock.h>
 #include <hv/mmu.h>
@@ -109,7 +109,8 @@ static void merge(uint64_t n, unsigned int order)
     push(n, order);
 }
 
-/* The first frame of a block of @order in one of the zones of @allowed, split off if need be. 0: none. */
+/* The first frame of a block of @order in one of the zones of @allowed, split off if need be. 0:
+ * none. */
 static uint64_t take(unsigned int order, uint64_t allowed)
 {
     for (uint64_t zones = buddy.zones & allowed; zones;) {
@@ -177,7 +178,8 @@ static void hot_evict(void)
     merge(n, 0);
 }
 
-/* Scarce low memory is not kept hot: it would go out first. Below 4 GiB if there is memory above. */
+/* Scarce low memory is not kept hot: it would go out first. Below 4 GiB if there is memory above.
+ */
 static bool hot_worthy(uint64_t n)
 {
     return n >= (max_page > (1UL << 20) ? 1UL << 20 : 1UL << 12);

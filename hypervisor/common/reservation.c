@@ -2,8 +2,8 @@
 /* memory_op: a domain grows, shrinks, and fills its pseudo-physical space.
  *
  * All three operations walk a list of extents and report how many they have done; whatever is wrong
- * stops the walk there and is told by the number alone (ABI: xen/memory.h). A preempted walk goes on
- * with the number done in the upper bits of cmd. */
+ * stops the walk there and is told by the number alone (ABI: xen/memory.h). A preempted walk goes
+ * on with the number done in the upper bits of cmd. */
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -27,10 +27,10 @@ int memory_flags_bits(unsigned int flags)
 
     if (bits && bits <= PAGE_SHIFT)
         return -EINVAL;
-    if (flags & XENMEMF_vnode)
-        return -EINVAL; /* no domain has virtual NUMA */
-    /* One node, number 0; 0xff says any. Another one is a wish, unless it must be exactly that. */
-    if (node != 0xff && (node >= 64 || (node && (flags & XENMEMF_exact_node_request))))
+    /* One node, number 0; 0xff says any. Another one is a wish, unless it must be exactly that.
+     * Virtual nodes no domain has, so they mean nothing. */
+    if (!(flags & XENMEMF_vnode) && node != 0xff &&
+        (node >= 64 || (node && (flags & XENMEMF_exact_node_request))))
         return -EINVAL;
     return (int)bits;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of ISO C that ring 0 uses, byte by byte: none of them is on a hot path (those that are,
- * are in the architecture's memfuncs.S). Host builds have the C library's instead; the unit test
- * compiles this file under other names. */
+/* The functions of ISO C that ring 0 uses, byte by byte: none of them is on a hot path (those that
+ * are, are in the architecture's memfuncs.S). Host builds have the C library's instead; the unit
+ * test compiles this file under other names. */
 #include <hv/lib.h>
 
 #if !defined(SOCLE_HOST) || defined(STRING_UNDER_TEST)

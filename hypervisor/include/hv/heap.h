@@ -5,11 +5,12 @@
 
 #include <hv/types.h>
 
-/** heap_zalloc - @size bytes, zeroed, aligned to 16 (to 64 from 64 bytes on, to a page from a page on);
- * NULL if memory is out. Up to 1 MiB. */
+/** heap_zalloc - @size bytes, zeroed, aligned to 16 (to 64 from 64 bytes on, to a page from a page
+ * on); NULL if memory is out. Up to 1 MiB. */
 void *heap_zalloc(size_t size);
 void *heap_zalloc_array(size_t n, size_t size); /* NULL also if n * size overflows */
-/** heap_free - @p may be NULL. In debug builds the object is poisoned and double frees are caught. */
+/** heap_free - @p may be NULL. In debug builds the object is poisoned and double frees are caught.
+ */
 void heap_free(void *p);
 
 #define heap_new(type) ((type *)heap_zalloc(sizeof(type)))

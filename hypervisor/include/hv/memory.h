@@ -12,22 +12,24 @@ struct domain;
 #define MEMOP_EXTENT_SHIFT 6 /* cmd: operation below, extents done in an earlier round above */
 #define MEMOP_MASK         ((1UL << MEMOP_EXTENT_SHIFT) - 1)
 
-/** memory_target - the domain that a caller may operate on: itself (DOMID_SELF or its id), or any if it
- * is privileged. 0, -ESRCH (not there), -EPERM. memory_target_put() afterwards. */
+/** memory_target - the domain that a caller may operate on: itself (DOMID_SELF or its id), or any
+ * if it is privileged. 0, -ESRCH (not there), -EPERM. memory_target_put() afterwards. */
 int memory_target(domid_t id, struct domain **out);
 void memory_target_put(struct domain *d);
 
 /** memory_max_order - largest extent the current domain may ask for (XSA-31, XSA-158). */
 unsigned int memory_max_order(void);
 
-/** memory_flags_bits - decode XENMEMF_*: the address width to allocate below, 0 for any; -EINVAL. */
+/** memory_flags_bits - decode XENMEMF_*: the address width to allocate below, 0 for any; -EINVAL.
+ */
 int memory_flags_bits(unsigned int flags);
 
 /** memory_range_ok - elements [first, last] of a list of frame numbers at @list lie in guest space;
  * an empty list (first == last + 1) does. */
 bool memory_range_ok(guest_ptr_t list, uint64_t first, uint64_t last);
 
-/** memory_reservation - XENMEM_{increase,decrease}_reservation and populate_physmap: extents done. */
+/** memory_reservation - XENMEM_{increase,decrease}_reservation and populate_physmap: extents done.
+ */
 long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg);
 /** memory_exchange - XENMEM_exchange: 0 or -errno. */
 long memory_exchange(guest_ptr_t arg);
@@ -49,10 +51,10 @@ unsigned int audit_all(void);
 
 /** audit_mark_free - remember how much memory is free: before the first domain is built. */
 void audit_mark_free(void);
-/** audit_at_shutdown - the last act of a debug build: audit_all(), then destroy every domain, dom0 too,
- * and see whether all memory has come back. Every vcpu but current is paused by the caller; afterwards
- * there is no current guest. Prints one line, "audit: ok (N frames, M pages free)" or "audit: FAILED";
- * returns the number of errors. */
+/** audit_at_shutdown - the last act of a debug build: audit_all(), then destroy every domain, dom0
+ * too, and see whether all memory has come back. Every vcpu but current is paused by the caller;
+ * afterwards there is no current guest. Prints one line, "audit: ok (N frames, M pages free)" or
+ * "audit: FAILED"; returns the number of errors. */
 unsigned int audit_at_shutdown(void);
 
 #endif

@@ -58,8 +58,19 @@ int our_snprintf(char *buf, size_t size, const char *fmt, ...);
 
 static void formats(void **state)
 {
-    static const long long values[] = {0, 1, -1, 9, 10, 255, -256, INT_MAX, INT_MIN, UINT_MAX,
-                                       LLONG_MAX, LLONG_MIN, 0x123456789abcdef};
+    static const long long values[] = {0,
+                                       1,
+                                       -1,
+                                       9,
+                                       10,
+                                       255,
+                                       -256,
+                                       INT_MAX,
+                                       INT_MIN,
+                                       UINT_MAX,
+                                       LLONG_MAX,
+                                       LLONG_MIN,
+                                       0x123456789abcdef};
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         long long v = values[i];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks: mutual exclusion between threads, ticket wrap-around, and in debug builds the rank check. */
+/* Locks: mutual exclusion between threads, ticket wrap-around, and in debug builds the rank check.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

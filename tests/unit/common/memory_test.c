@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_op: each operation's good cases, refusals, and stops half way; exchange with everything that
- * can go wrong in it; and a random mix beside a count of pages. */
+/* memory_op: each operation's good cases, refusals, and stops half way; exchange with everything
+ * that can go wrong in it; and a random mix beside a count of pages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,8 +142,6 @@ static void refusals_give_the_number_done(void **state)
     assert_int_equal(op(XENMEM_increase_reservation, &r), 0);
     r.mem_flags = XENMEMF_node(70);
     assert_int_equal(op(XENMEM_increase_reservation, &r), 0);
-    r.mem_flags = XENMEMF_vnode;
-    assert_int_equal(op(XENMEM_increase_reservation, &r), 0);
     r.mem_flags = XENMEMF_populate_on_demand;
     assert_int_equal(op(XENMEM_populate_physmap, &r), 0);
     assert_int_equal(op(XENMEM_increase_reservation | 5 << 6, &r), 5); /* beyond the end */
@@ -174,7 +172,7 @@ static void limit_and_faults_stop_the_walk(void **state)
     assert_int_equal(reserve(XENMEM_populate_physmap, list2, 2, 0), 2);
     assert_int_equal(reserve(XENMEM_decrease_reservation, list, 8, 0), 4);
     fake_fault_end = 0;
-    list[0] = page_mfn(page_alloc(0, 0)).n;           /* the hypervisor's */
+    list[0] = page_mfn(page_alloc(0, 0)).n; /* the hypervisor's */
     assert_int_equal(reserve(XENMEM_decrease_reservation, list, 1, 0), 0);
     list[0] = ~0UL - 1; /* wraps within the extent */
     assert_int_equal(reserve(XENMEM_decrease_reservation, list, 1, 2), 0);
@@ -534,7 +532,7 @@ static void memory_maps(void **state)
     assert_int_equal(op(XENMEM_memory_map, &map), 0);
     assert_int_equal(map.nr_entries, 1);
     assert_int_equal(buf[0].size, 0x2000000);
-    f.map.nr_entries = 129;
+    f.map.nr_entries = 1025;
     assert_int_equal(op(XENMEM_set_memory_map, &f), -EINVAL);
     f.map.nr_entries = 1;
     f.domid = 2;
@@ -582,6 +580,9 @@ static void claims_and_the_rest(void **state)
 {
     struct xen_memory_reservation r = res(NULL, 10, 0);
     struct xen_vnuma_topology_info v = {.domid = DOMID_SELF};
+    struct xen_mem_acquire_resource q = {.domid = 0};
+    struct xen_pod_target t = {.domid = DOMID_SELF};
+    struct xen_reserved_device_memory_map m = {.nr_entries = 9};
 
     (void)state;
     start();
@@ -595,7 +596,20 @@ static void claims_and_the_rest(void **state)
     assert_int_equal(op(XENMEM_claim_pages, &r), -EINVAL);
     assert_int_equal(op(XENMEM_get_vnumainfo, &v), -EOPNOTSUPP);
     assert_int_equal(op(XENMEM_get_sharing_freed_pages, NULL), 0);
-    assert_int_equal(op(XENMEM_acquire_resource, NULL), -EOPNOTSUPP);
+    assert_int_equal(op(XENMEM_machphys_compat_mfn_list, NULL), -EOPNOTSUPP);
+    assert_int_equal(op(XENMEM_machphys_mapping | 1 << 6, NULL), -ENOSYS);
+    assert_int_equal(op(XENMEM_acquire_resource, &q), -EPERM);
+    q.domid = DOMID_SELF;
+    assert_int_equal(op(XENMEM_acquire_resource, &q), -ESRCH);
+    q.domid = 2;
+    assert_int_equal(op(XENMEM_acquire_resource, &q), -EOPNOTSUPP);
+    q.pad = 1;
+    assert_int_equal(op(XENMEM_acquire_resource, &q), -EINVAL);
+    assert_int_equal(op(XENMEM_get_pod_target, &t), -EINVAL);
+    assert_int_equal(op(XENMEM_reserved_device_memory_map, &m), 0);
+    assert_int_equal(m.nr_entries, 0);
+    v.pad = 1;
+    assert_int_equal(op(XENMEM_get_vnumainfo, &v), -EINVAL);
     for (unsigned int n = 29; n < 64; n++)
         assert_int_equal(op(n, NULL), -ENOSYS);
     assert_int_equal(op(8, NULL), -ENOSYS);
@@ -603,7 +617,8 @@ static void claims_and_the_rest(void **state)
 
 /* ---- a mix ---- */
 
-/* Random requests of all three domains; whatever comes back, frames and accounts agree after each. */
+/* Random requests of all three domains; whatever comes back, frames and accounts agree after each.
+ */
 static void random_mix(void **state)
 {
     struct domain *doms[3];

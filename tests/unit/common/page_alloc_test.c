@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The buddy allocator: blocks are aligned, disjoint and below the wanted address; everything merges
- * back into the state before; what is left over from one owner is cleared and flushed for the next. */
+ * back into the state before; what is left over from one owner is cleared and flushed for the next.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -401,8 +401,8 @@ static void walking_owned_frames(void **state)
     assert_int_equal(dom[0]->refcnt, 1);
 }
 
-/* XSA-287: while one domain gets and puts a frame as fast as it can, it changes hands and comes back.
- * Whoever got a reference owns it as long as the reference is held. */
+/* XSA-287: while one domain gets and puts a frame as fast as it can, it changes hands and comes
+ * back. Whoever got a reference owns it as long as the reference is held. */
 static struct page *contested;
 static volatile bool stop;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine for unit tests: frames with real memory behind them, pcpus, domains, guest memory, and
- * what the hypervisor would ask of its architecture. Everything here is a weak symbol, so that a test
- * (or the real module, when the test links it) can put its own in its place.
+ * what the hypervisor would ask of its architecture. Everything here is a weak symbol, so that a
+ * test (or the real module, when the test links it) can put its own in its place.
  *
- * Guest pointers are host pointers. A test starts with fake_init() and may then change the knobs. */
+ * Guest pointers are host pointers. A test starts with fake_init() and may then change the knobs.
+ */
 #ifndef FAKE_H
 #define FAKE_H
 
@@ -12,14 +13,15 @@
 #include <hv/percpu.h>
 #include <setjmp.h>
 
-/** fake_init - a machine with @frames frames (0: 4096), all of RAM, none given to the allocator, and
+/** fake_init - a machine with @frames frames (0: 4096), all of RAM, none given to the allocator,
+ * and
  * @cpus pcpus (0: 1); time 0; no domains but the idle one. Forgets everything from before. */
 void fake_init(unsigned long frames, unsigned int cpus);
 /** fake_init_alloc - the same, and the frames from 16 on go to the real page allocator. */
 void fake_init_alloc(unsigned long frames, unsigned int cpus);
 
-/** fake_domain - a domain of @vcpus vcpus in fake RAM, found by domain_by_id() from now on. Limits are
- * wide open; no event channels or grants: call the real module's init for these. */
+/** fake_domain - a domain of @vcpus vcpus in fake RAM, found by domain_by_id() from now on. Limits
+ * are wide open; no event channels or grants: call the real module's init for these. */
 struct domain *fake_domain(domid_t id, bool privileged, unsigned int vcpus);
 /** fake_run - make @v the current vcpu of the calling thread's pcpu. */
 void fake_run(struct vcpu *v);
@@ -68,19 +70,20 @@ extern char fake_panic_text[256];
     })
 
 /* ---- what happened ---- */
-extern s_time_t fake_now;                    /* what now() says; per-test */
-extern uint32_t fake_tlb_clock;              /* what tlb_clock() says */
-extern unsigned long fake_tlb_flushes;       /* calls of any tlb_flush_*() */
-extern unsigned long fake_cache_flushed;     /* bytes, by cache_flush_range() */
-extern unsigned long fake_kicks[NR_CPUS];    /* smp_kick() */
-extern unsigned long fake_vcpu_kicks;        /* vcpu_kick(), vcpu_wake(), vcpu_unblock() */
+extern s_time_t fake_now;                 /* what now() says; per-test */
+extern uint32_t fake_tlb_clock;           /* what tlb_clock() says */
+extern unsigned long fake_tlb_flushes;    /* calls of any tlb_flush_*() */
+extern unsigned long fake_cache_flushed;  /* bytes, by cache_flush_range() */
+extern unsigned long fake_kicks[NR_CPUS]; /* smp_kick() */
+extern unsigned long fake_vcpu_kicks;     /* vcpu_kick(), vcpu_wake(), vcpu_unblock() */
 extern struct vcpu *fake_last_kicked;
-extern unsigned long fake_crashes;           /* domain_crash() */
+extern unsigned long fake_crashes; /* domain_crash() */
 extern struct domain *fake_last_crashed;
-extern char fake_log[4096];                  /* last messages; also on stderr if FAKE_VERBOSE is set */
+extern char fake_log[4096]; /* last messages; also on stderr if FAKE_VERBOSE is set */
 extern s_time_t fake_timer_deadline[NR_CPUS]; /* arch_timer_set() */
 
-/* Grant mappings made through mmu_grant_map(): it takes one reference (and a WRITABLE one) for each. */
+/* Grant mappings made through mmu_grant_map(): it takes one reference (and a WRITABLE one) for
+ * each. */
 #define FAKE_MAPPINGS 4096
 extern struct fake_mapping {
     uint64_t addr;

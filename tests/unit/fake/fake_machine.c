@@ -61,7 +61,8 @@ static void ram_init(unsigned long frames)
 {
     if (ram)
         munmap(ram, ram_frames * PAGE_SIZE);
-    ram = mmap(NULL, frames * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ram =
+        mmap(NULL, frames * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ram == MAP_FAILED)
         abort();
     free(frame_table);
@@ -129,8 +130,8 @@ static void *ram_object(size_t size)
     return mfn_to_virt(fake_frame(DIV_ROUND_UP(size, PAGE_SIZE)));
 }
 
-/* Objects must lie in fake RAM, for a frame names its owner by frame number. Before the allocator has
- * the RAM they come from its top; then from the allocator. */
+/* Objects must lie in fake RAM, for a frame names its owner by frame number. Before the allocator
+ * has the RAM they come from its top; then from the allocator. */
 static void *object(size_t size)
 {
     unsigned int order = 0;
@@ -309,8 +310,8 @@ WEAK int page_get_type(struct page *pg, enum page_type type)
         if (pgt_count(t) && pgt_type(t) != type)
             return -EBUSY;
         n = pgt_count(t) ? t + 1 : PGT(type) | PGT_VALIDATED | 1;
-    } while (!__atomic_compare_exchange_n(&pg->type, &t, n, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
+    } while (
+        !__atomic_compare_exchange_n(&pg->type, &t, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
     return 0;
 }
 
@@ -706,4 +707,3 @@ WEAK void tasklet_schedule(struct tasklet *t)
 {
     t->scheduled = 1;
 }
-
