@@ -216,6 +216,16 @@ int gnttab_domain_init(struct domain *d, unsigned int max_grant_frames,
     return 0;
 }
 
+bool gnttab_is_mapped(const struct domain *d)
+{
+    const struct grant_table *gt = d->gnttab;
+
+    for (uint32_t i = 0; gt && i < gt->nr_frames; i++)
+        if ((READ_ONCE(mfn_page(virt_to_mfn(gt->shared[i]))->count) & PGC_COUNT_MASK) > 1)
+            return true;
+    return false;
+}
+
 void gnttab_domain_free(struct domain *d)
 {
     struct grant_table *gt = d->gnttab;

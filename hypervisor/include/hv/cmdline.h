@@ -7,6 +7,8 @@
 
 #include <hv/types.h>
 
+extern char boot_cmdline[1024]; /* the hypervisor's own, for XENVER_commandline; setup.c fills it in */
+
 enum cmdline_type {
     CMDLINE_BOOL,   /* bool; name, no-name, name=on|off|yes|no|true|false|enable|disable|1|0 */
     CMDLINE_UINT,   /* unsigned int in [min, max]; decimal, 0x hexadecimal or 0 octal */

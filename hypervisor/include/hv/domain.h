@@ -29,8 +29,8 @@ struct vcpu {
 
     unsigned int id;
     struct domain *domain;
-    struct vcpu_info *info; /* in the direct map: inside shared_info or a registered frame; for ids >= 32
-                             * without a registered one: a private dummy */
+    struct vcpu_info *info; /* in the direct map: own_info, or in a registered frame */
+    struct vcpu_info *own_info; /* inside shared_info; for ids >= 32: a private dummy */
     mfn_t info_mfn;         /* frame of a registered vcpu_info, INVALID_MFN_N none */
 
     unsigned long pause_flags; /* bits VPF_*; atomic */
@@ -108,6 +108,7 @@ struct domain {
 
     uint8_t on_shutdown; /* boot-built domains: enum boot_action */
     struct tasklet *destroyer;
+    struct domain *next_dead; /* domain.c: the next one without references */
 
     struct arch_domain arch;
 };
@@ -129,10 +130,13 @@ struct domain_params {
     const char *name;
 };
 
-/** domain_create - an empty domain without vcpus; not yet findable (D2). NULL and *@err. */
+/** domain_create - an empty domain without vcpus; not yet findable (D2), paused once: domain_unpause()
+ * starts it. NULL and *@err: -EINVAL, -EEXIST (the id is in use, or its last owner is not gone yet),
+ * -ENOMEM. */
 struct domain *domain_create(const struct domain_params *p, int *err);
 /** vcpu_create - vcpu @id of @d, down; NULL: no memory. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
+/** domain_publish - from now on others can find it; its vcpus that have a context are up. */
 void domain_publish(struct domain *d);
 
 /** domain_kill - destroy; preemptible: -ERESTART until done, then 0. Never of the current domain. */
@@ -168,8 +172,15 @@ void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 /** vcpu_map_info - VCPUOP_register_vcpu_info. */
 int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset);
 void vcpu_unmap_info(struct vcpu *v);
-/** vcpu_reset_timers etc. on the way down. */
+void vcpu_init_timers(struct vcpu *v);
+/** vcpu_stop_timers - for good; waits until none of their functions runs. */
 void vcpu_stop_timers(struct vcpu *v);
+/** vcpu_poll_timeout, domain_watchdog_expired - functions of timers; sched_op.c. */
+void vcpu_poll_timeout(void *v);
+void domain_watchdog_expired(void *d);
+
+/** domain_create_idle - the idle domain, once at boot; its vcpus come with sched_init_cpu(). */
+void domain_create_idle(void);
 
 static inline struct domain *current_domain(void);
 
@@ -185,8 +196,11 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 int arch_domain_relinquish(struct domain *d);
 /** arch_dump_vcpu - registers and stack for domain_crash. */
 void arch_dump_vcpu(struct vcpu *v);
-/** arch_write_runstate/time areas - at context switch-in, on the guest's own page tables. */
-void arch_vcpu_block(struct vcpu *v);
+/** arch_vcpu_send_nmi - make the guest's NMI handler run on @v, if it has one. */
+void arch_vcpu_send_nmi(struct vcpu *v);
+/** arch_pcpu_physid - APIC id in bits 0-31, ACPI id in bits 32-63. */
+uint64_t arch_pcpu_physid(unsigned int cpu);
+/** machine_shutdown - end or restart the machine as SHUTDOWN_* says; from the idle vcpu. */
 void machine_shutdown(uint32_t reason) __noreturn;
 
 #include <hv/percpu.h>

@@ -18,6 +18,8 @@ int gnttab_domain_init(struct domain *d, unsigned int max_grant_frames, unsigned
 /** gnttab_release_mappings - drop the references of all grant mappings that a dying domain holds; what
  * its page-table entries hold goes with the tables. Preemptible: -ERESTART. */
 int gnttab_release_mappings(struct domain *d);
+/** gnttab_is_mapped - a guest still maps frames of d's table. */
+bool gnttab_is_mapped(const struct domain *d);
 /** gnttab_domain_free - last step: nobody has a reference to the domain, nor a mapping of its table. */
 void gnttab_domain_free(struct domain *d);
 

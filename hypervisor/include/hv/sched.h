@@ -18,57 +18,73 @@ struct domain;
 /* v->pause_flags: reasons why a vcpu does not run; changed atomically. */
 #define VPF_BLOCKED 0 /* SCHEDOP_block, poll: ends with an event */
 #define VPF_DOWN    1 /* not brought up, or VCPUOP_down */
-#define VPF_POLLING 2 /* with BLOCKED: waiting for the ports of SCHEDOP_poll */
 
 /* What the schedulers keep in every vcpu. All under the lock of the run queue of v->sched.cpu. */
 struct sched_vcpu {
     struct list queue;      /* on a run queue, or pointing at itself */
-    uint16_t cpu;           /* pcpu whose queue and lock it belongs to */
+    uint16_t cpu;           /* pcpu whose queue and lock it belongs to: where it runs or ran last */
     uint8_t on_cpu;         /* its registers are live on `cpu`: nobody else may load them */
-    uint8_t migrating;      /* affinity changed while it ran: move it at the next switch */
+    uint8_t parked;         /* credit: its domain's cap is used up; on no queue */
+    uint8_t yielded;        /* credit: somebody else first, this once */
+    uint8_t assigned;       /* null: `cpu` is its own */
+    uint8_t overridden;     /* hard is a temporary pin; saved_hard is what comes back */
     cpumask_t hard, soft;   /* where it may run; where it should */
-    int64_t credit;         /* policy's own: credit policy */
-    s_time_t started;       /* when it was last switched in */
-    s_time_t wake_time;
-    uint64_t priv[4];       /* policy's own */
+    cpumask_t saved_hard;
+    int64_t vtime;          /* credit: time it got, in ns for a weight of 256 */
+    s_time_t since;         /* when it was last switched in */
+    s_time_t started;       /* up to when its time has been accounted */
 };
 
 /* What the schedulers keep in every domain. */
 struct sched_domain {
     uint16_t weight; /* relative share, 1..65535, default 256 */
     uint16_t cap;    /* percent of one pcpu that all its vcpus may use together; 0: no cap */
-    int64_t budget;  /* ns left in this cap period */
-    struct list capped;
-    uint64_t priv[4];
+    int64_t budget;  /* cap: ns left, negative when overdrawn; atomic */
+    struct timer refill; /* cap: once a period */
 };
 
+/* A policy. The lock of the vcpu's run queue is held where nothing else is said. */
 struct scheduler {
-    const char *name;   /* for sched= */
-    uint32_t id;        /* XEN_SCHEDULER_* of the sysctl interface */
-    int (*init_cpu)(unsigned int cpu);
-    int (*vcpu_init)(struct vcpu *v);      /* placed on a pcpu; -ENOSPC */
-    void (*vcpu_remove)(struct vcpu *v);
-    void (*wake)(struct vcpu *v);          /* became runnable; queue lock held */
-    void (*sleep)(struct vcpu *v);         /* not runnable any more; queue lock held */
+    const char *name;        /* for sched= */
+    uint32_t id;             /* XEN_SCHEDULER_* of the sysctl interface */
+    unsigned int queue_cpus; /* so many pcpus share a run queue and its lock */
+    unsigned int (*home)(const struct vcpu *v); /* an allowed pcpu to wait for; no locks held */
+    void (*wake)(struct vcpu *v);  /* became runnable; it is not running, queued or parked */
+    void (*sleep)(struct vcpu *v); /* it is not running and is not to run for now */
+    void (*leave)(struct vcpu *v); /* the same, and it goes away or to another pcpu */
     void (*yield)(struct vcpu *v);
-    /* pick the next vcpu of this pcpu (its idle vcpu if none) and for how long; queue lock held */
+    /* @v, which ran until now, is about to be replaced or confirmed; still runnable or not */
+    void (*put)(struct vcpu *v, s_time_t t);
+    /* who runs on @cpu next (NULL: nobody), taken off its queue; *@slice: ns, 0 as long as it likes */
     struct vcpu *(*pick)(unsigned int cpu, s_time_t t, s_time_t *slice);
-    void (*put)(struct vcpu *v, s_time_t t); /* was switched out, still runnable or not; lock held */
-    unsigned int (*pick_cpu)(struct vcpu *v); /* a pcpu within v's affinity for a new home */
-    int (*adjust)(struct domain *d);        /* weight or cap changed */
-    void (*dump_cpu)(unsigned int cpu);
+    /* runnable @v has been switched out: from now on others can take it */
+    void (*released)(struct vcpu *v);
+    void (*domain_init)(struct domain *d); /* once; no locks held */
+    void (*adjust)(struct domain *d);      /* weight or cap changed; no locks held */
 };
 
 extern const struct scheduler sched_credit, sched_null;
 
 /* ---- life ---- */
-int sched_init(const char *policy); /* -ENOENT: no such policy */
+
+/** sched_init - once, before any domain: choose the policy (NULL: the default), make the idle domain,
+ * register softirqs. -ENOENT: no such policy; the default is in force then. */
+int sched_init(const char *policy);
+/** sched_init_cpu - give a pcpu its run queue and idle vcpu (which becomes current if nobody is);
+ * after timer_init_cpu(). -ENOMEM. */
 int sched_init_cpu(unsigned int cpu);
-int sched_vcpu_init(struct vcpu *v, unsigned int cpu_hint);
-void sched_vcpu_destroy(struct vcpu *v);
+const struct scheduler *sched_policy(void);
+int sched_vcpu_init(struct vcpu *v);
+void sched_vcpu_destroy(struct vcpu *v); /* it is down or paused and runs nowhere */
 void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap);
+void sched_domain_destroy(struct domain *d);
 int sched_domain_adjust(struct domain *d, unsigned int weight, unsigned int cap); /* -EINVAL */
-int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft); /* -EINVAL: empty */
+/** sched_set_affinity - where @v may and should run; NULL: unchanged. -EINVAL: no such pcpu is on line;
+ * -EBUSY: hard affinity is overridden for the moment. */
+int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft);
+/** sched_override_affinity - pin the vcpu to @cpu until the next call with a negative number. -EINVAL,
+ * -EBUSY. */
+int sched_override_affinity(struct vcpu *v, int cpu);
 
 /* ---- states ---- */
 bool vcpu_runnable(const struct vcpu *v);
@@ -80,6 +96,8 @@ void vcpu_unblock(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 /** vcpu_block_events - the current vcpu blocks unless an event is already pending; unmasks upcalls. */
 void vcpu_block_events(void);
+/** vcpu_idle_time - ns that a pcpu had nothing to do. */
+s_time_t sched_idle_time(unsigned int cpu);
 /** vcpu_pause - increment the pause count; _sync also waits until it runs nowhere; never of current. */
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_pause_sync(struct vcpu *v);
@@ -98,6 +116,10 @@ void sched_poll_event(struct domain *d, uint32_t port);
 struct vcpu_runstate_info;
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 
+/** vcpu_update_runstate_area - write the area that the guest has registered; the vcpu's tables are
+ * loaded. */
+void vcpu_update_runstate_area(struct vcpu *v);
+
 /** schedule_softirq - choose and switch; from exit-to-guest or idle only. Ends in context_switch(). */
 void schedule_softirq(void);
 
@@ -111,5 +133,4 @@ void sched_switched_out(struct vcpu *prev);
 
 void sched_dump(void); /* debug key: run queues */
 
-/* Per-vcpu state of the parts of vcpu_op and set_timer_op that sched.c and vcpu.c share. */
 #endif

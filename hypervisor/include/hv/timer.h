@@ -9,9 +9,9 @@ struct timer {
     s_time_t expires;
     void (*fn)(void *data);
     void *data;
-    uint16_t cpu;   /* pcpu whose heap it is in */
-    uint16_t state; /* private to timer.c */
-    uint32_t slot;  /* index in that pcpu's heap; valid while queued */
+    struct timer *child, *next, *prev; /* private to timer.c: place in its pcpu's heap */
+    uint16_t cpu;                      /* pcpu whose heap it is in */
+    uint16_t state;                    /* private to timer.c */
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);
@@ -21,6 +21,8 @@ void timer_set(struct timer *t, s_time_t expires);
 void timer_stop(struct timer *t);
 /** timer_kill - timer_stop and wait until the function is not running any more; not from within it. */
 void timer_kill(struct timer *t);
+/** timer_set_here - the same as timer_set(); from now on the function runs on the calling pcpu. */
+void timer_set_here(struct timer *t, s_time_t expires);
 void timer_migrate(struct timer *t, unsigned int cpu);
 static inline bool timer_expires_before(const struct timer *a, const struct timer *b)
 {

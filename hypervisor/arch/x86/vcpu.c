@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What vcpu_op needs to know of x86. */
+#include <hv/domain.h>
+#include <hv/percpu.h>
+
+void arch_vcpu_send_nmi(struct vcpu *v)
+{
+    if (!__atomic_exchange_n(&v->arch.nmi_pending, 1, __ATOMIC_SEQ_CST))
+        vcpu_kick(v);
+}
+
+uint64_t arch_pcpu_physid(unsigned int cpu)
+{
+    const struct arch_pcpu *a = &pcpus[cpu].arch;
+
+    return (uint64_t)a->acpi_id << 32 | a->apic_id;
+}

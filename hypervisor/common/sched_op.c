@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* sched_op and set_timer_op: what a vcpu asks of the scheduler. ABI: xen/sched.h. */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/guest_access.h>
+#include <hv/hypercall.h>
+#include <hv/printk.h>
+#include <hv/lib.h>
+#include <hv/printk.h>
+#include <hv/runqueue.h>
+#include <hv/softirq.h>
+#include <xen/sched.h>
+
+#define POLL_MAX_PORTS 128
+
+static long sched_yield(void)
+{
+    struct vcpu *v = current;
+    struct runqueue *rq = vcpu_queue_lock(v);
+
+    sched_policy()->yield(v);
+    spin_unlock(&rq->lock);
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    return 0;
+}
+
+/* ---- poll ---- */
+
+/** sched_poll_event - see hv/sched.h. A vcpu that polls for several ports is woken by any: it looks. */
+void sched_poll_event(struct domain *d, uint32_t port)
+{
+    unsigned long id = find_next_bit(d->poll_mask, d->max_vcpus, 0);
+
+    for (; id < d->max_vcpus; id = find_next_bit(d->poll_mask, d->max_vcpus, id + 1)) {
+        struct vcpu *v = d->vcpu[id];
+        uint32_t wanted = READ_ONCE(v->poll_port);
+
+        if (wanted == 0 || wanted == port)
+            vcpu_unblock(v);
+    }
+}
+
+/** vcpu_poll_timeout - the poll timer's function. */
+void vcpu_poll_timeout(void *data)
+{
+    struct vcpu *v = data;
+
+    if (test_bit(v->id, v->domain->poll_mask))
+        vcpu_unblock(v);
+}
+
+/* 1: one of the ports, or an upcall, is pending; 0: none; -errno. *@last: the last port. */
+static long poll_ports(struct vcpu *v, const struct sched_poll *poll, evtchn_port_t *last)
+{
+    if (READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask))
+        return 1;
+    for (unsigned int i = 0; i < poll->nr_ports; i++) {
+        if (copy_from_guest(last, guest_ptr_index(guest_ptr_of(poll->ports), i, sizeof(*last)),
+                            sizeof(*last)))
+            return -EFAULT;
+        if (!evtchn_port_valid(v->domain, *last))
+            return -EINVAL;
+        if (evtchn_port_pending(v->domain, *last))
+            return 1;
+    }
+    return 0;
+}
+
+/* First block, then look: an event that comes in between finds us in poll_mask and wakes us. */
+static long sched_poll(guest_ptr_t arg)
+{
+    struct vcpu *v = current;
+    struct sched_poll poll;
+    evtchn_port_t last = 0;
+    long rc;
+
+    if (copy_from_guest(&poll, arg, sizeof(poll)))
+        return -EFAULT;
+    if (poll.nr_ports > POLL_MAX_PORTS)
+        return -EINVAL;
+    timer_stop(&v->poll_timer);
+    WRITE_ONCE(v->poll_port, 0);
+    set_bit(v->id, v->domain->poll_mask);
+    set_bit(VPF_BLOCKED, &v->pause_flags);
+    rc = poll_ports(v, &poll, &last);
+    if (rc) {
+        clear_bit(v->id, v->domain->poll_mask);
+        clear_bit(VPF_BLOCKED, &v->pause_flags);
+        return rc > 0 ? 0 : rc;
+    }
+    if (poll.nr_ports == 1)
+        WRITE_ONCE(v->poll_port, last);
+    if (poll.timeout)
+        timer_set_here(&v->poll_timer, (s_time_t)min(poll.timeout, (uint64_t)STIME_MAX));
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    return 0;
+}
+
+/* ---- the end of domains ---- */
+
+static long sched_shutdown(guest_ptr_t arg)
+{
+    struct sched_shutdown op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    domain_shutdown(current_domain(), (uint8_t)op.reason);
+    return 0;
+}
+
+static long sched_shutdown_code(guest_ptr_t arg)
+{
+    struct domain *d = current_domain();
+    struct sched_shutdown op;
+    long rc = 0;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    spin_lock(&d->lock);
+    if (d->shutdown_code == ~0u)
+        d->shutdown_code = (uint8_t)op.reason;
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+static long sched_remote_shutdown(guest_ptr_t arg)
+{
+    struct sched_remote_shutdown op;
+    struct domain *d;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    d = domain_by_id_or_self(op.domain_id);
+    if (!d)
+        return -ESRCH;
+    if (!current_domain()->is_privileged) {
+        domain_put(d);
+        return -EPERM;
+    }
+    domain_shutdown(d, (uint8_t)op.reason);
+    domain_put(d);
+    return 0;
+}
+
+/* ---- watchdog ---- */
+
+/** domain_watchdog_expired - the function of a domain's watchdog timers. */
+void domain_watchdog_expired(void *data)
+{
+    struct domain *d = data;
+
+    guest_printk(d, LOG_WARN, "watchdog expired");
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+static long watchdog_start(struct domain *d, uint32_t timeout)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog_timer); i++) {
+        if (d->watchdog_inuse & 1u << i)
+            continue;
+        d->watchdog_inuse |= (uint8_t)(1u << i);
+        timer_set(&d->watchdog_timer[i], now() + SECONDS(timeout));
+        return i + 1;
+    }
+    return -ENOSPC;
+}
+
+static long watchdog_restart(struct domain *d, unsigned int i, uint32_t timeout)
+{
+    if (!(d->watchdog_inuse & 1u << i))
+        return -EINVAL;
+    if (timeout) {
+        timer_set(&d->watchdog_timer[i], now() + SECONDS(timeout));
+    } else {
+        timer_stop(&d->watchdog_timer[i]);
+        d->watchdog_inuse &= (uint8_t) ~(1u << i);
+    }
+    return 0;
+}
+
+static long sched_watchdog(guest_ptr_t arg)
+{
+    struct domain *d = current_domain();
+    struct sched_watchdog op;
+    long rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.id > ARRAY_SIZE(d->watchdog_timer))
+        return -EINVAL;
+    spin_lock(&d->watchdog_lock);
+    rc = op.id ? watchdog_restart(d, op.id - 1, op.timeout) : watchdog_start(d, op.timeout);
+    spin_unlock(&d->watchdog_lock);
+    return rc;
+}
+
+static long sched_pin_override(guest_ptr_t arg)
+{
+    struct sched_pin_override op;
+
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    return sched_override_affinity(current, op.pcpu);
+}
+
+/* ---- the calls ---- */
+
+long do_sched_op(int cmd, guest_ptr_t arg)
+{
+    switch (cmd) {
+    case SCHEDOP_yield:
+        return sched_yield();
+    case SCHEDOP_block:
+        vcpu_block_events();
+        return 0;
+    case SCHEDOP_shutdown:
+        return sched_shutdown(arg);
+    case SCHEDOP_poll:
+        return sched_poll(arg);
+    case SCHEDOP_remote_shutdown:
+        return sched_remote_shutdown(arg);
+    case SCHEDOP_shutdown_code:
+        return sched_shutdown_code(arg);
+    case SCHEDOP_watchdog:
+        return sched_watchdog(arg);
+    case SCHEDOP_pin_override:
+        return sched_pin_override(arg);
+    default:
+        return -ENOSYS;
+    }
+}
+
+/** do_sched_op_compat - the first version of the call: its shutdown takes the reason itself. */
+long do_sched_op_compat(int cmd, unsigned long arg)
+{
+    switch (cmd) {
+    case SCHEDOP_yield:
+        return sched_yield();
+    case SCHEDOP_block:
+        vcpu_block_events();
+        return 0;
+    case SCHEDOP_shutdown:
+        domain_shutdown(current_domain(), (uint8_t)arg);
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+/** do_set_timer_op - VIRQ_TIMER for this vcpu at system time @timeout, 0: never.
+ * A time that is negative or more than 2^50 ns (13 days) away is a kernel's overflow: neither "now"
+ * nor "never" would be right for all of them, so it is 100 ms from now. */
+long do_set_timer_op(int64_t timeout)
+{
+    struct timer *t = &current->singleshot_timer;
+
+    if (unlikely(timeout == 0)) {
+        timer_stop(t);
+        return 0;
+    }
+    if (unlikely((uint64_t)timeout >> 50)) {
+        s_time_t from_now = (s_time_t)((uint64_t)timeout - (uint64_t)now());
+
+        if (timeout < 0 || (from_now > 0 && from_now >> 50))
+            timeout = now() + MS(100);
+    }
+    timer_set_here(t, timeout);
+    return 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* vcpu_op: bringing vcpus up and down, their timers, and the areas that they share with the hypervisor.
+ * ABI: xen/vcpu.h; error numbers as Xen 4.17 gives them. */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/guest_access.h>
+#include <hv/heap.h>
+#include <hv/hypercall.h>
+#include <hv/lib.h>
+#include <hv/sched.h>
+#include <xen/sched.h>
+
+#define PERIOD_MIN MS(1) /* XSA-20 */
+#define PERIOD_MAX (STIME_MAX >> 1)
+
+/* ---- timers ---- */
+
+static void singleshot_expired(void *data)
+{
+    evtchn_send_virq(data, VIRQ_TIMER);
+}
+
+static void periodic_expired(void *data)
+{
+    struct vcpu *v = data;
+    s_time_t period = READ_ONCE(v->periodic_period), next;
+
+    if (!period)
+        return;
+    next = v->periodic_timer.expires + period;
+    if (next <= now()) /* late by more than a period: do not catch up */
+        next = now() + period;
+    evtchn_send_virq(v, VIRQ_TIMER);
+    timer_set(&v->periodic_timer, next);
+}
+
+void vcpu_init_timers(struct vcpu *v)
+{
+    unsigned int cpu = smp_processor_id();
+
+    timer_init(&v->singleshot_timer, singleshot_expired, v, cpu);
+    timer_init(&v->periodic_timer, periodic_expired, v, cpu);
+    timer_init(&v->poll_timer, vcpu_poll_timeout, v, cpu);
+}
+
+void vcpu_stop_timers(struct vcpu *v)
+{
+    timer_kill(&v->singleshot_timer);
+    timer_kill(&v->periodic_timer);
+    timer_kill(&v->poll_timer);
+}
+
+static long set_periodic_timer(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_set_periodic_timer op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.period_ns < PERIOD_MIN || op.period_ns > PERIOD_MAX)
+        return -EINVAL;
+    WRITE_ONCE(v->periodic_period, (s_time_t)op.period_ns);
+    timer_set(&v->periodic_timer, now() + (s_time_t)op.period_ns);
+    return 0;
+}
+
+static long stop_periodic_timer(struct vcpu *v)
+{
+    WRITE_ONCE(v->periodic_period, 0);
+    timer_stop(&v->periodic_timer);
+    return 0;
+}
+
+static long set_singleshot_timer(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_set_singleshot_timer op;
+
+    if (v != current)
+        return -EINVAL;
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.flags & VCPU_SSHOTTMR_future && op.timeout_abs_ns < (uint64_t)now())
+        return -ETIME;
+    timer_set_here(&v->singleshot_timer, (s_time_t)min(op.timeout_abs_ns, (uint64_t)STIME_MAX));
+    return 0;
+}
+
+static long stop_singleshot_timer(struct vcpu *v)
+{
+    if (v != current)
+        return -EINVAL;
+    timer_stop(&v->singleshot_timer);
+    return 0;
+}
+
+/* ---- up and down ---- */
+
+/* Vcpus beyond those in shared_info need a vcpu_info of their own first. */
+static bool has_info(const struct vcpu *v)
+{
+    return v->id < XEN_LEGACY_MAX_VCPUS || v->info_mfn.n != INVALID_MFN_N;
+}
+
+static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_guest_context *ctxt;
+    long rc = -EFAULT;
+
+    if (!has_info(v))
+        return -EINVAL;
+    ctxt = heap_new(struct vcpu_guest_context);
+    if (!ctxt)
+        return -ENOMEM;
+    if (copy_from_guest(ctxt, arg, sizeof(*ctxt)) == 0) {
+        spin_lock(&v->domain->lock);
+        rc = v->is_initialised ? -EEXIST : arch_vcpu_set_context(v, ctxt);
+        if (rc == 0)
+            v->is_initialised = true;
+        spin_unlock(&v->domain->lock);
+    }
+    heap_free(ctxt);
+    if (rc == -ERESTART)
+        return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (unsigned long)VCPUOP_initialise,
+                                  (unsigned long)v->id, (unsigned long)arg.va);
+    return rc;
+}
+
+static long vcpu_up(struct vcpu *v)
+{
+    long rc = 0;
+
+    if (!has_info(v))
+        return -EINVAL;
+    spin_lock(&v->domain->lock);
+    if (!v->is_initialised)
+        rc = -EINVAL;
+    else if (test_and_clear_bit(VPF_DOWN, &v->pause_flags))
+        vcpu_wake(v);
+    spin_unlock(&v->domain->lock);
+    return rc;
+}
+
+/* The last one that goes down takes the domain with it. */
+static long vcpu_down(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool others = false;
+    struct vcpu *w;
+
+    spin_lock(&d->lock);
+    for_each_vcpu (d, w)
+        if (w != v && !test_bit(VPF_DOWN, &w->pause_flags))
+            others = true;
+    if (others && !test_and_set_bit(VPF_DOWN, &v->pause_flags))
+        vcpu_sleep_nosync(v);
+    spin_unlock(&d->lock);
+    if (!others)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    return 0;
+}
+
+/* ---- shared areas ---- */
+
+int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset)
+{
+    struct domain *d = v->domain;
+    struct vcpu_info *info;
+    struct page *pg;
+
+    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
+        return -EINVAL;
+    if (v->info_mfn.n != INVALID_MFN_N || READ_ONCE(d->is_dying) || (v != current && !test_bit(VPF_DOWN, &v->pause_flags)))
+        return -EINVAL;
+    pg = page_from_gfn(d, g);
+    if (!pg)
+        return -EINVAL;
+    if (!page_get_writable(pg, d)) {
+        page_put(pg);
+        return -EINVAL;
+    }
+    page_put(pg); /* there is one in page_get_writable() */
+    info = (struct vcpu_info *)((char *)page_virt(pg) + offset);
+    memcpy(info, v->info, sizeof(*info));
+    /* Contents before pointer: senders take no lock and use either. What they did to the old one in
+     * between is made good by marking everything as pending. */
+    __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
+    v->info_mfn = page_mfn(pg);
+    evtchn_vcpu_info_moved(v);
+    return 0;
+}
+
+void vcpu_unmap_info(struct vcpu *v)
+{
+    struct page *pg;
+
+    if (v->info_mfn.n == INVALID_MFN_N)
+        return;
+    pg = mfn_page(v->info_mfn);
+    __atomic_store_n(&v->info, v->own_info, __ATOMIC_SEQ_CST);
+    v->info_mfn = mfn(INVALID_MFN_N);
+    page_put_writable(pg);
+}
+
+static long register_info(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_register_vcpu_info op;
+    long rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    spin_lock(&v->domain->lock);
+    rc = vcpu_map_info(v, gfn(op.mfn), op.offset);
+    spin_unlock(&v->domain->lock);
+    return rc;
+}
+
+/* The area is written through the guest's page tables, which may change: that it can be written now is
+ * not asked, later failures are not told. */
+static long register_runstate_area(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_register_runstate_memory_area op;
+    struct vcpu_runstate_info info;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (!guest_range_ok(guest_ptr(op.addr.p), sizeof(info)))
+        return -EFAULT;
+    WRITE_ONCE(v->runstate_guest.va, op.addr.p);
+    if (op.addr.p) {
+        vcpu_runstate_get(v, &info);
+        (void)!copy_to_guest(guest_ptr(op.addr.p), &info, sizeof(info));
+    }
+    return 0;
+}
+
+static long register_time_area(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_register_time_memory_area op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (!guest_range_ok(guest_ptr(op.addr.p), sizeof(struct vcpu_time_info)))
+        return -EFAULT;
+    WRITE_ONCE(v->time_guest.va, op.addr.p);
+    if (v == current)
+        time_update_vcpu(v);
+    return 0;
+}
+
+static long get_runstate(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_runstate_info info;
+
+    vcpu_runstate_get(v, &info);
+    return copy_to_guest(arg, &info, sizeof(info));
+}
+
+/* Only a vcpu of the control domain that is tied to one pcpu may know which. */
+static long get_physid(struct vcpu *v, guest_ptr_t arg)
+{
+    struct vcpu_get_physid op;
+
+    if (!v->domain->is_privileged || cpumask_weight(v->sched.hard) != 1)
+        return -EINVAL;
+    op.phys_id = arch_pcpu_physid(cpumask_first(v->sched.hard));
+    return copy_to_guest(arg, &op, sizeof(op));
+}
+
+static long send_nmi(struct vcpu *v, guest_ptr_t arg)
+{
+    if (arg.va)
+        return -EINVAL;
+    arch_vcpu_send_nmi(v);
+    return 0;
+}
+
+long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg)
+{
+    struct vcpu *v = domain_vcpu(current_domain(), vcpuid);
+
+    if (!v)
+        return -ENOENT;
+    switch (cmd) {
+    case VCPUOP_initialise:
+        return vcpu_initialise(v, arg);
+    case VCPUOP_up:
+        return vcpu_up(v);
+    case VCPUOP_down:
+        return vcpu_down(v);
+    case VCPUOP_is_up:
+        return !test_bit(VPF_DOWN, &v->pause_flags);
+    case VCPUOP_get_runstate_info:
+        return get_runstate(v, arg);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate_area(v, arg);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic_timer(v, arg);
+    case VCPUOP_stop_periodic_timer:
+        return stop_periodic_timer(v);
+    case VCPUOP_set_singleshot_timer:
+        return set_singleshot_timer(v, arg);
+    case VCPUOP_stop_singleshot_timer:
+        return stop_singleshot_timer(v);
+    case VCPUOP_register_vcpu_info:
+        return register_info(v, arg);
+    case VCPUOP_send_nmi:
+        return send_nmi(v, arg);
+    case VCPUOP_get_physid:
+        return get_physid(v, arg);
+    case VCPUOP_register_vcpu_time_memory_area:
+        return register_time_area(v, arg);
+    default:
+        return -ENOSYS;
+    }
+}
