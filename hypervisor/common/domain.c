@@ -188,8 +188,7 @@ static int init_domain(struct domain *d, const struct domain_params *p)
     d->pause_count = 1;
     hv_strlcpy(d->name, p->name ? p->name : "", sizeof(d->name));
     sched_domain_init(d, p->weight, p->cap);
-    for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog_timer); i++)
-        timer_init(&d->watchdog_timer[i], domain_watchdog_expired, d, smp_processor_id());
+    domain_init_watchdogs(d);
     d->destroyer = heap_new(struct tasklet);
     if (!rc)
         rc = d->destroyer ? 0 : -ENOMEM;

@@ -7,7 +7,6 @@
 #include <hv/hypercall.h>
 #include <hv/printk.h>
 #include <hv/lib.h>
-#include <hv/printk.h>
 #include <hv/runqueue.h>
 #include <hv/softirq.h>
 #include <xen/sched.h>
@@ -41,13 +40,17 @@ void sched_poll_event(struct domain *d, uint32_t port)
     }
 }
 
-/** vcpu_poll_timeout - the poll timer's function. */
-void vcpu_poll_timeout(void *data)
+static void poll_timeout(void *data)
 {
     struct vcpu *v = data;
 
     if (test_bit(v->id, v->domain->poll_mask))
         vcpu_unblock(v);
+}
+
+void vcpu_init_poll(struct vcpu *v)
+{
+    timer_init(&v->poll_timer, poll_timeout, v, smp_processor_id());
 }
 
 /* 1: one of the ports, or an upcall, is pending; 0: none; -errno. *@last: the last port. */
@@ -145,13 +148,18 @@ static long sched_remote_shutdown(guest_ptr_t arg)
 
 /* ---- watchdog ---- */
 
-/** domain_watchdog_expired - the function of a domain's watchdog timers. */
-void domain_watchdog_expired(void *data)
+static void watchdog_expired(void *data)
 {
     struct domain *d = data;
 
     guest_printk(d, LOG_WARN, "watchdog expired");
     domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+void domain_init_watchdogs(struct domain *d)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog_timer); i++)
+        timer_init(&d->watchdog_timer[i], watchdog_expired, d, smp_processor_id());
 }
 
 static long watchdog_start(struct domain *d, uint32_t timeout)

@@ -41,7 +41,7 @@ void vcpu_init_timers(struct vcpu *v)
 
     timer_init(&v->singleshot_timer, singleshot_expired, v, cpu);
     timer_init(&v->periodic_timer, periodic_expired, v, cpu);
-    timer_init(&v->poll_timer, vcpu_poll_timeout, v, cpu);
+    vcpu_init_poll(v);
 }
 
 void vcpu_stop_timers(struct vcpu *v)

@@ -175,9 +175,9 @@ void vcpu_unmap_info(struct vcpu *v);
 void vcpu_init_timers(struct vcpu *v);
 /** vcpu_stop_timers - for good; waits until none of their functions runs. */
 void vcpu_stop_timers(struct vcpu *v);
-/** vcpu_poll_timeout, domain_watchdog_expired - functions of timers; sched_op.c. */
-void vcpu_poll_timeout(void *v);
-void domain_watchdog_expired(void *d);
+/** vcpu_init_poll, domain_init_watchdogs - their timers; sched_op.c. */
+void vcpu_init_poll(struct vcpu *v);
+void domain_init_watchdogs(struct domain *d);
 
 /** domain_create_idle - the idle domain, once at boot; its vcpus come with sched_init_cpu(). */
 void domain_create_idle(void);
