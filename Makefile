@@ -25,7 +25,7 @@ hv-text := hypervisor/arch/x86/hypervisor.lds.S
 hv-made := hypervisor/arch/x86/asm_offsets.c $(hv-text)
 hv-src  := $(filter-out $(hv-made),$(wildcard hypervisor/common/*.c hypervisor/arch/x86/*.[cS]))
 # No vector registers, no red zone, indirect calls through thunks (thunk.S), no stack frames.
-hv-cflags := -std=gnu11 -O2 -g $(warn) $(hv-inc) -ffreestanding -fpie -fvisibility=hidden \
+hv-cflags := -std=gnu11 -O2 -g $(warn) $(hv-inc) -include hv/hidden.h -ffreestanding -fpie \
     -fno-common -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv \
     -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-jump-tables \
     -mno-red-zone -mgeneral-regs-only -mno-sse -mindirect-branch=thunk-extern \

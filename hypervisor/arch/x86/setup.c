@@ -24,6 +24,8 @@
 
 struct acpi_info acpi;
 static struct boot_info boot;
+struct e820_entry e820_map[BOOT_MAX_REGIONS];
+unsigned int e820_nr;
 
 /* ---- the command line ---- */
 
