@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What the page-table code of arch/x86 asks of the parts of it that have instructions of their own.
+ * Weak, like everything here: see fake.h. */
+#include "fake.h"
+
+#include <asm/cpu.h>
+#include <asm/mmu.h>
+#include <asm/switch.h>
+#include <asm/system.h>
+#include <asm/tlb.h>
+#include <asm/traps.h>
+#include <hv/guest_access.h>
+
+#define WEAK __attribute__((weak))
+
+WEAK struct cpu_features cpu = {.paddr_bits = 40, .nx = true};
+WEAK uint64_t hv_l4_paddr;
+
+/* The hypervisor's slots show no more than who wrote them. */
+WEAK void hv_l4_fill(uint64_t *l4, bool m2p)
+{
+    for (unsigned int i = 0; i < HV_L4_SLOTS; i++)
+        l4[HV_L4_FIRST + i] = i || m2p ? 0xf111ed0000000000UL + i : 0;
+}
+
+WEAK void tlb_load_root(struct pcpu *p, uint64_t cr3)
+{
+    p->arch.cr3 = cr3;
+    fake_tlb_flushes++;
+}
+
+WEAK void tlb_flush_this(void)
+{
+    fake_tlb_flushes++;
+}
+
+WEAK void tlb_invlpg(uint64_t va)
+{
+    (void)va;
+}
+
+WEAK void caches_write_back(void)
+{
+}
+
+WEAK void gdt_load(struct pcpu *p, struct vcpu *v)
+{
+    p->arch.gdt_mapped = DIV_ROUND_UP(v->arch.gdt_entries, 512);
+}
+
+WEAK void ldt_window_clear(struct pcpu *p)
+{
+    p->arch.ldt_mapped = 0;
+}
+
+WEAK void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v)
+{
+    (void)p, (void)v;
+}
+
+WEAK void sched_switched_out(struct vcpu *v)
+{
+    v->sched.on_cpu = 0;
+}
+
+WEAK int domain_kill(struct domain *d)
+{
+    d->is_dying = DOMDYING_DYING;
+    return arch_domain_relinquish(d);
+}
+
+/* ---- emulate.c ---- */
+
+static const size_t gpr_at[16] = {
+    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
+    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
+    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
+    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
+    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
+    offsetof(struct cpu_regs, r15),
+};
+
+WEAK void regs_to_gpr(const struct cpu_regs *regs, uint64_t gpr[16])
+{
+    for (int i = 0; i < 16; i++)
+        gpr[i] = *(const uint64_t *)((const char *)regs + gpr_at[i]);
+}
+
+WEAK void regs_from_gpr(struct cpu_regs *regs, const uint64_t gpr[16])
+{
+    for (int i = 0; i < 16; i++)
+        *(uint64_t *)((char *)regs + gpr_at[i]) = gpr[i];
+}
+
+WEAK size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
+{
+    return copy_from_guest(buf, guest_ptr(regs->rip), 15) ? 0 : 15;
+}
+
+WEAK void emulate_retire(struct cpu_regs *regs, unsigned int length)
+{
+    regs->rip += length;
+}
