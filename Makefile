@@ -15,6 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
+Q := $(if $(V),,@)
 
 warn := -Wall -Wextra -Werror -Wno-missing-field-initializers
 
@@ -156,14 +157,53 @@ $(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
 
 # ---- targets ----
 
-Q := $(if $(V),,@)
 .PHONY: all hypervisor guests unit fuzzers deps run test bench fuzz format lint help clean
 
-all: hypervisor guests ##             build everything but the fuzzers into $(O)/
+all: hypervisor guests unit ## build everything but the fuzzers into build/
+
 hypervisor: $(O)/socle $(O)/socle-debug
 guests: $(guests)
 unit: $(unit-test)
 fuzzers: $(fuzz-test)
 
-clean: ##           remove $(O)/
+deps: ## install what building and testing need, if something is missing
+	@tests/deps
+
+qemu := $(QEMU) -cpu qemu64 -smp $(SMP) -m $(MEM) -nographic -no-reboot -net none
+
+run: deps hypervisor guests ## boot the hello guest as dom0; Ctrl-A X leaves. Also SMP=n MEM=MiB debug=y
+	$(qemu) -kernel $(socle) -initrd "$(O)/guests/hello.elf $(args)" \
+	    -append "console=com1 com1=115200,8n1 $(append)"
+
+# `make test only=evtchn` runs the tests whose names contain that.
+tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t) $(pv-test) \
+    $(fuzz-test),$(if $(findstring $(only),$(notdir $t)),$t)))
+
+test: deps all fuzzers ## run all tests; only=NAME those whose file name contains it
+	O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run $(tests)
+
+bench: deps all ## instructions per operation, beside the figures of Xen 4.17
+	@mkdir -p $(O)/log
+	$(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -serial stdio -monitor none -no-reboot \
+	    -net none -icount shift=0 -kernel $(O)/socle -initrd "$(O)/guests/bench.elf $(args)" \
+	    -append "console=com1 com1=115200,8n1 $(append)" >$(O)/log/bench.log </dev/null
+	pv-guest/bench/table.py --image $(O)/socle $(O)/log/bench.log
+
+fuzz: deps all fuzzers ## run the fuzzers for FUZZ_SECONDS (600) each; only=NAME
+	O=$(O) QEMU=$(QEMU) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec tests/run \
+	    $(filter $(fuzz-test),$(tests))
+
+sources = $(shell find hypervisor include pv-guest tests -name '*.[ch]')
+
+format: ## bring all C sources into the project's form
+	clang-format -i $(sources)
+
+lint: ## complain about form, and about what the analyser of clang sees
+	clang-format --dry-run -Werror $(sources)
+	clang-tidy --quiet $(host-src) -- $(hv-inc) -std=gnu11 -DSOCLE_HOST -DSOCLE_DEBUG
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## *\(.*\)/make \1	\2/p' Makefile | expand -t 14
+
+clean: ## remove build/
 	rm -rf $(O)

@@ -46,10 +46,13 @@ void console_force(void)
     forced = true;
 }
 
+/* A new sink is shown first what came before it. */
 void console_add_sink(struct console_sink *sink)
 {
     unsigned long flags = console_lock();
 
+    for (uint32_t i = ring_prod > RING_SIZE ? ring_prod - RING_SIZE : 0; i != ring_prod; i++)
+        sink->write(&ring[i % RING_SIZE], 1);
     sink->next = sinks;
     sinks = sink;
     console_unlock(flags);

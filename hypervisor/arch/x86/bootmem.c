@@ -81,7 +81,7 @@ uint64_t bootmem_alloc(uint64_t size, uint64_t align, uint64_t limit)
         memset(paddr_to_virt(at), 0, size);
         return at;
     }
-    panic("out of memory during boot (%lu KiB wanted)", size >> 10);
+    boot_fail("too little memory to boot (%lu KiB wanted)", size >> 10);
 }
 
 static void release(uint64_t start, uint64_t end)

@@ -41,7 +41,7 @@ uint64_t cr4_hv SEALED;
 static void need(uint32_t word, unsigned int bit, const char *name)
 {
     if (!(word >> bit & 1))
-        panic("this CPU lacks a feature that is needed: %s", name);
+        boot_fail("this CPU lacks a feature that is needed: %s", name);
 }
 
 static void check_needed(void)

@@ -307,6 +307,8 @@ static int start_vcpu0(struct build *b)
         rc = arch_vcpu_set_context(v, c);
     } while (rc == -ERESTART);
     heap_free(c);
+    if (!rc) /* the ABI has the initial root pinned: kernels unpin it when they have their own */
+        rc = mmu_pin_table(b->d, b->p2m[table_pfn(b, 0)], PGT_L4);
     if (rc) {
         b->error = "the initial page tables do not validate";
         return rc;
@@ -379,10 +381,10 @@ unsigned int opt_dom0_max_vcpus = 1;
 /* All memory but a reserve for the hypervisor's own later needs and the page that is asked for. */
 static uint64_t dom0_pages(uint64_t others)
 {
-    uint64_t avail = page_free_count(), reserve = max(avail / 16, 4 * MB >> PAGE_SHIFT);
+    uint64_t avail = page_free_count(), reserve = max(avail / 128, 4 * MB >> PAGE_SHIFT);
     uint64_t want;
 
-    reserve = min(reserve, 128 * MB >> PAGE_SHIFT) + others;
+    reserve = min(reserve, 64 * MB >> PAGE_SHIFT) + others;
     avail = avail > reserve ? avail - reserve : 0;
     want = opt_dom0_mem.size ? opt_dom0_mem.size >> PAGE_SHIFT : avail;
     if (opt_dom0_mem.max)
@@ -505,7 +507,7 @@ void domains_build_all(const struct boot_info *bi)
     int initrd = -1;
 
     if (bi->nr_modules == 0)
-        panic("no module: the first one must be the kernel of dom0");
+        boot_fail("no module: the first one must be the kernel of dom0");
     for (unsigned int i = 1; i < bi->nr_modules; i++) {
         struct cmdline_domu opts;
 
@@ -519,7 +521,7 @@ void domains_build_all(const struct boot_info *bi)
     }
     dom0 = create_dom0(bi, initrd, others);
     if (!dom0)
-        panic("no dom0");
+        boot_fail("no dom0");
     for (unsigned int i = 1; i < bi->nr_modules; i++)
         if (cmdline_is_domu(module_line(bi, i)) &&
             (domu[nr] = create_domu(bi, i, (domid_t)(nr + 1))))

@@ -159,26 +159,11 @@ void machine_shutdown(uint32_t reason)
     halt();
 }
 
-/* ---- panic ---- */
+/* ---- we cannot go on ---- */
 
-void panic(const char *fmt, ...)
+static void die(void) __noreturn;
+static void die(void)
 {
-    static bool again;
-    uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-    char text[200];
-    va_list ap;
-
-    irq_disable();
-    console_force();
-    apic_stop_others();
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    pr_err("panic on pcpu %u: %s", smp_processor_id(), text);
-    if (!again) {
-        again = true;
-        dump_stack(sp, 0);
-    }
     if (opt_noreboot) {
         pr_err("halted (noreboot)");
         halt();
@@ -187,4 +172,39 @@ void panic(const char *fmt, ...)
     for (unsigned int i = 0; i < PANIC_SECONDS * 1000; i++)
         delay_us(1000);
     machine_restart();
+}
+
+static void report(const char *prefix, const char *fmt, va_list ap)
+{
+    char text[200];
+
+    irq_disable();
+    console_force();
+    vsnprintf(text, sizeof(text), fmt, ap);
+    pr_err("%s%s", prefix, text);
+}
+
+void boot_fail(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    report("", fmt, ap);
+    die();
+}
+
+void panic(const char *fmt, ...)
+{
+    static bool again;
+    va_list ap;
+
+    apic_stop_others();
+    va_start(ap, fmt);
+    report("panic: ", fmt, ap);
+    if (!again) {
+        again = true;
+        pr_err("on pcpu %u", smp_processor_id());
+        dump_stack((uintptr_t)__builtin_frame_address(0), 0);
+    }
+    die();
 }

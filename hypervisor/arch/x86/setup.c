@@ -122,7 +122,7 @@ static void check_boot_info(void)
 #endif
     );
     if (boot.error)
-        panic("boot loader: %s", boot.error);
+        boot_fail("boot loader: %s", boot.error);
     if (boot.modules_lost || boot.regions_lost || boot.text_lost)
         pr_warn("boot loader: more information than there is room for; some of it is ignored");
     if (boot.map_is_guess)
@@ -139,11 +139,11 @@ static void read_acpi(void)
 
 static void show_machine(void)
 {
-    pr_info("CPU: %s family %u model %u stepping %u,%s%s%s%s%s", cpu.vendor, cpu.family, cpu.model,
+    pr_info("CPU: %s family %u model %u stepping %u%s%s%s%s%s", cpu.vendor, cpu.family, cpu.model,
             cpu.stepping, cpu.smep ? " smep" : "", cpu.smap ? " smap" : "", cpu.umip ? " umip" : "",
             cpu.xsave ? " xsave" : "", cpu.x2apic ? " x2apic" : "");
-    pr_info("memory: %lu MiB, %lu KiB for the hypervisor", total_pages >> (20 - PAGE_SHIFT),
-            hv_memory_used() >> 10);
+    pr_info("memory: %lu MiB, %lu KiB for the hypervisor",
+            DIV_ROUND_UP(total_pages, 1UL << (20 - PAGE_SHIFT)), hv_memory_used() >> 10);
 }
 
 static void save_memory_map(void)
