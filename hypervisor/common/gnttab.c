@@ -288,7 +288,8 @@ static long op_setup_table(guest_ptr_t uop, unsigned int count)
 
     if (count != 1)
         return -EINVAL;
-    if (copy_from_guest(&op, uop, sizeof(op)))
+    if (copy_from_guest(&op, uop, sizeof(op)) ||
+        (op.nr_frames && !guest_range_ok(guest_ptr_of(op.frame_list), 1)))
         return -EFAULT;
     d = gnttab_target(op.dom, &op.status);
     if (d) {
@@ -452,12 +453,10 @@ static int cache_flush(const struct gnttab_cache_flush *op)
     mfn_t m = mfn(op->a.dev_bus_addr >> PAGE_SHIFT);
 
     if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE - op->offset ||
-        (op->op & ~(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL | GNTTAB_CACHE_SOURCE_GREF)))
+        (op->op & ~(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL)))
         return -EINVAL;
     if (op->length == 0 || op->op == 0)
         return 0;
-    if (op->op & GNTTAB_CACHE_SOURCE_GREF)
-        return -EOPNOTSUPP;
     if (op->op == GNTTAB_CACHE_INVAL) /* would throw away what others wrote */
         return -EOPNOTSUPP;
     if (!mfn_valid(m))
@@ -611,12 +610,14 @@ static long single_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
     }
 }
 
+#define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
+
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
     size_t size;
     long rc;
 
-    if ((int)count < 0)
+    if ((int)count < 0 || cmd >> CMD_BITS)
         return -EINVAL;
     if (cmd >= ARRAY_SIZE(batch_ops) || !batch_ops[cmd].run)
         return single_op(cmd, uop, count);

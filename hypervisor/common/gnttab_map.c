@@ -207,7 +207,7 @@ static int16_t unmap_claimed(const struct maptrack *mt, const struct gnttab_unma
     *left = flags;
     if (op->dev_bus_addr && (flags & GNTMAP_device_map) &&
         op->dev_bus_addr != (uint64_t)mt->frame << PAGE_SHIFT)
-        return GNTST_general_error;
+        return GNTST_bad_dev_addr;
     if (op->host_addr && (flags & GNTMAP_host_map)) {
         if (mmu_grant_unmap(op->host_addr, pg, !(flags & GNTMAP_readonly),
                             flags & GNTMAP_contains_pte, new_addr))
