@@ -32,7 +32,7 @@ static int pin_locked(struct domain *d, struct page *pg, enum page_type type)
     return 0;
 }
 
-static int pin(struct domain *d, uint64_t frame, enum page_type type)
+int mmu_pin_table(struct domain *d, uint64_t frame, enum page_type type)
 {
     struct page *pg = page_from_gfn(d, gfn(frame));
     int rc;
@@ -173,7 +173,7 @@ static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return pin(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+        return mmu_pin_table(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
     case MMUEXT_UNPIN_TABLE:
         return unpin(d, op->arg1.mfn);
     case MMUEXT_CLEAR_PAGE:

@@ -20,7 +20,7 @@
 #define PIT_HZ      1193182u
 #define PM_TIMER_HZ 3579545u
 
-static uint64_t tsc_khz;
+static uint64_t tsc_khz = 2000000; /* a guess, until measured */
 static uint32_t scale_mul;
 static int scale_shift;
 static uint64_t tsc_base[NR_CPUS]; /* the TSC of each pcpu at system time 0 */

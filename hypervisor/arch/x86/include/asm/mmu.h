@@ -58,6 +58,10 @@ int mmu_vcpu_mask(struct domain *d, guest_ptr_t bitmap, cpumask_t *out);
  * guest's (XSA-279). */
 void mmu_invlpg(cpumask_t mask, uint64_t va);
 
+/** mmu_pin_table - hold @frame of @d as a validated table of @type, used or not, until it is unpinned
+ * (MMUEXT_PIN_*). 0; -EINVAL: not its frame, not such a table, pinned already; -ERESTART. */
+int mmu_pin_table(struct domain *d, uint64_t frame, enum page_type type);
+
 /** mmu_walk_l1 - the L1 entry that maps @va in @v's kernel tables, in the direct map; NULL if there is no
  * such table or @va is not the guest's. The entry itself may be absent. Owner's mmu_lock held. */
 pte_t *mmu_walk_l1(const struct vcpu *v, uint64_t va, pte_t *out);
