@@ -507,12 +507,17 @@ static void kill_domain(unsigned int i)
 
 static void step(void)
 {
-    struct vcpu *v = dom[rnd(DOMAINS)]->vcpu[rnd(VCPUS)];
-    struct domain *d = v->domain;
     static const unsigned int every[] = {0, 0, 1, 2, 3, 7};
+    unsigned int cpu = rnd(CPUS);
+    struct vcpu *v = pcpus[cpu].curr;
+    struct domain *d;
 
+    /* Switches flush: they are rare, so that translations get old. */
+    if (v->domain->is_idle || rnd(40) == 0)
+        v = dom[rnd(DOMAINS)]->vcpu[rnd(VCPUS)];
+    d = v->domain;
     fake_preempt_every = every[rnd(ARRAY_SIZE(every))];
-    run_on(rnd(CPUS), v);
+    run_on(cpu, v);
     if (rnd(3))
         op_continue(v); /* mostly it goes on with what it was at */
     last_op = rnd(14);
