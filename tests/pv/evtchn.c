@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channels in the 2-level layout: every operation, good and refused, with the error numbers that Xen
  * 4.17 gives; then what hostile guests tried. Tests with a second domain need one booted with `peer`. */
+// domu: name=b mem=32M vcpus=1 -- peer
 #include <pv/test.h>
 #include <pv/peer.h>
 

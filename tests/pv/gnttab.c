@@ -2,6 +2,7 @@
 /* Grant tables, version 1: every operation, good and refused, with the status that Xen 4.17 gives; then what
  * hostile guests tried. A domain may grant to itself, so most of it needs no second one; tests with
  * two domains need one booted with `peer`. */
+// domu: name=b mem=32M vcpus=1 -- peer
 #include <pv/test.h>
 #include <pv/peer.h>
 
