@@ -11,8 +11,10 @@
  * than what a slice can bring about. Vcpus that never compete do not influence each other.
  *
  * A vcpu that wakes takes an idle pcpu; else it preempts the one that is furthest ahead if that has
- * PREEMPT more virtual time. A waker is at most WAKE_CREDIT behind it, so sleeping is not saving.
- * A switch is decided at most every RATE_LIMIT. Nobody is interrupted when nobody waits.
+ * PREEMPT more virtual time. However long it has slept, it counts as at most WAKE_CREDIT behind that.
+ * A pcpu decides at most every RATE_LIMIT. Nobody is interrupted when nobody waits.
+ * Larger machines have several queues: idle pcpus take from others at once, busy ones compare the
+ * lengths from time to time.
  *
  * Caps: a domain has a budget that its vcpus use up together and that is refilled once a period. When
  * it is gone they are parked. What was used beyond it is subtracted from the next, so the average is
@@ -30,7 +32,7 @@
 #define SLICE_MAX   MS(10)
 #define LEAD        MS(20)
 #define PREEMPT     US(200)
-#define WAKE_CREDIT MS(2)
+#define WAKE_CREDIT MS(10)
 #define CAP_PERIOD  MS(10)
 #define CAP_SLICE   MS(1)    /* longest slice of a domain whose other vcpus use the same budget */
 #define BALANCE     MS(20)
@@ -155,6 +157,23 @@ static unsigned int furthest_ahead(cpumask_t mask, s_time_t t, s_time_t *vtime)
     return best;
 }
 
+/* A pcpu of another queue that has nothing to do will take a vcpu over from here. Its queue is not
+ * locked, so it may have found something else by then. */
+static bool tickle_elsewhere(const struct runqueue *rq, const struct vcpu *v)
+{
+    struct runqueue *other;
+
+    for (unsigned int i = 0; (other = runqueue_at(i)); i++) {
+        cpumask_t idle = cpumask_and(pcpus_for(other, v), other->idle);
+
+        if (other != rq && !cpumask_empty(idle)) {
+            runqueue_tickle(other, cpumask_first(idle));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Runnable @v joins those who wait. @waking: it has slept. */
 static void join(struct runqueue *rq, struct vcpu *v, bool waking)
 {
@@ -170,7 +189,7 @@ static void join(struct runqueue *rq, struct vcpu *v, bool waking)
         enqueue(rq, v);
         return;
     }
-    if (tickle_idle(rq, v, mask)) {
+    if (tickle_idle(rq, v, mask) || (runqueue_at(1) && tickle_elsewhere(rq, v))) {
         enqueue(rq, v);
         return;
     }
@@ -251,14 +270,16 @@ static void credit_put(struct vcpu *v, s_time_t t)
     enqueue(rq, v);
 }
 
-/* Take one that waits in @from and can run on @cpu, whose own queue is locked. The second lock is only
- * tried: there is no order among run queues. */
+/* Take one that waits in @from and can run on @cpu, which is this pcpu and whose own queue is locked.
+ * The second lock is only tried: there is no order among run queues. */
 static struct vcpu *steal(struct runqueue *from, unsigned int cpu)
 {
     struct vcpu *v;
 
-    if (!READ_ONCE(from->nr_waiting) || !spin_trylock(&from->lock))
+    if (!spin_trylock(&from->lock)) {
+        softirq_raise(SOFTIRQ_SCHEDULE); /* look again */
         return NULL;
+    }
     v = first_for(from, &from->waiting, cpu);
     if (v) {
         runqueue_remove(from, v);
@@ -300,7 +321,7 @@ static s_time_t slice_for(struct runqueue *rq, const struct vcpu *v, unsigned in
 {
     const struct vcpu *next = first_for(rq, &rq->waiting, cpu);
     const struct domain *d = v->domain;
-    s_time_t slice = 0;
+    s_time_t slice = runqueue_at(1) ? BALANCE : 0;
 
     if (next) {
         s_time_t gap = min(ahead(next->sched.vtime, v->sched.vtime), LEAD);
@@ -347,6 +368,11 @@ static struct vcpu *credit_pick(unsigned int cpu, s_time_t t, s_time_t *slice)
 
 /* ---- caps ---- */
 
+static int64_t quota(const struct domain *d)
+{
+    return READ_ONCE(d->sched.cap) * (CAP_PERIOD / 100);
+}
+
 static void unpark_all(struct domain *d)
 {
     struct vcpu *v;
@@ -369,26 +395,39 @@ static void unpark_all(struct domain *d)
 static void refill(void *data)
 {
     struct domain *d = data;
-    s_time_t quota = READ_ONCE(d->sched.cap) * (CAP_PERIOD / 100), left, t = now();
+    s_time_t full = quota(d), left, t = now();
 
-    if (!quota)
+    if (!full)
         return;
-    left = __atomic_add_fetch(&d->sched.budget, quota, __ATOMIC_RELAXED);
-    if (left > quota)
-        __atomic_fetch_sub(&d->sched.budget, left - quota, __ATOMIC_RELAXED);
+    left = __atomic_add_fetch(&d->sched.budget, full, __ATOMIC_RELAXED);
+    if (left > full)
+        __atomic_fetch_sub(&d->sched.budget, left - full, __ATOMIC_RELAXED);
     if (left > 0)
         unpark_all(d);
     t = max(t - CAP_PERIOD / 2, d->sched.refill.expires); /* do not try to catch up */
     timer_set_here(&d->sched.refill, t + CAP_PERIOD);
 }
 
+/* A cap counts from now on: what has run is accounted first, and who runs without a limit gets one. */
 static void credit_adjust(struct domain *d)
 {
-    if (is_capped(d)) {
-        timer_set(&d->sched.refill, now() + CAP_PERIOD);
-        return;
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        struct runqueue *rq = vcpu_queue_lock(v);
+
+        if (sched_of(v->sched.cpu)->curr == v) {
+            account(v, now());
+            softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
+        }
+        spin_unlock(&rq->lock);
     }
-    timer_stop(&d->sched.refill);
+    if (is_capped(d)) {
+        __atomic_store_n(&d->sched.budget, quota(d), __ATOMIC_RELAXED);
+        timer_set(&d->sched.refill, now() + CAP_PERIOD);
+    } else {
+        timer_stop(&d->sched.refill);
+    }
     unpark_all(d);
 }
 
@@ -396,8 +435,8 @@ static void credit_domain_init(struct domain *d)
 {
     timer_init(&d->sched.refill, refill, d, smp_processor_id());
     if (is_capped(d)) {
-        d->sched.budget = d->sched.cap * (CAP_PERIOD / 100);
-        credit_adjust(d);
+        d->sched.budget = quota(d);
+        timer_set(&d->sched.refill, now() + CAP_PERIOD);
     }
 }
 
