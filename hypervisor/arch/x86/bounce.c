@@ -11,8 +11,6 @@
 #include <hv/guest_access.h>
 #include <hv/printk.h>
 
-#define FRAME_MAX_WORDS 12
-
 struct entry {
     uint64_t rip;
     bool masks_events;
@@ -50,41 +48,35 @@ static uint64_t flags_for_frame(const struct vcpu *v, uint64_t rflags, bool mask
     return rflags;
 }
 
-/* Push @n words that end with the interrupted context, and continue the guest at @e->rip.
- * @extra: words between r11 and rip. */
-static void bounce(struct cpu_regs *regs, const struct entry *e, const uint64_t *extra, unsigned int n)
+/* Where the frame goes: below the interrupted stack of the guest's kernel, or at the top of the one that
+ * it has set aside for entries from user mode, whose kernel tables are loaded then. */
+static uint64_t frame_top(struct cpu_regs *regs, struct vcpu *v)
 {
-    struct vcpu *v = regs_vcpu(regs);
-    struct vcpu_info *info = v->info;
-    uint64_t frame[FRAME_MAX_WORDS], sp, cs = (uint16_t)regs->cs;
-    uint8_t mask = READ_ONCE(info->evtchn_upcall_mask);
-    unsigned int i = 0;
-
     if (guest_in_kernel(v)) {
-        sp = regs->rsp;
-        cs &= ~3UL;
-    } else {
-        sp = v->arch.kernel_sp;
-        vcpu_enter_kernel(v);
+        regs->cs &= 0xfffc; /* the guest knows its kernel as ring 0 */
+        return regs->rsp & ~15UL;
     }
+    vcpu_enter_kernel(v);
+    return v->arch.kernel_sp & ~15UL;
+}
 
-    frame[i++] = regs->rcx;
-    frame[i++] = regs->r11;
-    while (n--)
-        frame[i++] = *extra++;
-    frame[i++] = regs->rip;
-    frame[i++] = cs | (uint64_t)mask << 32;
-    frame[i++] = flags_for_frame(v, regs->rflags, mask);
-    frame[i++] = regs->rsp;
-    frame[i++] = regs->ss;
+/* The five words that every frame ends with. */
+static inline void put_context(uint64_t words[5], const struct cpu_regs *regs, const struct vcpu *v)
+{
+    uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
 
-    sp = (sp & ~15UL) - i * 8;
-    if (unlikely(copy_to_guest(guest_ptr(sp), frame, i * 8))) {
-        domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", e->rip, sp);
-        return;
-    }
+    words[0] = regs->rip;
+    words[1] = (uint16_t)regs->cs | (uint64_t)mask << 32;
+    words[2] = flags_for_frame(v, regs->rflags, mask);
+    words[3] = regs->rsp;
+    words[4] = regs->ss;
+}
+
+/* The frame is at @sp: continue the guest at @e->rip. */
+static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct entry *e, uint64_t sp)
+{
     if (e->masks_events)
-        WRITE_ONCE(info->evtchn_upcall_mask, 1);
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     regs->vector = 0;
     regs->rip = e->rip;
     regs->cs = FLAT_KERNEL_CS;
@@ -94,11 +86,34 @@ static void bounce(struct cpu_regs *regs, const struct entry *e, const uint64_t 
                                 X86_EFLAGS_TF);
 }
 
+static void no_stack(struct vcpu *v, const struct entry *e, uint64_t sp)
+{
+    domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", e->rip, sp);
+}
+
 static void enter(struct cpu_regs *regs, const struct entry *e)
 {
-    uint64_t error = e->error_code;
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t frame[8], sp = frame_top(regs, v);
+    int rc;
 
-    bounce(regs, e, &error, e->has_error);
+    put_context(&frame[3], regs, v);
+    if (e->has_error) {
+        frame[0] = regs->rcx;
+        frame[1] = regs->r11;
+        frame[2] = e->error_code;
+        sp -= 8 * 8;
+        rc = copy_to_guest(guest_ptr(sp), frame, 8 * 8);
+    } else {
+        frame[1] = regs->rcx;
+        frame[2] = regs->r11;
+        sp -= 7 * 8;
+        rc = copy_to_guest(guest_ptr(sp), &frame[1], 7 * 8);
+    }
+    if (unlikely(rc))
+        no_stack(v, e, sp);
+    else
+        go_to(regs, v, e, sp);
 }
 
 /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code. */
@@ -205,12 +220,24 @@ void bounce_failsafe(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
     struct entry e = {v->arch.failsafe_rip, v->arch.failsafe_masks, false, 0};
-    uint64_t segments[4] = {v->arch.ds, v->arch.es, v->arch.fs, v->arch.gs};
+    uint64_t frame[11], sp;
 
-    if (!e.rip)
+    if (!e.rip) {
         domain_crash(v->domain, "a return to a bad context and no failsafe callback");
+        return;
+    }
+    sp = frame_top(regs, v) - sizeof(frame);
+    frame[0] = regs->rcx;
+    frame[1] = regs->r11;
+    frame[2] = v->arch.ds;
+    frame[3] = v->arch.es;
+    frame[4] = v->arch.fs;
+    frame[5] = v->arch.gs;
+    put_context(&frame[6], regs, v);
+    if (copy_to_guest(guest_ptr(sp), frame, sizeof(frame)))
+        no_stack(v, &e, sp);
     else
-        bounce(regs, &e, segments, 4);
+        go_to(regs, v, &e, sp);
 }
 
 /** do_iret - the guest kernel's return from a trap: struct iret_context at its stack pointer. What it

@@ -227,7 +227,7 @@ sysenter_entry:
 
 /* ---- exceptions and interrupts ------------------------------------------------------------------
  * Entry n pushes an error code if the CPU has not, and marks the vector above it. */
-trap_common:
+.macro TRAP_COMMON handler
         PUSH_GPRS
         cld
         SMAP_PATCH 0
@@ -235,8 +235,16 @@ trap_common:
         jz      trap_ring0
         ENTER_FROM_GUEST
         movq    %rbx, %rdi
-        call    guest_trap
+        call    \handler
         jmp     exit_to_guest
+.endm
+
+trap_common:
+        TRAP_COMMON guest_trap
+page_fault:
+        TRAP_COMMON guest_page_fault
+int80:
+        TRAP_COMMON guest_int80
 
 trap_ring0:
         leaq    guest_iretq(%rip), %rax
@@ -304,7 +312,11 @@ ist_ring0:
         movl    $\n, 4(%rsp)
         .if     \n == 1 || \n == 2 || \n == 8 || \n == 18
         jmp     ist_common
-        .elseif \n < 32 || \n == 0x80
+        .elseif \n == 14
+        jmp     page_fault
+        .elseif \n == 0x80
+        jmp     int80
+        .elseif \n < 32
         jmp     trap_common
         .else
         jmp     irq_common

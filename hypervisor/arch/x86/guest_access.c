@@ -5,23 +5,19 @@
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 
-#define LOW_END 0x0000800000000000UL
-
 bool guest_range_ok(guest_ptr_t p, size_t n)
 {
-    if (p.va < LOW_END)
-        return n <= LOW_END - p.va;
-    return p.va >= HV_VIRT_END && n <= -p.va;
+    return guest_range_ok_inline(p.va, n);
 }
 
-int copy_from_guest(void *dst, guest_ptr_t src, size_t n)
+int (copy_from_guest)(void *dst, guest_ptr_t src, size_t n)
 {
     if (unlikely(!guest_range_ok(src, n)) || unlikely(raw_copy_guest(dst, (void *)src.va, n)))
         return -EFAULT;
     return 0;
 }
 
-int copy_to_guest(guest_ptr_t dst, const void *src, size_t n)
+int (copy_to_guest)(guest_ptr_t dst, const void *src, size_t n)
 {
     if (unlikely(!guest_range_ok(dst, n)) || unlikely(raw_copy_guest((void *)dst.va, src, n)))
         return -EFAULT;

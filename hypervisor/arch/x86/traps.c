@@ -117,7 +117,8 @@ void ring0_ist_trap(struct cpu_regs *regs)
 
 /* ---- from a guest ---- */
 
-static void guest_page_fault(struct cpu_regs *regs)
+void guest_page_fault(struct cpu_regs *regs);
+void guest_page_fault(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
     uint64_t cr2 = read_cr2();
@@ -147,6 +148,14 @@ static void soft_interrupt(struct cpu_regs *regs, uint8_t vector, unsigned int i
     } else {
         inject_trap(regs, TRAP_GP, vector * 8u + 2);
     }
+}
+
+void guest_int80(struct cpu_regs *regs);
+void guest_int80(struct cpu_regs *regs)
+{
+    irq_enable();
+    regs->rip -= 2;
+    soft_interrupt(regs, 0x80, 2);
 }
 
 /* Error codes with the IDT bit tell of an int n through a gate that ring 3 may not use. The vector is
@@ -191,9 +200,6 @@ void guest_trap(struct cpu_regs *regs);
 void guest_trap(struct cpu_regs *regs)
 {
     switch (regs->vector) {
-    case TRAP_PF:
-        guest_page_fault(regs);
-        return;
     case TRAP_GP:
         guest_general_protection(regs);
         return;
@@ -215,12 +221,11 @@ void guest_trap(struct cpu_regs *regs)
         if (!emulate_forced(regs))
             inject_trap(regs, TRAP_UD, 0);
         return;
-    case TRAP_BP: /* these three came through a gate of ours that is open to ring 3 */
+    case TRAP_BP: /* these two, like int 0x80, come through gates of ours that are open to ring 3 */
     case TRAP_OF:
-    case 0x80:
         irq_enable();
-        regs->rip -= regs->vector == 0x80 ? 2 : 1;
-        soft_interrupt(regs, (uint8_t)regs->vector, regs->vector == 0x80 ? 2 : 1);
+        regs->rip -= 1;
+        soft_interrupt(regs, (uint8_t)regs->vector, 1);
         return;
     default:
         irq_enable();

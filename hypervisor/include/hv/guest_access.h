@@ -4,7 +4,7 @@
  * Every value is copied once into private memory and then checked (XSA-155). The range is checked on
  * every copy against the part of the address space that is the guest's, over exactly the bytes
  * touched (XSA-29, XSA-212). All return 0 or -EFAULT; after a failure the destination's contents are
- * undefined but initialised. They may be called with locks held and never sleep. */
+ * undefined. They may be called with locks held and never sleep. */
 #ifndef HV_GUEST_ACCESS_H
 #define HV_GUEST_ACCESS_H
 
@@ -13,6 +13,16 @@
 int __must_check copy_from_guest(void *dst, guest_ptr_t src, size_t n);
 int __must_check copy_to_guest(guest_ptr_t dst, const void *src, size_t n);
 int __must_check clear_guest(guest_ptr_t dst, size_t n);
+
+#ifndef SOCLE_HOST
+#include <asm/usercopy.h>
+
+/* Small sizes known at compile time are copied in line. */
+#define copy_from_guest(dst, src, n)                                                               \
+    (GUEST_COPY_INLINE(n) ? copy_from_guest_fast(dst, src, n) : (copy_from_guest)(dst, src, n))
+#define copy_to_guest(dst, src, n)                                                                 \
+    (GUEST_COPY_INLINE(n) ? copy_to_guest_fast(dst, src, n) : (copy_to_guest)(dst, src, n))
+#endif
 
 /** guest_range_ok - [p, p+n) lies wholly in the guest's part of the address space. */
 bool guest_range_ok(guest_ptr_t p, size_t n);
