@@ -490,12 +490,17 @@ static struct domain *create_dom0(const struct boot_info *bi, int initrd, uint64
         .weight = 256,
         .name = "dom0",
     };
+    struct domain *d;
 
     if (initrd >= 0) {
         image.initrd = paddr_to_virt(bi->module[initrd].start);
         image.initrd_size = bi->module[initrd].end - bi->module[initrd].start;
     }
-    return create(&p, &image);
+    d = create(&p, &image);
+    /* What it gets at first is no limit to what it may ask for, unless max: says so. */
+    if (d)
+        d->max_pages = opt_dom0_mem.max ? opt_dom0_mem.max >> PAGE_SHIFT : UINT32_MAX;
+    return d;
 }
 
 /** domains_build_all - build dom0 and the static domUs, and start them. */
