@@ -3,6 +3,7 @@
  * the console, everything else masked until a domain owns it. Intel SDM vol. 3, 11. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
+#include <asm/io.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <hv/errno.h>
@@ -225,6 +226,7 @@ static void init_ioapics(void)
 {
     for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
         ioapic[i].base = map_device(acpi.ioapic[i].addr, 0x20);
+        iomem_reserve(acpi.ioapic[i].addr, 0x20);
         ioapic[i].gsi = acpi.ioapic[i].gsi_base;
         ioapic[i].pins = (ioapic_read(i, IOAPIC_VERSION) >> 16 & 0xff) + 1;
         for (uint32_t pin = 0; pin < ioapic[i].pins; pin++)
@@ -282,6 +284,7 @@ void apic_init(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
+    iomem_reserve(base & 0x000ffffffffff000UL, PAGE_SIZE);
     x2apic = cpu.x2apic;
     if (!x2apic)
         registers = map_device(base & 0x000ffffffffff000UL, PAGE_SIZE);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* I/O ports on behalf of a guest: the control domain has the machine's, but for the hypervisor's own. */
+/* The machine's I/O ports and device memory: the control domain has them, but for the hypervisor's own. */
 #include <asm/io.h>
+#include <asm/mmu.h>
 #include <asm/processor.h>
 #include <hv/domain.h>
 #include <hv/lib.h>
+#include <hv/printk.h>
 
 static unsigned long reserved[65536 / 64];
 
@@ -49,4 +51,27 @@ void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32
     default:
         outl(port, val);
     }
+}
+
+/* ---- device memory ---- */
+
+static struct {
+    uint64_t first, last; /* frames */
+} iomem_reserved[16];
+static unsigned int nr_iomem;
+
+void iomem_reserve(uint64_t paddr, uint64_t len)
+{
+    if (nr_iomem == ARRAY_SIZE(iomem_reserved))
+        panic("too many devices of the hypervisor's own");
+    iomem_reserved[nr_iomem].first = paddr >> PAGE_SHIFT;
+    iomem_reserved[nr_iomem++].last = (paddr + len - 1) >> PAGE_SHIFT;
+}
+
+bool iomem_permitted(const struct domain *d, mfn_t m)
+{
+    for (unsigned int i = 0; i < nr_iomem; i++)
+        if (m.n >= iomem_reserved[i].first && m.n <= iomem_reserved[i].last)
+            return false;
+    return d->is_privileged;
 }

@@ -7,6 +7,7 @@
  * The record of a vcpu changes only when its pcpu's base does: mostly it is written once. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
+#include <asm/io.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <hv/domain.h>
@@ -111,6 +112,7 @@ static bool use_hpet(struct reference *r)
 
     if (!acpi.have_hpet || !acpi.hpet_addr)
         return false;
+    iomem_reserve(acpi.hpet_addr, 0x400);
     hpet = map_device(acpi.hpet_addr, 0x400);
     period = hpet[4 / 4];
     if (period < 100000 || period > 100000000) /* ABI of the device: at most 100 ns */

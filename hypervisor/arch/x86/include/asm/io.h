@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* I/O ports on behalf of a guest. */
+/* I/O ports and device memory on behalf of a guest. */
 #ifndef ASM_IO_H
 #define ASM_IO_H
 
@@ -14,5 +14,9 @@ void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32
 
 /** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
 void port_reserve(uint16_t first, unsigned int n);
+
+/** iomem_reserve - keep the pages of [@paddr, @paddr + @len) for the hypervisor; boot only. Who may map
+ * the rest: iomem_permitted() of asm/mmu.h. */
+void iomem_reserve(uint64_t paddr, uint64_t len);
 
 #endif
