@@ -12,7 +12,7 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(time sleep);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel, input => [[after-this-pattern, text], ...]): boots, waits for the end, returns a Boot.
+#     kernel ('': none), input => [[after-this-pattern, text], ...]): boots, waits for the end, returns a Boot.
 sub run {
     my ($class, %o) = @_ % 2 ? @_ : (__PACKAGE__, @_);
     my $out = $ENV{O} || 'build';
@@ -22,10 +22,11 @@ sub run {
         $ENV{QEMU} || 'qemu-system-x86_64',
         '-machine', $o{machine} || 'pc', '-cpu', $o{cpu} || 'qemu64', '-m', $o{memory} || 512,
         '-smp', $o{smp} || 1, qw(-display none -serial stdio -monitor none -no-reboot -net none),
-        '-kernel', $o{kernel} || $ENV{SOCLE} || "$out/socle-debug",
-        (@modules ? ('-initrd', join(',', map { s/,/,,/gr } @modules)) : ()),
-        '-append', join(' ', 'console=com1 com1=115200,8n1', $o{options} // ''),
         @{$o{qemu} || []});
+    my $kernel = $o{kernel} // $ENV{SOCLE} // "$out/socle-debug";
+
+    push @command, '-kernel', $kernel, '-append', "console=com1 com1=115200,8n1 " . ($o{options} // '') if $kernel;
+    push @command, '-initrd', join(',', map { s/,/,,/gr } @modules) if @modules;
 
     make_path("$out/log");
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";

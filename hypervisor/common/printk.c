@@ -7,8 +7,8 @@
 #include <hv/time.h>
 
 #define LINE_MAX_BYTES   256
-#define GUEST_BURST      20          /* lines that a domain may cause at once ... */
-#define GUEST_REFILL     MS(500)     /* ... and how often it gets another one */
+#define GUEST_BURST      50      /* lines that a domain may cause at once ... */
+#define GUEST_REFILL     MS(100) /* ... and how often it gets another one */
 
 int opt_loglvl = LOG_INFO;
 int opt_guest_loglvl = LOG_INFO;
@@ -41,7 +41,10 @@ static bool guest_may_log(struct domain *d)
 {
     s_time_t t = now();
 
-    if (t - d->log_refill >= GUEST_REFILL) {
+    if (!d->log_refill) { /* a new domain */
+        d->log_tokens = GUEST_BURST;
+        d->log_refill = t;
+    } else if (t - d->log_refill >= GUEST_REFILL) {
         d->log_tokens = (unsigned int)min((s_time_t)GUEST_BURST,
                                           d->log_tokens + (t - d->log_refill) / GUEST_REFILL);
         d->log_refill = t;

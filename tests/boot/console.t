@@ -1,0 +1,34 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# Serial input reaches dom0 or, after three times Ctrl-A, the debug keys; several domains from one
+# command line; reboot.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Boot;
+use Test::More;
+
+my $hello = ($ENV{O} || 'build') . '/guests/hello.elf';
+
+my $boot = Boot::run(
+    name => 'console-input', modules => [$hello], smp => 2,
+    input => [[qr/^> /m, "abc\r"], [qr/You typed 3/, "\x01\x01\x01"], [qr/goes to the hyper/, 'h'],
+              [qr/key 'h'/, "\x01\x01\x01"], [qr/goes to dom0/, "q\r"]]);
+ok($boot->has(qr/You typed 3 characters: abc/), 'a line reaches dom0');
+ok($boot->has(qr/^\(socle\) key 'h'/), 'the debug keys can be listed');
+ok($boot->has(qr/^bye/), 'and dom0 has the input back');
+ok(!$boot->ended, 'the machine powers off');
+
+$boot = Boot::run(
+    name => 'console-domains', smp => 2,
+    modules => [$hello, "$hello domu name=one mem=16M -- once", "$hello domu name=two mem=24M vcpus=2 -- once"],
+    input => [[qr/^\(d[12]\) bye.*^\(d[12]\) bye/ms, "q\r"]]);
+ok($boot->has(qr/^\(socle\) domain $_/), "domain $_ is built") for '1 (one)' =~ s/([()])/\\$1/gr, '2 \(two\)';
+ok($boot->has(qr/^\(d$_\) hello from/), "domain $_ runs") for 1, 2;
+ok($boot->has(qr/^\(d2\)   processors +2,/), 'with the vcpus that were asked for');
+ok($boot->has(qr/^\(socle\) audit: ok/), 'counts are right at the end');
+
+$boot = Boot::run(name => 'console-reboot', modules => ["$hello once shutdown=reboot"]);
+ok($boot->has(qr/dom0 reboots/) && !$boot->ended, 'dom0 can reboot the machine');
+done_testing;

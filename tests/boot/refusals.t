@@ -1,0 +1,67 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# A machine or a configuration that cannot work: is there one clear line that says why, and then what
+# the command line asked for?
+use strict;
+use warnings;
+use FindBin;
+use File::Path qw(make_path);
+use lib "$FindBin::Bin/..";
+use Boot;
+use Test::More;
+
+my $out = $ENV{O} || 'build';
+my $hello = "$out/guests/hello.elf";
+
+sub file {
+    my ($name, $content) = @_;
+    make_path("$out/tests/boot");
+    open my $fh, '>:raw', "$out/tests/boot/$name" or die $!;
+    print $fh $content;
+    close $fh;
+    return "$out/tests/boot/$name";
+}
+
+sub read_file {
+    local $/;
+    open my $fh, '<:raw', $_[0] or die "$_[0]: $!";
+    return <$fh>;
+}
+
+my $elf = read_file($hello);
+my @cases = ( # name, what is said, how to boot
+    ['no module', qr/no module/, modules => []],
+    ['text for a kernel', qr/domain 0 .*ELF/, modules => [file('text', "hello\n" x 100)]],
+    ['half a kernel', qr/domain 0 /, modules => [file('half', substr($elf, 0, length($elf) / 4))]],
+    ['a 32-bit kernel', qr/domain 0 /, modules => [file('elf32', $elf =~ s/^(....)\x02/$1\x01/sr)]],
+    ['a kernel without notes', qr/domain 0 /, modules => [file('plain', $elf =~ s/Xen\0/Yen\0/gr)]],
+    ['too little for dom0', qr/too little memory/, modules => [$hello], options => 'dom0_mem=1M'],
+    ['a CPU without PAT', qr/lacks .*PAT/, cpu => 'qemu64,-pat', modules => [$hello]],
+);
+
+for (@cases) {
+    my ($name, $says, %how) = @$_;
+    my $boot = Boot::run(name => "refusal-$name" =~ tr/ /-/r, timeout => 30, %how);
+
+    is(scalar(grep { $_ =~ $says } $boot->hypervisor_lines), 1, "$name: said once") or diag $boot->hypervisor_lines;
+    ok(!grep({ /panic/ } $boot->hypervisor_lines), "$name: no panic");
+    ok(!$boot->ended, "$name: reboots");
+}
+
+my $boot = Boot::run(name => 'refusal-noreboot', options => 'noreboot', timeout => 8);
+ok($boot->has(qr/no module/) && $boot->has(qr/halted/), 'noreboot: halts');
+like($boot->ended, qr/no end/, 'noreboot: and stays');
+
+for (['qemu32', qr/no 64-bit mode/], ['qemu64,-nx', qr/NX/]) {
+    my $early = Boot::run(name => "refusal-$_->[0]", cpu => $_->[0], modules => [$hello], timeout => 5);
+    ok($early->has($_->[1]), "$_->[0]: says what is missing");
+}
+
+$boot = Boot::run(name => 'refusal-options', modules => ["$hello once"],
+                  options => 'nonsense=1 com2=7baud maxcpus=0 sched=lottery no-noreboot');
+ok($boot->has(qr/unknown option: nonsense/), 'an unknown option is named');
+ok($boot->has(qr/com2=7baud is not understood/), 'so is a bad serial line');
+ok($boot->has(qr/out of range: maxcpus/), 'and a number out of range');
+ok($boot->has(qr/sched=lottery/), 'and an unknown scheduler');
+ok($boot->has(qr/^hello from/), 'and all of them are survived');
+done_testing;
