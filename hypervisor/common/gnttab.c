@@ -15,22 +15,20 @@
 
 /* ---- frames ---- */
 
-int gnttab_hold_frame(struct domain *d, gfn_t g, bool write, mfn_t *m)
+int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool write)
 {
-    struct page *pg = page_from_gfn(d, g);
+    struct page *pg = page_from_gfn(d, gfn(frame));
+    int rc = GNTST_bad_page;
 
-    if (!pg)
-        return GNTST_bad_page;
-    if (READ_ONCE(pg->count) & PGC_HV) { /* N6 */
-        page_put(pg);
-        return GNTST_bad_page;
+    if (unlikely(!pg))
+        return rc;
+    if (likely(!(READ_ONCE(pg->count) & PGC_HV))) { /* N6 */
+        if (!write || likely(page_get_type(pg, PGT_WRITABLE) == 0))
+            return (int64_t)frame;
+        rc = GNTST_general_error;
     }
-    if (write && page_get_type(pg, PGT_WRITABLE)) {
-        page_put(pg);
-        return GNTST_general_error;
-    }
-    *m = page_mfn(pg);
-    return GNTST_okay;
+    page_put(pg);
+    return rc;
 }
 
 void gnttab_drop_frame(bool write, mfn_t m)
@@ -84,50 +82,51 @@ static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active 
         __atomic_fetch_and(&e->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 }
 
-static int pin_locked(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m)
+static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint32_t ref, domid_t who,
+                                 bool write)
 {
-    struct grant_table *gt = rd->gnttab;
     struct grant_entry_v1 *e;
     struct gnttab_active *act;
     bool pinned;
-    int rc;
+    int64_t frame;
 
-    if (ref >= gnttab_nr_entries(gt))
+    if (unlikely(ref >= gnttab_nr_entries(gt)))
         return GNTST_bad_gntref;
-    if (READ_ONCE(rd->is_dying))
+    if (unlikely(READ_ONCE(rd->is_dying)))
         return GNTST_general_error;
     e = shared_entry(gt, ref);
     act = active_entry(gt, ref);
     pinned = act->readers || act->writers;
-    if (pinned && (act->domid != who || act->readers >> 31 || act->writers >> 31))
+    if (pinned && (act->domid != who || (act->readers | act->writers) >> 31))
         return GNTST_general_error;
     if (!pinned || (write && !act->writers)) {
-        rc = claim_shared(e, who, write);
-        if (rc)
-            return rc;
+        frame = claim_shared(e, who, write);
+        if (unlikely(frame))
+            return frame;
     }
-    rc = gnttab_hold_frame(rd, gfn(pinned ? act->frame : READ_ONCE(e->frame)), write, m);
-    if (rc) {
+    frame = gnttab_hold_frame(rd, pinned ? act->frame : READ_ONCE(e->frame), write);
+    if (unlikely(frame < 0)) {
         refresh_status(e, act);
-        return rc;
+        return frame;
     }
     act->domid = who;
-    act->frame = (uint32_t)m->n;
+    act->frame = (uint32_t)frame;
     if (write)
         act->writers++;
     else
         act->readers++;
-    return GNTST_okay;
+    return frame;
 }
 
-int gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m)
+int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write)
 {
-    int rc;
+    struct grant_table *gt = rd->gnttab;
+    int64_t frame;
 
-    spin_lock(&rd->gnttab->lock);
-    rc = pin_locked(rd, ref, who, write, m);
-    spin_unlock(&rd->gnttab->lock);
-    return rc;
+    spin_lock(&gt->lock);
+    frame = pin_locked(rd, gt, ref, who, write);
+    spin_unlock(&gt->lock);
+    return frame;
 }
 
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m)
@@ -577,21 +576,6 @@ static long op_transfer(guest_ptr_t uop, unsigned int count)
 
 /* ---- the hypercall ---- */
 
-/* Batches: element size and worker. The others take one element and @count as they like. */
-static const struct {
-    uint8_t size;
-    long (*run)(guest_ptr_t uop, unsigned int count);
-} batch_ops[] = {
-    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), gnttab_op_map},
-    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref), gnttab_op_unmap},
-    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), op_transfer},
-    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), gnttab_op_copy},
-    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace),
-                                    gnttab_op_unmap_and_replace},
-    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), op_swap},
-    [GNTTABOP_cache_flush] = {sizeof(struct gnttab_cache_flush), op_cache_flush},
-};
-
 static long single_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
     switch (cmd) {
@@ -610,22 +594,52 @@ static long single_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
     }
 }
 
+/* Operations on arrays: the size of an element. */
+static const uint8_t element_size[] = {
+    [GNTTABOP_map_grant_ref] = sizeof(struct gnttab_map_grant_ref),
+    [GNTTABOP_unmap_grant_ref] = sizeof(struct gnttab_unmap_grant_ref),
+    [GNTTABOP_transfer] = sizeof(struct gnttab_transfer),
+    [GNTTABOP_copy] = sizeof(struct gnttab_copy),
+    [GNTTABOP_unmap_and_replace] = sizeof(struct gnttab_unmap_and_replace),
+    [GNTTABOP_swap_grant_ref] = sizeof(struct gnttab_swap_grant_ref),
+    [GNTTABOP_cache_flush] = sizeof(struct gnttab_cache_flush),
+};
+
+static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
+{
+    if (cmd == GNTTABOP_copy)
+        return gnttab_op_copy(uop, count);
+    if (cmd == GNTTABOP_map_grant_ref)
+        return gnttab_op_map(uop, count);
+    if (cmd == GNTTABOP_unmap_grant_ref)
+        return gnttab_op_unmap(uop, count);
+    switch (cmd) {
+    case GNTTABOP_unmap_and_replace:
+        return gnttab_op_unmap_and_replace(uop, count);
+    case GNTTABOP_transfer:
+        return op_transfer(uop, count);
+    case GNTTABOP_swap_grant_ref:
+        return op_swap(uop, count);
+    default:
+        return op_cache_flush(uop, count);
+    }
+}
+
 #define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
 
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
-    size_t size;
+    size_t size = cmd < ARRAY_SIZE(element_size) ? element_size[cmd] : 0;
     long rc;
 
-    if ((int)count < 0 || cmd >> CMD_BITS)
+    if (unlikely((int)count < 0))
         return -EINVAL;
-    if (cmd >= ARRAY_SIZE(batch_ops) || !batch_ops[cmd].run)
-        return single_op(cmd, uop, count);
-    size = batch_ops[cmd].size;
-    if (!guest_range_ok(uop, count * size))
+    if (unlikely(!size))
+        return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
+    if (unlikely(!guest_range_ok(uop, count * size)))
         return -EFAULT;
-    rc = batch_ops[cmd].run(uop, count);
-    if (rc <= 0)
+    rc = batch_op(cmd, uop, count);
+    if (likely(rc <= 0))
         return rc;
     return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
                               guest_ptr_index(uop, rc, size).va,

@@ -8,68 +8,79 @@
 #include <hv/lib.h>
 
 struct side {
-    struct domain *d; /* with a reference; NULL: nothing is held */
-    domid_t domid;    /* as the guest named it */
-    bool gref, write;
+    struct domain *d; /* gnttab_peer(); NULL: nothing is held */
     uint64_t name;    /* reference or frame number, as gref says */
     mfn_t m;
+    domid_t domid;    /* as the guest named it */
+    bool gref;
 };
 
-static void release(struct side *s)
+static inline void release(struct domain *self, struct side *s, bool write)
 {
-    if (!s->d)
+    struct domain *d = s->d;
+
+    if (!d)
         return;
-    if (s->gref)
-        gnttab_unpin(s->d, (uint32_t)s->name, s->write, s->m);
-    else
-        gnttab_drop_frame(s->write, s->m);
-    domain_put(s->d);
     s->d = NULL;
+    if (s->gref)
+        gnttab_unpin(d, (uint32_t)s->name, write, s->m);
+    else
+        gnttab_drop_frame(write, s->m);
+    gnttab_peer_put(self, d);
+}
+
+static inline bool is_held(const struct side *s, const struct gnttab_copy_ptr *ptr, bool gref)
+{
+    return s->d && s->name == (gref ? ptr->u.ref : ptr->u.gmfn) && s->domid == ptr->domid &&
+           s->gref == gref;
 }
 
 /* Either everything is held afterwards or nothing. */
-static int acquire(struct side *s, const struct gnttab_copy_ptr *ptr, bool gref)
+static int acquire(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool gref,
+                   bool write)
 {
-    uint64_t name = gref ? ptr->u.ref : ptr->u.gmfn;
-    struct domain *d;
-    int rc;
+    struct domain *d = self;
+    int64_t frame;
 
-    if (s->d && s->domid == ptr->domid && s->gref == gref && s->name == name)
-        return GNTST_okay;
-    release(s);
-    if (ptr->domid != DOMID_SELF && !gref)
-        return GNTST_permission_denied;
-    d = domain_by_id_or_self(ptr->domid);
-    if (!d)
-        return GNTST_bad_domain;
-    if (!d->gnttab)
-        rc = GNTST_bad_domain;
-    else if (gref)
-        rc = gnttab_pin(d, ptr->u.ref, current_domain()->id, s->write, &s->m);
+    release(self, s, write);
+    if (ptr->domid != DOMID_SELF) {
+        if (unlikely(!gref))
+            return GNTST_permission_denied;
+        d = gnttab_peer(self, ptr->domid);
+        if (unlikely(!d))
+            return GNTST_bad_domain;
+    }
+    if (gref)
+        frame = gnttab_pin(d, ptr->u.ref, self->id, write);
     else
-        rc = gnttab_hold_frame(d, gfn(name), s->write, &s->m);
-    if (rc) {
-        domain_put(d);
-        return rc;
+        frame = gnttab_hold_frame(d, ptr->u.gmfn, write);
+    if (unlikely(frame < 0)) {
+        gnttab_peer_put(self, d);
+        return (int)frame;
     }
     s->d = d;
+    s->name = gref ? ptr->u.ref : ptr->u.gmfn;
+    s->m = mfn((uint64_t)frame);
     s->domid = ptr->domid;
     s->gref = gref;
-    s->name = name;
     return GNTST_okay;
 }
 
-static int copy_one(const struct gnttab_copy *op, struct side *src, struct side *dst)
+static inline int copy_one(struct domain *self, const struct gnttab_copy *op, struct side *src,
+                           struct side *dst)
 {
+    bool src_gref = op->flags & GNTCOPY_source_gref, dst_gref = op->flags & GNTCOPY_dest_gref;
     uint8_t *from, *to;
-    int rc = acquire(src, &op->source, op->flags & GNTCOPY_source_gref);
+    int rc = GNTST_okay;
 
-    if (rc == GNTST_okay)
-        rc = acquire(dst, &op->dest, op->flags & GNTCOPY_dest_gref);
-    if (rc)
+    if (!is_held(src, &op->source, src_gref))
+        rc = acquire(self, src, &op->source, src_gref, false);
+    if (likely(rc == GNTST_okay) && !is_held(dst, &op->dest, dst_gref))
+        rc = acquire(self, dst, &op->dest, dst_gref, true);
+    if (unlikely(rc))
         return rc;
-    if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
-        (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
+    if (unlikely((uint32_t)op->source.offset + op->len > PAGE_SIZE) ||
+        unlikely((uint32_t)op->dest.offset + op->len > PAGE_SIZE))
         return GNTST_bad_copy_arg;
     from = (uint8_t *)mfn_to_virt(src->m) + op->source.offset;
     to = (uint8_t *)mfn_to_virt(dst->m) + op->dest.offset;
@@ -82,9 +93,11 @@ static int copy_one(const struct gnttab_copy *op, struct side *src, struct side 
 
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
 {
-    struct side src = {.write = false}, dst = {.write = true};
+    struct domain *self = current_domain();
+    struct side src, dst;
     long rc = 0;
 
+    src.d = dst.d = NULL;
     for (unsigned int i = 0; i < count; i++) {
         struct gnttab_copy op;
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
@@ -94,15 +107,15 @@ long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
             break;
         }
         rc = copy_from_guest(&op, p, sizeof(op));
-        if (rc)
+        if (unlikely(rc))
             break;
-        op.status = copy_one(&op, &src, &dst);
+        op.status = copy_one(self, &op, &src, &dst);
         rc = copy_to_guest(guest_ptr(p.va + offsetof(struct gnttab_copy, status)), &op.status,
                            sizeof(op.status));
-        if (rc)
+        if (unlikely(rc))
             break;
     }
-    release(&src);
-    release(&dst);
+    release(self, &src, false);
+    release(self, &dst, true);
     return rc;
 }

@@ -116,70 +116,66 @@ static void end_mapping(struct grant_table *gt, uint32_t h, struct maptrack *mt)
 
 /* ---- map ---- */
 
-static int map_pinned(const struct gnttab_map_grant_ref *op, mfn_t m)
+static inline int write_entry(const struct gnttab_map_grant_ref *op, mfn_t m)
 {
-    bool write = !(op->flags & GNTMAP_readonly);
-
-    if (!(op->flags & GNTMAP_host_map))
-        return GNTST_okay;
-    if (mmu_grant_map(op->host_addr, mfn_page(m), write, op->flags & GNTMAP_contains_pte,
-                      op->flags & GNTMAP_application_map, op->flags >> _GNTMAP_guest_avail0 & 7))
-        return GNTST_general_error;
-    return GNTST_okay;
+    if (unlikely(!(op->flags & GNTMAP_host_map)))
+        return 0;
+    return mmu_grant_map(op->host_addr, mfn_page(m), !(op->flags & GNTMAP_readonly),
+                         op->flags & GNTMAP_contains_pte, op->flags & GNTMAP_application_map,
+                         op->flags >> _GNTMAP_guest_avail0 & 7);
 }
 
-static int16_t map_from(struct domain *rd, struct gnttab_map_grant_ref *op)
+static int16_t map_from(struct domain *self, struct domain *rd, struct gnttab_map_grant_ref *op)
 {
-    struct domain *d = current_domain();
-    struct grant_table *gt = d->gnttab;
+    struct grant_table *gt = self->gnttab;
     bool write = !(op->flags & GNTMAP_readonly);
     uint32_t h = take_handle(gt);
     struct maptrack *mt;
-    mfn_t m;
-    int rc;
+    int64_t frame;
 
-    if (h == MAPTRACK_NONE)
+    if (unlikely(h == MAPTRACK_NONE))
         return GNTST_no_space;
-    rc = gnttab_pin(rd, op->ref, d->id, write, &m);
-    if (rc) {
+    frame = gnttab_pin(rd, op->ref, self->id, write);
+    if (unlikely(frame < 0)) {
         free_handle(gt, h);
-        return rc;
+        return (int16_t)frame;
     }
-    rc = map_pinned(op, m);
-    if (rc) {
+    if (unlikely(write_entry(op, mfn((uint64_t)frame)))) {
         free_handle(gt, h);
-        gnttab_unpin(rd, op->ref, write, m);
-        return rc;
+        gnttab_unpin(rd, op->ref, write, mfn((uint64_t)frame));
+        return GNTST_general_error;
     }
     mt = maptrack_entry(gt, h);
     mt->ref = op->ref;
-    mt->frame = (uint32_t)m.n;
+    mt->frame = (uint32_t)frame;
     __atomic_store_n(&mt->flags, op->flags & KEPT, __ATOMIC_RELEASE);
     op->handle = h;
-    op->dev_bus_addr = m.n << PAGE_SHIFT;
+    op->dev_bus_addr = (uint64_t)frame << PAGE_SHIFT;
     return GNTST_okay;
 }
 
-static int16_t map_one(struct gnttab_map_grant_ref *op)
+static int16_t map_one(struct domain *self, struct gnttab_map_grant_ref *op)
 {
     struct domain *rd;
     int16_t status;
 
-    if (!(op->flags & USES))
+    if (unlikely(!(op->flags & USES)))
         return GNTST_bad_gntref;
     /* There is no IOMMU: a frame for devices is a pin, and only the owner of devices has a use for it. */
-    if ((op->flags & GNTMAP_device_map) && !current_domain()->is_privileged)
+    if (unlikely(op->flags & GNTMAP_device_map) && !self->is_privileged)
         return GNTST_permission_denied;
-    rd = domain_by_id(op->dom);
-    if (!rd)
+    rd = gnttab_peer(self, op->dom);
+    if (unlikely(!rd))
         return GNTST_bad_domain;
-    status = rd->gnttab ? map_from(rd, op) : GNTST_bad_domain;
-    domain_put(rd);
+    status = map_from(self, rd, op);
+    gnttab_peer_put(self, rd);
     return status;
 }
 
 long gnttab_op_map(guest_ptr_t uop, unsigned int count)
 {
+    struct domain *self = current_domain();
+
     for (unsigned int i = 0; i < count; i++) {
         struct gnttab_map_grant_ref op;
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
@@ -188,7 +184,7 @@ long gnttab_op_map(guest_ptr_t uop, unsigned int count)
             return i;
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
-        op.status = map_one(&op);
+        op.status = map_one(self, &op);
         if (copy_to_guest(p, &op, sizeof(op)))
             return -EFAULT;
     }
@@ -198,8 +194,8 @@ long gnttab_op_map(guest_ptr_t uop, unsigned int count)
 /* ---- unmap ---- */
 
 /* Take uses away from a claimed mapping. *@left are the flags that remain, also on failure. */
-static int16_t unmap_claimed(const struct maptrack *mt, const struct gnttab_unmap_grant_ref *op,
-                             uint64_t new_addr, uint16_t *left)
+static inline int16_t unmap_claimed(const struct maptrack *mt, const struct gnttab_unmap_grant_ref *op,
+                                    uint64_t new_addr, uint16_t *left)
 {
     uint16_t flags = mt->flags;
     struct page *pg = mfn_page(mfn(mt->frame));
@@ -219,9 +215,9 @@ static int16_t unmap_claimed(const struct maptrack *mt, const struct gnttab_unma
     return GNTST_okay;
 }
 
-static int16_t unmap_one(const struct gnttab_unmap_grant_ref *op, uint64_t new_addr)
+static inline int16_t unmap_one(struct grant_table *gt, const struct gnttab_unmap_grant_ref *op,
+                                uint64_t new_addr)
 {
-    struct grant_table *gt = current_domain()->gnttab;
     struct maptrack *mt = claim_mapping(gt, op->handle);
     uint16_t left;
     int16_t status;
@@ -238,6 +234,8 @@ static int16_t unmap_one(const struct gnttab_unmap_grant_ref *op, uint64_t new_a
 
 long gnttab_op_unmap(guest_ptr_t uop, unsigned int count)
 {
+    struct grant_table *gt = current_domain()->gnttab;
+
     for (unsigned int i = 0; i < count; i++) {
         struct gnttab_unmap_grant_ref op;
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
@@ -246,8 +244,9 @@ long gnttab_op_unmap(guest_ptr_t uop, unsigned int count)
             return i;
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
-        op.status = unmap_one(&op, 0);
-        if (copy_to_guest(p, &op, sizeof(op)))
+        op.status = unmap_one(gt, &op, 0);
+        if (copy_to_guest(guest_ptr(p.va + offsetof(struct gnttab_unmap_grant_ref, status)), &op.status,
+                          sizeof(op.status)))
             return -EFAULT;
     }
     return 0;
@@ -255,6 +254,8 @@ long gnttab_op_unmap(guest_ptr_t uop, unsigned int count)
 
 long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count)
 {
+    struct grant_table *gt = current_domain()->gnttab;
+
     for (unsigned int i = 0; i < count; i++) {
         struct gnttab_unmap_and_replace op;
         struct gnttab_unmap_grant_ref unmap = {0};
@@ -266,7 +267,7 @@ long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count)
             return -EFAULT;
         unmap.host_addr = op.host_addr;
         unmap.handle = op.handle;
-        op.status = unmap_one(&unmap, op.new_addr);
+        op.status = unmap_one(gt, &unmap, op.new_addr);
         if (copy_to_guest(p, &op, sizeof(op)))
             return -EFAULT;
     }

@@ -32,11 +32,6 @@ void softirq_raise_on(unsigned int cpu, enum softirq nr)
         smp_kick(cpu);
 }
 
-bool softirq_pending(void)
-{
-    return pcpu_self()->softirq_pending != 0;
-}
-
 void softirq_run(void)
 {
     struct pcpu *p = pcpu_self();

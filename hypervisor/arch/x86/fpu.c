@@ -58,25 +58,22 @@ void fpu_save(struct vcpu *v)
     asm volatile("xsave64 (%0)" : : "r"(v->arch.xsave), "a"(lo), "d"(hi) : "memory");
 }
 
+static int load_area(const struct vcpu *v)
+{
+    /* AMD leaves the last instruction's pointers alone unless an exception is pending: make them
+     * nobody's first (XSA-52, XSA-172). */
+    if (cpu.amd)
+        asm volatile("fnclex; fldz; fstp %%st(0)" : : : "memory");
+    return cpu.xsave ? fpu_xrstor(v->arch.xsave, cpu.xcr0_mask) : fpu_fxrstor(v->arch.xsave);
+}
+
 static void restore(struct vcpu *v)
 {
-    int rc;
-
-    if (cpu.xsave) {
+    if (cpu.xsave)
         (void)xsetbv_safe(0, cpu.xcr0_mask);
-        rc = fpu_xrstor(v->arch.xsave, cpu.xcr0_mask);
-    } else {
-        /* AMD leaves the last instruction's pointers alone unless an exception is pending: make them
-         * nobody's first (XSA-52). */
-        asm volatile("fnclex; fldz; fstp %%st(0)" : : : "memory");
-        rc = fpu_fxrstor(v->arch.xsave);
-    }
-    if (rc) { /* a control tool gave a state that the CPU refuses (XSA-53) */
+    if (load_area(v)) { /* a control tool gave a state that the CPU refuses (XSA-53) */
         area_init(v->arch.xsave);
-        if (cpu.xsave)
-            (void)fpu_xrstor(v->arch.xsave, cpu.xcr0_mask);
-        else
-            (void)fpu_fxrstor(v->arch.xsave);
+        (void)load_area(v);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypercall table, multicalls and continuations. */
 #include <asm/traps.h>
+#include <asm/usercopy.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -134,13 +135,14 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
     return nr;
 }
 
-/* Run one entry of a multicall; true if its work is done and its result has been handed over. */
-static bool multicall_entry_run(struct pcpu *p, guest_ptr_t where, long *error)
+/* Run one entry of a multicall, whose range has been checked; true if its work is done and its result
+ * has been handed over. */
+static inline bool multicall_entry_run(struct pcpu *p, struct multicall_entry *where, long *error)
 {
     struct multicall_entry call;
 
     *error = -EFAULT;
-    if (unlikely(copy_from_guest(&call, where, sizeof(call))))
+    if (unlikely(get_guest_inline(&call, where, sizeof(call))))
         return true;
     p->multicall = &call;
     p->continued = false;
@@ -148,17 +150,14 @@ static bool multicall_entry_run(struct pcpu *p, guest_ptr_t where, long *error)
     p->multicall = NULL;
     *error = 0;
     if (unlikely(p->continued)) {
-        if (copy_to_guest(where, &call, sizeof(call)))
-            *error = -EFAULT;
+        *error = put_guest_inline(where, &call, sizeof(call));
         return *error != 0;
     }
     if (!guest_in_kernel(p->curr)) {
         *error = (long)call.result; /* iret: what it returned is the user's rax, the batch ends */
         return true;
     }
-    where.va += offsetof(struct multicall_entry, result);
-    if (unlikely(copy_to_guest(where, &call.result, sizeof(call.result))))
-        *error = -EFAULT;
+    *error = put_guest_inline(&where->result, &call.result, sizeof(call.result));
     return true;
 }
 
@@ -176,7 +175,8 @@ long do_multicall(guest_ptr_t calls, uint32_t nr_calls)
     for (uint32_t i = 0; i < nr_calls; i++) {
         long error;
 
-        if ((i && hypercall_preempt_needed()) || !multicall_entry_run(p, calls, &error))
+        if ((i && hypercall_preempt_needed()) ||
+            !multicall_entry_run(p, (struct multicall_entry *)calls.va, &error))
             return hypercall_continue(__HYPERVISOR_multicall, 2, calls.va,
                                       (unsigned long)nr_calls - i);
         if (unlikely(error) || unlikely(!guest_in_kernel(p->curr)))

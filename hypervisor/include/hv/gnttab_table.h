@@ -61,19 +61,42 @@ struct grant_table {
 };
 
 /** gnttab_pin - @who wants to use entry @ref of @rd: check, and hold the frame (N1..N3).
- * Returns GNTST_okay and *@m, GNTST_bad_gntref (no such entry), GNTST_bad_page (the frame is not @rd's),
+ * Returns the frame's number, or GNTST_bad_gntref (no such entry), GNTST_bad_page (the frame is not @rd's),
  * GNTST_general_error (not granted, or not so; unstable; of another type). Takes @rd's lock. */
-int gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write, mfn_t *m);
+int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write);
 /** gnttab_unpin - undo one pin. May free the frame and @rd: no locks held. */
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m);
 
-/** gnttab_hold_frame - references as for a pin on a frame that @d itself named; GNTST_*. */
-int gnttab_hold_frame(struct domain *d, gfn_t g, bool write, mfn_t *m);
+/** gnttab_hold_frame - references as for a pin on a frame that @d itself named. Its number, or
+ * GNTST_bad_page, GNTST_general_error. */
+int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool write);
 void gnttab_drop_frame(bool write, mfn_t m);
 
 /** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if privileged.
  * NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */
 struct domain *gnttab_target(domid_t id, int16_t *status);
+
+/** gnttab_peer - the domain @id, whoever asks; NULL if there is none. It needs no reference if it is
+ * @self, the current domain. gnttab_peer_put() afterwards. */
+static inline struct domain *gnttab_peer(struct domain *self, domid_t id)
+{
+    struct domain *d;
+
+    if (id == self->id)
+        return self;
+    d = domain_by_id(id);
+    if (likely(d) && unlikely(!d->gnttab)) {
+        domain_put(d);
+        return NULL;
+    }
+    return d;
+}
+
+static inline void gnttab_peer_put(struct domain *self, struct domain *d)
+{
+    if (d != self)
+        domain_put(d);
+}
 
 /* Batches: the number of elements done when preempted (more than 0, less than @count), 0 when all are
  * done, or -EFAULT. */

@@ -4,7 +4,7 @@
 #ifndef HV_SOFTIRQ_H
 #define HV_SOFTIRQ_H
 
-#include <hv/types.h>
+#include <hv/percpu.h>
 
 enum softirq {
     SOFTIRQ_TIMER,
@@ -19,7 +19,10 @@ void softirq_register(enum softirq nr, void (*fn)(void));
 void softirq_raise(enum softirq nr);
 /** softirq_raise_on - on any pcpu; sends an interrupt if needed. */
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
-bool softirq_pending(void);
+static inline bool softirq_pending(void)
+{
+    return pcpu_self()->softirq_pending != 0;
+}
 /** softirq_run - run all that is pending on this pcpu. SOFTIRQ_SCHEDULE may switch to another vcpu
  * and then never returns. */
 void softirq_run(void);

@@ -691,11 +691,6 @@ WEAK void softirq_raise_on(unsigned int cpu, enum softirq nr)
         smp_kick(cpu);
 }
 
-WEAK bool softirq_pending(void)
-{
-    return pcpu_self()->softirq_pending != 0;
-}
-
 WEAK void tasklet_init(struct tasklet *t, void (*fn)(void *), void *data)
 {
     memset(t, 0, sizeof(*t));

@@ -66,6 +66,7 @@ static inline __attribute__((always_inline)) int get_guest_inline(void *dst, con
                  : fault);
         *(uint32_t *)dst = w;
     }
+#pragma GCC unroll 11
     for (size_t i = 0; i < n / 8; i++) {
         uint64_t w;
 
@@ -93,6 +94,7 @@ static inline __attribute__((always_inline)) int put_guest_inline(void *dst, con
                  : "r"(*(const uint32_t *)src), "m"(*(uint32_t *)dst)
                  : "memory"
                  : fault);
+#pragma GCC unroll 11
     for (size_t i = 0; i < n / 8; i++)
         asm goto("661: movq %0, %1\n" RECOVER_TO(fault)
                  :
