@@ -185,7 +185,7 @@ test: deps all fuzzers ## run all tests; only=NAME those whose file name contain
 bench: deps all ## instructions per operation, beside the figures of Xen 4.17
 	@mkdir -p $(O)/log
 	$(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -serial stdio -monitor none -no-reboot \
-	    -net none -icount shift=0 -kernel $(O)/socle -initrd "$(O)/guests/bench.elf $(args)" \
+	    -net none -icount shift=0,sleep=off -kernel $(O)/socle -initrd "$(O)/guests/bench.elf $(args)" \
 	    -append "console=com1 com1=115200,8n1 $(append)" >$(O)/log/bench.log </dev/null
 	pv-guest/bench/table.py --image $(O)/socle $(O)/log/bench.log
 
