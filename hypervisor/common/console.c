@@ -58,14 +58,29 @@ void console_add_sink(struct console_sink *sink)
     console_unlock(flags);
 }
 
-void console_write(const char *s, size_t n)
+static void put(const char *s, size_t n)
 {
-    unsigned long flags = console_lock();
-
     for (size_t i = 0; i < n; i++)
         ring[ring_prod++ % RING_SIZE] = s[i];
     for (struct console_sink *sink = sinks; sink; sink = sink->next)
         sink->write(s, n);
+}
+
+void console_write(const char *s, size_t n)
+{
+    unsigned long flags = console_lock();
+
+    put(s, n);
+    console_unlock(flags);
+}
+
+void console_write_line(const char *s, size_t n)
+{
+    unsigned long flags = console_lock();
+
+    if (ring_prod && ring[(ring_prod - 1) % RING_SIZE] != '\n')
+        put("\n", 1);
+    put(s, n);
     console_unlock(flags);
 }
 

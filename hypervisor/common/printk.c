@@ -21,7 +21,7 @@ static void emit(const char *prefix, const char *fmt, va_list ap)
     n += (size_t)vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
     n = min(n, sizeof(line) - 2);
     line[n++] = '\n';
-    console_write(line, n);
+    console_write_line(line, n);
 }
 
 void printk(enum log_level level, const char *fmt, ...)

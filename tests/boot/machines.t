@@ -24,7 +24,8 @@ my @machines = ( # CPU model, machine, CPUs, memory
 for (@machines) {
     my ($cpu, $machine, $smp, $memory) = @$_;
     my $boot = Boot::run(name => "machine-$cpu-$machine-$smp-$memory", cpu => $cpu, machine => $machine,
-                         smp => $smp, memory => $memory, modules => ["$hello once"]);
+                         smp => $smp, memory => $memory, modules => ["$hello once"],
+                         options => $memory > 4096 ? 'dom0_mem=256M' : ''); # to touch less of ours
     my $name = "$cpu, $machine, $smp CPUs, $memory MiB";
 
     ok($boot->has(qr/^\(socle\) CPUs: $smp$/), "$name: all CPUs run");

@@ -21,6 +21,8 @@ size_t console_read_ring(char *dst, size_t size, uint32_t *index, bool increment
 void console_force(void);
 /** console_write - to the log ring and all sinks. */
 void console_write(const char *s, size_t n);
+/** console_write_line - the same, at the beginning of a line. */
+void console_write_line(const char *s, size_t n);
 void console_init(void);
 
 /* Debug keys: a letter, what it prints. */
