@@ -95,6 +95,8 @@ int mmu_frames_of(domid_t id, struct domain **out)
     }
     if (id == DOMID_IO)
         return 0;
+    if (id == DOMID_XEN)
+        return d->is_privileged ? 0 : -EPERM;
     if (id == d->id || id >= DOMID_FIRST_RESERVED)
         return -ESRCH;
     if (!d->is_privileged)

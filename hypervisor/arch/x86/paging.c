@@ -247,12 +247,15 @@ static void make_frame_table(const struct boot_info *bi)
             *e = holes | TABLE_BITS;
         }
     }
-    /* RAM is ours until it is given to the allocator. */
+    /* RAM is ours until it is given to the allocator. The first MiB counts as device memory: nobody's
+     * page, but the control domain may look for what firmware has left there. */
     for (unsigned int i = 0; i < bi->nr_regions; i++) {
         const struct boot_region *r = &bi->region[i];
         uint64_t end = min((r->base + r->len) >> PAGE_SHIFT, max_page);
 
-        for (uint64_t n = DIV_ROUND_UP(r->base, PAGE_SIZE); r->type == BOOT_RAM && n < end; n++) {
+        uint64_t n = max(DIV_ROUND_UP(r->base, PAGE_SIZE), 0x100UL);
+
+        for (; r->type == BOOT_RAM && n < end; n++) {
             frame_table[n].count = PGC_HV | 1;
             total_pages++;
         }
