@@ -9,6 +9,7 @@
 #include <hv/lib.h>
 #include <hv/memory.h>
 #include <hv/printk.h>
+#include <hv/softirq.h>
 #include <xen/sched.h>
 
 #define PANIC_SECONDS 5
@@ -115,17 +116,37 @@ static void power_off(void)
 /* ---- the control domain has ended ---- */
 
 #ifdef SOCLE_DEBUG
-/* Everybody stops where its counts are settled; then nothing but current moves. */
+static cpumask_t stopped;
+
+static void stop_here(void)
+{
+    cpumask_set(&stopped, smp_processor_id());
+    for (;;)
+        asm volatile("hlt"); /* flushes are still answered */
+}
+
+/* The other pcpus stop between two pieces of work: counts are settled, no locks are held. */
+static void quiesce(void)
+{
+    unsigned int n;
+
+    softirq_register(SOFTIRQ_STOP, stop_here);
+    cpumask_set(&stopped, smp_processor_id());
+    for_each_cpu (n, cpu_online_map)
+        if (n != smp_processor_id())
+            softirq_raise_on(n, SOFTIRQ_STOP);
+    for (unsigned int ms = 0; READ_ONCE(stopped.bits) != cpu_online_map.bits; ms++) {
+        if (ms == 5000)
+            panic("audit: pcpus %#lx do not stop", cpu_online_map.bits & ~stopped.bits);
+        delay_us(1000);
+    }
+}
+
 static void audit(void)
 {
     unsigned int errors;
-    struct domain *d = NULL;
-    struct vcpu *v;
 
-    while ((d = domain_next(d)))
-        for_each_vcpu (d, v)
-            if (v != current)
-                vcpu_pause_sync(v);
+    quiesce();
     errors = audit_all();
     if (errors)
         pr_err("audit: FAILED, %u errors", errors);
