@@ -43,29 +43,26 @@ void gnttab_drop_frame(bool write, mfn_t m)
 /* ---- pins ---- */
 
 /* The first half of an entry, which must change as one. */
-union entry_head {
-    uint32_t word;
-    struct {
-        uint16_t flags;
-        domid_t domid;
-    };
-};
+#define HEAD(flags, domid) ((uint32_t)(flags) | (uint32_t)(domid) << 16)
+
+/* Flags and domid of an entry in one word: the ABI aligns entries to 8. */
+static inline uint32_t *head_of(struct grant_entry_v1 *e)
+{
+    return (uint32_t *)(void *)e;
+}
 
 /* Set the status bits in the shared entry, provided that it grants @who this kind of use. */
-static int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write)
+static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write)
 {
-    uint32_t *word = (uint32_t *)(void *)e; /* flags and domid: the ABI aligns entries to 8 */
-    union entry_head old = {.word = READ_ONCE(*word)};
+    uint32_t mask = HEAD(GTF_type_mask | GTF_sub_page | (write ? GTF_readonly : 0), 0xffff);
+    uint32_t bits = write ? GTF_reading | GTF_writing : GTF_reading;
+    uint32_t old = READ_ONCE(*head_of(e));
 
     for (unsigned int i = 0; i < SHARED_TRIES; i++) {
-        union entry_head new = old;
-
-        if ((old.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access || old.domid != who ||
-            (write && (old.flags & GTF_readonly)))
-            return GNTST_general_error;
-        new.flags |= write ? GTF_reading | GTF_writing : GTF_reading;
-        if (__atomic_compare_exchange_n(word, &old.word, new.word, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+        if (unlikely((old & mask) != HEAD(GTF_permit_access, who)))
+            break;
+        if (likely(__atomic_compare_exchange_n(head_of(e), &old, old | bits, false, __ATOMIC_SEQ_CST,
+                                               __ATOMIC_SEQ_CST)))
             return GNTST_okay;
     }
     return GNTST_general_error;
@@ -400,7 +397,7 @@ static long op_swap(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i))
-            return i;
+            return gnttab_continue(GNTTABOP_swap_grant_ref, p, count - i);
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         op.status = swap_refs(op.ref_a, op.ref_b);
@@ -467,11 +464,12 @@ static long op_cache_flush(guest_ptr_t uop, unsigned int count)
 {
     for (unsigned int i = 0; i < count; i++) {
         struct gnttab_cache_flush op;
+        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
         int rc;
 
         if (gnttab_stop_here(i))
-            return i;
-        if (copy_from_guest(&op, guest_ptr_index(uop, i, sizeof(op)), sizeof(op)))
+            return gnttab_continue(GNTTABOP_cache_flush, p, count - i);
+        if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         rc = cache_flush(&op);
         if (rc)
@@ -486,20 +484,17 @@ static long op_cache_flush(guest_ptr_t uop, unsigned int count)
 static bool commit_transfer(struct domain *rd, domid_t from, uint32_t ref)
 {
     struct grant_table *gt = rd->gnttab;
-    union entry_head old, new;
-    uint32_t *word;
+    uint32_t old, *head;
 
     if (ref >= gnttab_nr_entries(gt))
         return false;
-    word = (uint32_t *)(void *)shared_entry(gt, ref);
-    old.word = READ_ONCE(*word);
+    head = head_of(shared_entry(gt, ref));
+    old = READ_ONCE(*head);
     for (unsigned int i = 0; i < SHARED_TRIES; i++) {
-        if (old.flags != GTF_accept_transfer || old.domid != from)
-            return false;
-        new = old;
-        new.flags |= GTF_transfer_committed;
-        if (__atomic_compare_exchange_n(word, &old.word, new.word, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST))
+        if (old != HEAD(GTF_accept_transfer, from))
+            break;
+        if (__atomic_compare_exchange_n(head, &old, old | GTF_transfer_committed, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
     }
     return false;
@@ -564,7 +559,7 @@ static long op_transfer(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i))
-            return i;
+            return gnttab_continue(GNTTABOP_transfer, p, count - i);
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         op.status = transfer(&op);
@@ -607,12 +602,6 @@ static const uint8_t element_size[] = {
 
 static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
-    if (cmd == GNTTABOP_copy)
-        return gnttab_op_copy(uop, count);
-    if (cmd == GNTTABOP_map_grant_ref)
-        return gnttab_op_map(uop, count);
-    if (cmd == GNTTABOP_unmap_grant_ref)
-        return gnttab_op_unmap(uop, count);
     switch (cmd) {
     case GNTTABOP_unmap_and_replace:
         return gnttab_op_unmap_and_replace(uop, count);
@@ -627,23 +616,35 @@ static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 
 #define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
 
+static __attribute__((noinline)) long rare_op(unsigned int cmd, guest_ptr_t uop, unsigned int count,
+                                              size_t size)
+{
+    if (size)
+        return batch_op(cmd, uop, count);
+    return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
+}
+
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
     size_t size = cmd < ARRAY_SIZE(element_size) ? element_size[cmd] : 0;
-    long rc;
 
     if (unlikely((int)count < 0))
         return -EINVAL;
-    if (unlikely(!size))
-        return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
     if (unlikely(!guest_range_ok(uop, count * size)))
         return -EFAULT;
-    rc = batch_op(cmd, uop, count);
-    if (likely(rc <= 0))
-        return rc;
-    return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd,
-                              guest_ptr_index(uop, rc, size).va,
-                              (unsigned long)(count - (unsigned int)rc));
+    if (cmd == GNTTABOP_copy)
+        return gnttab_op_copy(uop, count);
+    if (cmd == GNTTABOP_map_grant_ref)
+        return gnttab_op_map(uop, count);
+    if (cmd == GNTTABOP_unmap_grant_ref)
+        return gnttab_op_unmap(uop, count);
+    return rare_op(cmd, uop, count, size);
+}
+
+long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left)
+{
+    return hypercall_continue(__HYPERVISOR_grant_table_op, 3, (unsigned long)cmd, next.va,
+                              (unsigned long)left);
 }
 
 /* ---- debugging ---- */

@@ -43,27 +43,28 @@ static int acquire(struct domain *self, struct side *s, const struct gnttab_copy
     int64_t frame;
 
     release(self, s, write);
-    if (ptr->domid != DOMID_SELF) {
-        if (unlikely(!gref))
-            return GNTST_permission_denied;
-        d = gnttab_peer(self, ptr->domid);
-        if (unlikely(!d))
-            return GNTST_bad_domain;
-    }
-    if (gref)
-        frame = gnttab_pin(d, ptr->u.ref, self->id, write);
-    else
-        frame = gnttab_hold_frame(d, ptr->u.gmfn, write);
-    if (unlikely(frame < 0)) {
-        gnttab_peer_put(self, d);
-        return (int)frame;
-    }
-    s->d = d;
-    s->name = gref ? ptr->u.ref : ptr->u.gmfn;
-    s->m = mfn((uint64_t)frame);
     s->domid = ptr->domid;
     s->gref = gref;
-    return GNTST_okay;
+    if (!gref) {
+        if (unlikely(ptr->domid != DOMID_SELF))
+            return GNTST_permission_denied;
+        s->name = ptr->u.gmfn;
+        frame = gnttab_hold_frame(d, ptr->u.gmfn, write);
+    } else {
+        if (ptr->domid != DOMID_SELF)
+            d = gnttab_peer(self, ptr->domid);
+        if (unlikely(!d))
+            return GNTST_bad_domain;
+        s->name = ptr->u.ref;
+        frame = gnttab_pin(d, ptr->u.ref, self->id, write);
+    }
+    s->m.n = (uint64_t)frame;
+    if (likely(frame >= 0)) {
+        s->d = d;
+        return GNTST_okay;
+    }
+    gnttab_peer_put(self, d);
+    return (int)frame;
 }
 
 static inline int copy_one(struct domain *self, const struct gnttab_copy *op, struct side *src,
@@ -103,15 +104,14 @@ long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i)) {
-            rc = i;
+            rc = gnttab_continue(GNTTABOP_copy, p, count - i);
             break;
         }
         rc = copy_from_guest(&op, p, sizeof(op));
         if (unlikely(rc))
             break;
         op.status = copy_one(self, &op, &src, &dst);
-        rc = copy_to_guest(guest_ptr(p.va + offsetof(struct gnttab_copy, status)), &op.status,
-                           sizeof(op.status));
+        rc = gnttab_put_from(p, &op, struct gnttab_copy, status);
         if (unlikely(rc))
             break;
     }

@@ -181,11 +181,11 @@ long gnttab_op_map(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i))
-            return i;
+            return gnttab_continue(GNTTABOP_map_grant_ref, p, count - i);
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         op.status = map_one(self, &op);
-        if (copy_to_guest(p, &op, sizeof(op)))
+        if (gnttab_put_from(p, &op, struct gnttab_map_grant_ref, dom))
             return -EFAULT;
     }
     return 0;
@@ -241,12 +241,11 @@ long gnttab_op_unmap(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i))
-            return i;
+            return gnttab_continue(GNTTABOP_unmap_grant_ref, p, count - i);
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         op.status = unmap_one(gt, &op, 0);
-        if (copy_to_guest(guest_ptr(p.va + offsetof(struct gnttab_unmap_grant_ref, status)), &op.status,
-                          sizeof(op.status)))
+        if (gnttab_put_from(p, &op, struct gnttab_unmap_grant_ref, status))
             return -EFAULT;
     }
     return 0;
@@ -262,7 +261,7 @@ long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count)
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
         if (gnttab_stop_here(i))
-            return i;
+            return gnttab_continue(GNTTABOP_unmap_and_replace, p, count - i);
         if (copy_from_guest(&op, p, sizeof(op)))
             return -EFAULT;
         unmap.host_addr = op.host_addr;

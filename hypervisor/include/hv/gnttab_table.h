@@ -98,12 +98,25 @@ static inline void gnttab_peer_put(struct domain *self, struct domain *d)
         domain_put(d);
 }
 
-/* Batches: the number of elements done when preempted (more than 0, less than @count), 0 when all are
- * done, or -EFAULT. */
+/* The operations on @count elements at @uop: the hypercall's result. */
 long gnttab_op_map(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
+
+/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first (XSA-318). */
+static inline bool gnttab_stop_here(unsigned int done)
+{
+    return done && hypercall_preempt_needed();
+}
+
+/** gnttab_continue - then: go on later with the @left elements at @next. Return its value at once. */
+long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left);
+
+/* Write back an element of @type, or only from @field on: that and all behind it. */
+#define gnttab_put_from(p, op, type, field)                                                        \
+    copy_to_guest(guest_ptr((p).va + offsetof(type, field)),                                       \
+                  (const uint8_t *)(op) + offsetof(type, field), sizeof(type) - offsetof(type, field))
 
 int gnttab_maptrack_init(struct grant_table *gt, unsigned int max_frames);
 void gnttab_maptrack_free(struct grant_table *gt);
@@ -126,12 +139,6 @@ static inline struct gnttab_active *active_entry(const struct grant_table *gt, u
 static inline uint32_t gnttab_nr_entries(const struct grant_table *gt)
 {
     return gt->nr_frames * ENTRIES_PER_FRAME;
-}
-
-/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first (XSA-318). */
-static inline bool gnttab_stop_here(unsigned int done)
-{
-    return done && hypercall_preempt_needed();
 }
 
 #endif
