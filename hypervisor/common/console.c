@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The console: a ring that keeps the log, sinks that show it, input that goes to dom0 or, after three
- * times Ctrl-A, to the debug keys; and console_io, the emergency console of guests.
+/* The console: a ring that keeps the log, sinks that show it, input that goes to dom0 or, after
+ * three times Ctrl-A, to the debug keys; and console_io, the emergency console of guests.
  *
- * LOCK_CONSOLE guards ring, sinks and input; it is taken with interrupts off, as printk may be called
- * anywhere. A dying machine breaks it (console_force). */
+ * LOCK_CONSOLE guards ring, sinks and input; it is taken with interrupts off, as printk may be
+ * called anywhere. A dying machine breaks it (console_force). */
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/errno.h>

@@ -6,9 +6,9 @@
 #include <hv/printk.h>
 #include <hv/time.h>
 
-#define LINE_MAX_BYTES   256
-#define GUEST_BURST      50      /* lines that a domain may cause at once ... */
-#define GUEST_REFILL     MS(100) /* ... and how often it gets another one */
+#define LINE_MAX_BYTES 256
+#define GUEST_BURST    50      /* lines that a domain may cause at once ... */
+#define GUEST_REFILL   MS(100) /* ... and how often it gets another one */
 
 int opt_loglvl = LOG_INFO;
 int opt_guest_loglvl = LOG_INFO;
@@ -35,8 +35,8 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* A token bucket for each domain: whatever it does, it can't flood the log. The fields are not locked;
- * a race costs or gives a line. */
+/* A token bucket for each domain: whatever it does, it can't flood the log. The fields are not
+ * locked; a race costs or gives a line. */
 static bool guest_may_log(struct domain *d)
 {
     s_time_t t = now();

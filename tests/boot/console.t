@@ -31,4 +31,12 @@ ok($boot->has(qr/^\(socle\) audit: ok/), 'counts are right at the end');
 
 $boot = Boot::run(name => 'console-reboot', modules => ["$hello once shutdown=reboot"]);
 ok($boot->has(qr/dom0 reboots/) && !$boot->ended, 'dom0 can reboot the machine');
+
+my @hang = ([qr/^> /m, "\x01\x01\x01"], [qr/goes to the hyper/, 'H']);
+$boot = Boot::run(name => 'console-watchdog', modules => [$hello], smp => 2, options => 'watchdog',
+                  input => \@hang, timeout => 30);
+ok($boot->has(qr/panic: watchdog: pcpu \d has been stuck/),
+   'the watchdog finds a CPU that hangs');
+ok($boot->has(qr/\bhang\+/), 'and says where');
+ok(!$boot->ended, 'and reboots');
 done_testing;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Local APICs: interrupts between pcpus, end of interrupt, the one-shot timer. IO-APICs: one line for
- * the console, everything else masked until a domain owns it. Intel SDM vol. 3, 11. */
+/* Local APICs: interrupts between pcpus, end of interrupt, the one-shot timer. IO-APICs: one line
+ * for the console, everything else masked until a domain owns it. Intel SDM vol. 3, 11. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/io.h>
@@ -30,19 +30,19 @@
 #define APIC_TIMER_NOW 0x390
 #define APIC_TIMER_DIV 0x3e0
 
-#define BASE_ENABLE     (1UL << 11)
-#define BASE_X2APIC     (1UL << 10)
-#define SVR_ENABLE      0x100
-#define LVT_MASKED      0x10000
-#define LVT_NMI         0x400
-#define LVT_DEADLINE    0x40000
-#define ICR_BUSY        0x1000
-#define ICR_ASSERT      0x4000
-#define ICR_LEVEL       0x8000
-#define ICR_INIT        0x500
-#define ICR_STARTUP     0x600
-#define ICR_ALL_OTHERS  0xc0000
-#define DIVIDE_BY_1     0xb
+#define BASE_ENABLE    (1UL << 11)
+#define BASE_X2APIC    (1UL << 10)
+#define SVR_ENABLE     0x100
+#define LVT_MASKED     0x10000
+#define LVT_NMI        0x400
+#define LVT_DEADLINE   0x40000
+#define ICR_BUSY       0x1000
+#define ICR_ASSERT     0x4000
+#define ICR_LEVEL      0x8000
+#define ICR_INIT       0x500
+#define ICR_STARTUP    0x600
+#define ICR_ALL_OTHERS 0xc0000
+#define DIVIDE_BY_1    0xb
 
 static volatile uint32_t *registers;
 static bool x2apic;
@@ -235,9 +235,10 @@ static void init_ioapics(void)
     nr_ioapics = acpi.nr_ioapics;
 }
 
-int ioapic_route(unsigned int irq, uint8_t vector)
+/* Send ISA interrupt @irq to @dest as @low says; its polarity and trigger are firmware's word. */
+static int route(unsigned int irq, uint32_t dest, uint32_t low)
 {
-    uint32_t gsi = irq, low = vector; /* ISA: edge, active high */
+    uint32_t gsi = irq; /* ISA: edge, active high */
 
     for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
         const struct acpi_override *o = &acpi.override[i];
@@ -253,11 +254,21 @@ int ioapic_route(unsigned int irq, uint8_t vector)
 
         if (gsi < ioapic[i].gsi || pin >= ioapic[i].pins)
             continue;
-        ioapic_write(i, IOAPIC_REDIR(pin) + 1, pcpus[0].arch.apic_id << 24);
+        ioapic_write(i, IOAPIC_REDIR(pin) + 1, dest << 24);
         ioapic_write(i, IOAPIC_REDIR(pin), low);
         return 0;
     }
     return -ENODEV;
+}
+
+int ioapic_route(unsigned int irq, uint8_t vector)
+{
+    return route(irq, pcpus[0].arch.apic_id, vector);
+}
+
+int ioapic_route_nmi(unsigned int irq)
+{
+    return route(irq, 0xff, LVT_NMI);
 }
 
 /* Out of the way of the exceptions, and silent. */

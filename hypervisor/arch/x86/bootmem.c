@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory before there is an allocator: a list of what is in use, everything else of the firmware's map
- * is free. Taken from the top, so that low memory stays for those who need it. Nothing is given back
- * but the modules, when the domains in them have been built.
+/* Memory before there is an allocator: a list of what is in use, everything else of the firmware's
+ * map is free. Taken from the top, so that low memory stays for those who need it. Nothing is given
+ * back but the modules, when the domains in them have been built.
  *
  * The first MiB is never given to anybody: firmware and boot loaders have things there. */
 #include <asm/boot.h>

@@ -49,8 +49,9 @@ static void check_needed(void)
     static const struct {
         uint8_t bit;
         char name[7];
-    } leaf1_edx[] = {{0, "FPU"},  {4, "TSC"},   {5, "MSR"},  {6, "PAE"},  {8, "CX8"},  {9, "APIC"},
-                     {13, "PGE"}, {15, "CMOV"}, {16, "PAT"}, {24, "FXSR"}, {25, "SSE"}, {26, "SSE2"}};
+    } leaf1_edx[] = {{0, "FPU"},  {4, "TSC"},   {5, "MSR"},  {6, "PAE"},
+                     {8, "CX8"},  {9, "APIC"},  {13, "PGE"}, {15, "CMOV"},
+                     {16, "PAT"}, {24, "FXSR"}, {25, "SSE"}, {26, "SSE2"}};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(leaf1_edx); i++)
         need(cpu.leaf1_edx, leaf1_edx[i].bit, leaf1_edx[i].name);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPU's descriptor tables: one IDT for all, a GDT and a TSS for each pcpu, and the few instructions
- * that a SYSCALL or SYSENTER runs first.
+/* The CPU's descriptor tables: one IDT for all, a GDT and a TSS for each pcpu, and the few
+ * instructions that a SYSCALL or SYSENTER runs first.
  *
- * These stubs exist because both instructions come with the guest's stack pointer. They are made for
- * each pcpu, as the addresses of its TSS and scratch word are in them; all lie in sealed pages of the
- * image, which every pcpu maps in its own area, executable there only. */
+ * These stubs exist because both instructions come with the guest's stack pointer. They are made
+ * for each pcpu, as the addresses of its TSS and scratch word are in them; all lie in sealed pages
+ * of the image, which every pcpu maps in its own area, executable there only. */
 #include <asm/boot.h>
 #include <asm/processor.h>
 #include <asm/switch.h>

@@ -4,6 +4,7 @@
 #include <asm/directmap.h>
 #include <asm/processor.h>
 #include <asm/system.h>
+#include <asm/traps.h>
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/lib.h>
@@ -132,9 +133,7 @@ static void quiesce(void)
 
     softirq_register(SOFTIRQ_STOP, stop_here);
     cpumask_set(&stopped, smp_processor_id());
-    for_each_cpu (n, cpu_online_map)
-        if (n != smp_processor_id())
-            softirq_raise_on(n, SOFTIRQ_STOP);
+    for_each_cpu(n, cpu_online_map) if (n != smp_processor_id()) softirq_raise_on(n, SOFTIRQ_STOP);
     for (unsigned int ms = 0; READ_ONCE(stopped.bits) != cpu_online_map.bits; ms++) {
         if (ms == 5000)
             panic("audit: pcpus %#lx do not stop", cpu_online_map.bits & ~stopped.bits);
@@ -200,6 +199,7 @@ static void report(const char *prefix, const char *fmt, va_list ap)
     char text[200];
 
     irq_disable();
+    traps_set_nmi_hook(NULL);
     console_force();
     vsnprintf(text, sizeof(text), fmt, ap);
     pr_err("%s%s", prefix, text);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's own page tables. They are complete when boot ends: what changes later (a pcpu's GDT
- * window) changes in L1 tables that all L4 tables share, so the slots that hv_l4_fill() copies into
- * guests' L4 tables never need an update.
+/* The hypervisor's own page tables. They are complete when boot ends: what changes later (a pcpu's
+ * GDT window) changes in L1 tables that all L4 tables share, so the slots that hv_l4_fill() copies
+ * into guests' L4 tables never need an update.
  *
- * W^X: nothing is writable and executable. Code is the image's text and the pcpus' entry stubs; neither
- * is writable anywhere, the direct map included. Everything is global but the windows. */
+ * W^X: nothing is writable and executable. Code is the image's text and the pcpus' entry stubs;
+ * neither is writable anywhere, the direct map included. Everything is global but the windows. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/directmap.h>
@@ -142,7 +142,8 @@ static uint64_t image_paddr(const char *va)
     return (uint64_t)(va - image_start) + IMAGE_PHYS;
 }
 
-/* The same range of the image where it runs (with @flags) and in the direct map (never executable). */
+/* The same range of the image where it runs (with @flags) and in the direct map (never executable).
+ */
 static void map_image_part(const char *start, const char *end, uint64_t flags)
 {
     uint64_t pa = image_paddr(start), len = ALIGN_UP((uint64_t)(end - start), PAGE_SIZE);
@@ -247,8 +248,8 @@ static void make_frame_table(const struct boot_info *bi)
             *e = holes | TABLE_BITS;
         }
     }
-    /* RAM is ours until it is given to the allocator. The first MiB counts as device memory: nobody's
-     * page, but the control domain may look for what firmware has left there. */
+    /* RAM is ours until it is given to the allocator. The first MiB counts as device memory:
+     * nobody's page, but the control domain may look for what firmware has left there. */
     for (unsigned int i = 0; i < bi->nr_regions; i++) {
         const struct boot_region *r = &bi->region[i];
         uint64_t end = min((r->base + r->len) >> PAGE_SHIFT, max_page);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Serial lines: 16550 and its descendants. Output waits for the device, input comes by interrupt. */
+/* Serial lines: 16550 and its descendants. Output waits for the device, input comes by interrupt.
+ */
 #include <asm/boot.h>
 #include <asm/io.h>
 #include <asm/processor.h>

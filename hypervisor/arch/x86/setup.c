@@ -32,6 +32,7 @@ unsigned int e820_nr;
 static char opt_console[32] = "com1,vga", opt_com1[40], opt_com2[40], opt_sched[16];
 static char opt_log[32], opt_guest_log[32];
 static unsigned int opt_maxcpus = NR_CPUS;
+static bool opt_watchdog;
 
 static const struct cmdline_option options[] = {
     {"console", CMDLINE_STRING, opt_console, 0, sizeof(opt_console)},
@@ -44,6 +45,7 @@ static const struct cmdline_option options[] = {
     {"loglvl", CMDLINE_STRING, opt_log, 0, sizeof(opt_log)},
     {"guest_loglvl", CMDLINE_STRING, opt_guest_log, 0, sizeof(opt_guest_log)},
     {"noreboot", CMDLINE_BOOL, &opt_noreboot, 0, 0},
+    {"watchdog", CMDLINE_BOOL, &opt_watchdog, 0, 0},
 };
 
 static void report_option(void *ctx, enum cmdline_problem why, const char *word, size_t len)
@@ -196,12 +198,15 @@ static void boot_rest(void)
     time_init();
     apic_timer_init();
     console_init();
+    debugkey_register('R', "reboot", machine_restart);
     start_scheduling();
     irq_enable();
     serial_start_input();
     start_cpus();
     save_memory_map();
     evtchn_init();
+    if (opt_watchdog)
+        watchdog_init();
     paging_seal();
     domains_build_all(&boot);
     bootmem_release_modules();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's CPUs: starting them, waking them, stopping them. They are started one after the other;
- * each is told its stack, and by that who it is. */
+/* The machine's CPUs: starting them, waking them, stopping them. They are started one after the
+ * other; each is told its stack, and by that who it is. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/directmap.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names for addresses in stack traces, from the table that the build makes of the linked image
- * (hypervisor/symbols.awk); and the traces themselves. Code keeps no frame pointers: every word on the
- * stack that points into the text is shown, so some may be left over from earlier calls. */
+ * (hypervisor/symbols.awk); and the traces themselves. Code keeps no frame pointers: every word on
+ * the stack that points into the text is shown, so some may be left over from earlier calls. */
 #include <asm/regs.h>
 #include <asm/system.h>
 #include <hv/lib.h>
@@ -46,8 +46,8 @@ static void show(uintptr_t addr)
         pr_err("  [%#lx] %s+%#lx", addr, name, offset);
 }
 
-/* Only words on the same stack are read: those up to the end of its page or, on the main stack, of the
- * block (asm/layout.h). */
+/* Only words on the same stack are read: those up to the end of its page or, on the main stack, of
+ * the block (asm/layout.h). */
 void dump_stack(uintptr_t sp, uintptr_t bp)
 {
     uintptr_t base = ALIGN_DOWN(sp, STACK_SIZE);

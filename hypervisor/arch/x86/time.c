@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Time: the TSC, measured at boot against a clock of known frequency, is the only one from then on.
  *
- * System time is ns = (tsc - base) scaled by (mul, shift), exactly as guests compute it from the record
- * that the ABI gives them; so guest and hypervisor agree to the nanosecond. All pcpus scale alike. A
- * pcpu whose TSC differs measurably from the boot CPU's has a base of its own.
- * The record of a vcpu changes only when its pcpu's base does: mostly it is written once. */
+ * System time is ns = (tsc - base) scaled by (mul, shift), exactly as guests compute it from the
+ * record that the ABI gives them; so guest and hypervisor agree to the nanosecond. All pcpus scale
+ * alike. A pcpu whose TSC differs measurably from the boot CPU's has a base of its own. The record
+ * of a vcpu changes only when its pcpu's base does: mostly it is written once. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/io.h>
@@ -192,9 +192,14 @@ static struct rtc rtc_read(void)
 {
     uint8_t century = acpi.have_fadt ? acpi.fadt.century : 0;
 
-    return (struct rtc){cmos_read(0),  cmos_read(2), cmos_read(4),
-                        cmos_read(7),  cmos_read(8), cmos_read(9),
-                        century ? cmos_read(century) : 0, cmos_read(0xb)};
+    return (struct rtc){cmos_read(0),
+                        cmos_read(2),
+                        cmos_read(4),
+                        cmos_read(7),
+                        cmos_read(8),
+                        cmos_read(9),
+                        century ? cmos_read(century) : 0,
+                        cmos_read(0xb)};
 }
 
 static unsigned int number(const struct rtc *t, uint8_t v)
@@ -207,8 +212,8 @@ static uint64_t days_before(unsigned int year, unsigned int month)
     static const uint16_t before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     unsigned int y = year - (month <= 2); /* its leap day counts from March on */
 
-    return (year - 1970) * 365UL + (y / 4 - y / 100 + y / 400) - (1969 / 4 - 1969 / 100 + 1969 / 400) +
-           before[month - 1];
+    return (year - 1970) * 365UL + (y / 4 - y / 100 + y / 400) -
+           (1969 / 4 - 1969 / 100 + 1969 / 400) + before[month - 1];
 }
 
 static uint64_t rtc_seconds(const struct rtc *t)
@@ -335,8 +340,8 @@ void time_update_vcpu(struct vcpu *v)
 }
 
 /* ---- other pcpus' TSCs ----
- * The new pcpu asks the boot CPU for its TSC again and again; of the answer that came back fastest the
- * middle of the way there and back is the moment it was read. */
+ * The new pcpu asks the boot CPU for its TSC again and again; of the answer that came back fastest
+ * the middle of the way there and back is the moment it was read. */
 
 #define SYNC_ROUNDS 64
 #define SYNC_LIMIT  MS(50)

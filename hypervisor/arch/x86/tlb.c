@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Flushing translations, here and on other pcpus.
  *
- * A clock counts complete flushes; each pcpu notes its reading before it flushes. A frame that is about
- * to change its use carries the reading from when its last writable reference went: a pcpu whose note
- * is later has flushed since. So most frames that change hands need no interrupt to anybody.
- * A pcpu on the hypervisor's own root holds no guest's translations: it flushed when it went there, and
- * will when it leaves.
+ * A clock counts complete flushes; each pcpu notes its reading before it flushes. A frame that is
+ * about to change its use carries the reading from when its last writable reference went: a pcpu
+ * whose note is later has flushed since. So most frames that change hands need no interrupt to
+ * anybody. A pcpu on the hypervisor's own root holds no guest's translations: it flushed when it
+ * went there, and will when it leaves.
  *
- * A request to others is one at a time, under LOCK_TLB, with interrupts on: a pcpu that waits for its
- * own turn answers meanwhile. Locks held by a caller do no harm, as no interrupt handler takes them. */
+ * A request to others is one at a time, under LOCK_TLB, with interrupts on: a pcpu that waits for
+ * its own turn answers meanwhile. Locks held by a caller do no harm, as no interrupt handler takes
+ * them. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/processor.h>
@@ -86,8 +87,7 @@ void tlb_flush_mask(cpumask_t mask)
         return;
     spin_lock(&lock);
     __atomic_store_n(&todo.bits, mask.bits, __ATOMIC_SEQ_CST);
-    for_each_cpu (n, mask)
-        lapic_send_ipi(n, VECTOR_TLB);
+    for_each_cpu(n, mask) lapic_send_ipi(n, VECTOR_TLB);
     while (!cpumask_empty((cpumask_t){__atomic_load_n(&todo.bits, __ATOMIC_ACQUIRE)}))
         cpu_relax();
     spin_unlock(&lock);
@@ -101,9 +101,7 @@ static cpumask_t on_guest_roots(cpumask_t mask)
     unsigned int n;
 
     mb();
-    for_each_cpu (n, mask)
-        if (READ_ONCE(pcpus[n].arch.cr3) != hv_l4_paddr)
-            out.bits |= 1UL << n;
+    for_each_cpu(n, mask) if (READ_ONCE(pcpus[n].arch.cr3) != hv_l4_paddr) out.bits |= 1UL << n;
     return out;
 }
 
@@ -133,9 +131,7 @@ void tlb_flush_since(const struct domain *d, uint32_t stamp)
         mask.bits = READ_ONCE(d->arch.tlb_cpus.bits);
     }
     mask = on_guest_roots(mask);
-    for_each_cpu (n, mask)
-        if (READ_ONCE(pcpus[n].arch.tlb_stamp) <= t)
-            need.bits |= 1UL << n;
+    for_each_cpu(n, mask) if (READ_ONCE(pcpus[n].arch.tlb_stamp) <= t) need.bits |= 1UL << n;
     tlb_flush_mask(need);
 }
 

@@ -13,8 +13,8 @@ void domains_build_all(const struct boot_info *bi);
 
 /** bootmem_init - all RAM of the map is free, but for the image and the modules. */
 void bootmem_init(const struct boot_info *bi);
-/** bootmem_alloc - @size bytes, cleared, below @limit (0: anywhere in the direct map); machine address.
- * Panics when there is none. */
+/** bootmem_alloc - @size bytes, cleared, below @limit (0: anywhere in the direct map); machine
+ * address. Panics when there is none. */
 uint64_t bootmem_alloc(uint64_t size, uint64_t align, uint64_t limit);
 /** bootmem_release - what is left goes to the page allocator; the frame table exists. */
 void bootmem_release(void);
@@ -35,41 +35,45 @@ void paging_seal(void);
 uint64_t hv_memory_used(void);
 
 /* ---- desc.c ---- */
-void desc_init(void);                      /* the IDT */
-void desc_build(unsigned int cpu);         /* GDT, TSS and entry stubs of a pcpu whose area exists */
-void desc_load(unsigned int cpu);          /* ... into the registers of this, the same, pcpu */
+void desc_init(void);              /* the IDT */
+void desc_build(unsigned int cpu); /* GDT, TSS and entry stubs of a pcpu whose area exists */
+void desc_load(unsigned int cpu);  /* ... into the registers of this, the same, pcpu */
 const char *desc_stub_page(unsigned int cpu); /* page of the image to be mapped at PERCPU_STUB */
 /** desc_stub_entry - where this pcpu's stub begins; for the MSRs. */
 enum desc_stub { STUB_SYSCALL, STUB_SYSCALL32, STUB_SYSENTER };
 uintptr_t desc_stub_entry(unsigned int cpu, enum desc_stub which);
 
 /* ---- machine.c ---- */
-void machine_init(void);                   /* remember the ways to reset and to power off */
+void machine_init(void); /* remember the ways to reset and to power off */
 void machine_restart(void) __noreturn;
-/** boot_fail - the machine or its configuration is not one to boot on: one line, then as `noreboot` says. */
+/** boot_fail - the machine or its configuration is not one to boot on: one line, then as `noreboot`
+ * says. */
 void boot_fail(const char *fmt, ...) __noreturn __printf(1, 2);
 extern bool opt_noreboot;
 
 /* ---- apic.c, smp.c, time.c, irq.c ---- */
-void apic_init(void);                      /* the boot CPU's, and the IO-APICs: all pins masked */
-void apic_init_this(void);                 /* further CPUs */
+void apic_init(void);      /* the boot CPU's, and the IO-APICs: all pins masked */
+void apic_init_this(void); /* further CPUs */
 void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 void apic_stop_others(void);
 /** ioapic_route - ISA interrupt @irq to @vector of the boot CPU; -ENODEV. */
 int ioapic_route(unsigned int irq, uint8_t vector);
-void apic_timer_init(void);                /* after the TSC is calibrated */
+/** ioapic_route_nmi - ISA interrupt @irq as an NMI to all pcpus; -ENODEV. */
+int ioapic_route_nmi(unsigned int irq);
+void watchdog_init(void);   /* option `watchdog` */
+void apic_timer_init(void); /* after the TSC is calibrated */
 void apic_timer_init_this(void);
 void tlb_init(void);
 void smp_init_boot_cpu(void);
 void smp_start_all(unsigned int limit);
 void time_init(void);
-void time_init_this(void);                 /* further CPUs; the boot CPU calls time_sync_cpu() meanwhile */
+void time_init_this(void); /* further CPUs; the boot CPU calls time_sync_cpu() meanwhile */
 void time_sync_cpu(unsigned int cpu);
 uint64_t time_ns_to_tsc(uint64_t ns);
-int smp_prepare_cpu(unsigned int cpu);     /* setup.c: scheduler, timers and idle vcpu; -ENOMEM */
-void delay_us(unsigned int us);            /* busy wait; before time_init() a guess */
+int smp_prepare_cpu(unsigned int cpu); /* setup.c: scheduler, timers and idle vcpu; -ENOMEM */
+void delay_us(unsigned int us);        /* busy wait; before time_init() a guess */
 
-extern struct acpi_info acpi;              /* as read at boot */
+extern struct acpi_info acpi; /* as read at boot */
 extern const struct phys_reader firmware_reader;
 
 extern struct cmdline_mem opt_dom0_mem;

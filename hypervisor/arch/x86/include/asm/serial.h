@@ -3,8 +3,8 @@
 #ifndef ASM_SERIAL_H
 #define ASM_SERIAL_H
 
-/** serial_configure - `com1=` and `com2=`: baud rate or auto, format, port, interrupt; each may be left
- * out. -ENODEV: no such line, -EINVAL. */
+/** serial_configure - `com1=` and `com2=`: baud rate or auto, format, port, interrupt; each may be
+ * left out. -ENODEV: no such line, -EINVAL. */
 int serial_configure(const char *name, const char *how);
 /** serial_console - send console output there. -EINVAL not the name of a line; -ENODEV no device;
  * -EBUSY there is one already. */

@@ -54,6 +54,12 @@ int trap_set(struct vcpu *v, const struct trap_info *ti);
 bool debugreg_address_ok(uint64_t addr);
 int debugreg_check_dr7(const struct vcpu *v, uint64_t *dr7);
 
+/* ---- traps.c ---- */
+
+/** traps_set_nmi_hook - called on every NMI, with whatever it interrupted; it must not return to that
+ * through anything that takes locks. */
+void traps_set_nmi_hook(void (*fn)(const struct cpu_regs *regs));
+
 /* ---- page tables ---- */
 bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2);
 bool mmu_ldt_fault(struct vcpu *v, unsigned int offset);
