@@ -12,6 +12,7 @@
 
 struct cpu_features cpu SEALED;
 uint64_t cr4_hv SEALED;
+bool opt_smep = true, opt_smap = true;
 
 /* Entries 0..7: WB, WT, UC-, UC, WC, WP, UC, UC. Guests see these and choose among them by PTE. */
 #define PAT_VALUE 0x0000050100070406UL
@@ -126,8 +127,8 @@ void cpu_detect(void)
     cpu.nx = true;
     cpu.page1g = cpu.ext1_edx & E1D_PAGE1G;
     cpu.rdtscp = cpu.ext1_edx & E1D_RDTSCP;
-    cpu.smep = cpu.leaf7_ebx & L7B_SMEP;
-    cpu.smap = cpu.leaf7_ebx & L7B_SMAP;
+    cpu.smep = opt_smep && (cpu.leaf7_ebx & L7B_SMEP);
+    cpu.smap = opt_smap && (cpu.leaf7_ebx & L7B_SMAP);
     cpu.fsgsbase = cpu.leaf7_ebx & L7B_FSGSBASE;
     cpu.invpcid = cpu.leaf7_ebx & L7B_INVPCID;
     cpu.umip = cpu.leaf7_ecx & L7C_UMIP;

@@ -46,6 +46,8 @@ static const struct cmdline_option options[] = {
     {"guest_loglvl", CMDLINE_STRING, opt_guest_log, 0, sizeof(opt_guest_log)},
     {"noreboot", CMDLINE_BOOL, &opt_noreboot, 0, 0},
     {"watchdog", CMDLINE_BOOL, &opt_watchdog, 0, 0},
+    {"smep", CMDLINE_BOOL, &opt_smep, 0, 0},
+    {"smap", CMDLINE_BOOL, &opt_smap, 0, 0},
 };
 
 static void report_option(void *ctx, enum cmdline_problem why, const char *word, size_t len)

@@ -20,6 +20,8 @@ struct cpu_features {
 extern struct cpu_features cpu;
 extern uint64_t cr4_hv; /* CR4 while the hypervisor runs, before the guest's own bits */
 
+extern bool opt_smep, opt_smap; /* use them if they are there */
+
 /** cpu_detect - fill in `cpu`; panics with a clear line if something needed is missing. */
 void cpu_detect(void);
 /** cpu_init_this - CR0, CR4, EFER, PAT, SYSCALL MSRs, GDT, TSS, IDT, XCR0 of the pcpu that calls. */
