@@ -18,8 +18,7 @@
 #include <hv/hypercall.h>
 #include <hv/printk.h>
 
-/* Offsets of the general registers in struct cpu_regs, in the hardware's numbering; rsp is apart. */
-static const uint8_t gpr_offset[16] = {
+const uint8_t regs_gpr_offset[16] = {
     offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
     offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
     offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
@@ -28,21 +27,16 @@ static const uint8_t gpr_offset[16] = {
     offsetof(struct cpu_regs, r15),
 };
 
-static uint64_t *gpr(struct cpu_regs *regs, unsigned int n)
-{
-    return (uint64_t *)((char *)regs + gpr_offset[n & 15]);
-}
-
 void regs_to_gpr(const struct cpu_regs *regs, uint64_t out[16])
 {
     for (unsigned int i = 0; i < 16; i++)
-        out[i] = *(const uint64_t *)((const char *)regs + gpr_offset[i]);
+        out[i] = *regs_gpr((struct cpu_regs *)regs, i);
 }
 
 void regs_from_gpr(struct cpu_regs *regs, const uint64_t in[16])
 {
     for (unsigned int i = 0; i < 16; i++)
-        *gpr(regs, i) = in[i];
+        *regs_gpr(regs, i) = in[i];
 }
 
 size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
@@ -184,7 +178,7 @@ static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val)
 static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i)
 {
     struct vcpu *v = regs_vcpu(regs);
-    uint64_t *reg = gpr(regs, i->rm);
+    uint64_t *reg = regs_gpr(regs, i->rm);
 
     switch (i->op) {
     case INSN_MOV_FROM_CR:

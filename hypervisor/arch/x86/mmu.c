@@ -39,18 +39,14 @@ static inline bool swap_entry(pte_t *slot, pte_t *old, pte_t new, uint64_t keep,
     return true;
 }
 
-static inline int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t old, pte_t new,
-                               uint64_t keep, bool exact)
+/* @new is adjusted, and differs from @old in more than harmless bits. */
+static int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t old, pte_t new,
+                        uint64_t keep, bool exact)
 {
     struct page *left = NULL;
     int rc;
 
     if (new & PTE_P) {
-        rc = pt_adjust(o->d, level, &new);
-        if (unlikely(rc))
-            return rc;
-        if (!((old ^ new) & ~PTE_HARMLESS))
-            return swap_entry(slot, &old, new, keep, exact) ? 0 : -EAGAIN;
         rc = pt_get_entry(o, level, &new, &left);
         if (unlikely(rc)) {
             if (left && rc == -ERESTART)
@@ -70,15 +66,36 @@ static inline int change_entry(const struct pt_owner *o, int level, pte_t *slot,
     return 0;
 }
 
-int pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
+static inline int update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
 {
+    pte_t old = READ_ONCE(*slot);
+
     if (unlikely(!pt_guest_slot(level, ((uintptr_t)slot & ~PAGE_MASK) / sizeof(pte_t))))
         return -EINVAL;
-    return change_entry(o, level, slot, READ_ONCE(*slot), new, keep, false);
+    if (new & PTE_P) {
+        if (unlikely(pt_adjust(o->d, level, &new)))
+            return -EINVAL;
+        if (!((old ^ new) & ~PTE_HARMLESS)) {
+            (void)swap_entry(slot, &old, new, keep, false);
+            return 0;
+        }
+    }
+    return change_entry(o, level, slot, old, new, keep, false);
+}
+
+int pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
+{
+    return update(o, level, slot, new, keep);
 }
 
 int pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new)
 {
+    if (new & PTE_P) {
+        if (unlikely(pt_adjust(o->d, 1, &new)))
+            return -EINVAL;
+        if (!((old ^ new) & ~PTE_HARMLESS))
+            return swap_entry(slot, &old, new, 0, true) ? 0 : -EAGAIN;
+    }
     return change_entry(o, 1, slot, old, new, 0, true);
 }
 
@@ -194,7 +211,7 @@ static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint
     level = (int)(pgt_type(t) - PGT_L1) + 1;
     if (unlikely(level > 1 && b->o.from != b->o.d))
         return -EINVAL;
-    return pt_update(&b->o, level, slot, val, keep);
+    return level == 1 ? update(&b->o, 1, slot, val, keep) : pt_update(&b->o, level, slot, val, keep);
 }
 
 static int update_m2p(struct batch *b, const struct mmu_update *req)
@@ -227,9 +244,8 @@ static inline int update_one(struct batch *b, const struct mmu_update *req)
 }
 
 /* Run requests [0, count); *@i is the number done. */
-static int run_batch(struct batch *b, guest_ptr_t list, unsigned int count, unsigned int *i)
+static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned int count, unsigned int *i)
 {
-    struct vcpu *v = current;
     int rc = 0;
 
     spin_lock(&b->o.d->arch.mmu_lock);
@@ -265,12 +281,31 @@ static int open_batch(struct batch *b, unsigned int foreigndom)
     return rc;
 }
 
-static void report_done(guest_ptr_t pdone, uint32_t before, unsigned int i)
+static void report_done(guest_ptr_t pdone, uint32_t done)
 {
-    uint32_t done = before + i;
-
-    if (pdone.va && copy_to_guest(pdone, &done, sizeof(done)))
+    if (copy_to_guest(pdone, &done, sizeof(done)))
         return; /* the ABI has no error for this */
+}
+
+/* A continuation, or an old table to be undone first. True if @*rc is the result. */
+static bool resume(struct vcpu *v, guest_ptr_t ureqs, unsigned int *count, guest_ptr_t pdone,
+                   unsigned int foreigndom, uint32_t *done, long *rc)
+{
+    if (mmu_finish_old(v)) {
+        *rc = hypercall_continue(__HYPERVISOR_mmu_update, 4, ureqs.va, (unsigned long)*count,
+                                 pdone.va, (unsigned long)foreigndom);
+        return true;
+    }
+    if (!(*count & MMU_UPDATE_PREEMPTED))
+        return false;
+    if (*count == MMU_UPDATE_PREEMPTED && !ureqs.va) {
+        *rc = (int)foreigndom; /* of a call whose requests had all been done */
+        return true;
+    }
+    *count &= ~MMU_UPDATE_PREEMPTED;
+    if (pdone.va && copy_from_guest(done, pdone, sizeof(*done)))
+        *done = 0;
+    return false;
 }
 
 long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, unsigned int foreigndom)
@@ -279,29 +314,26 @@ long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, uns
     struct batch b;
     uint32_t before = 0;
     unsigned int i = 0;
-    int rc;
+    long rc;
 
-    if (unlikely(mmu_finish_old(v)))
-        return hypercall_continue(__HYPERVISOR_mmu_update, 4, ureqs.va, (unsigned long)count,
-                                  pdone.va, (unsigned long)foreigndom);
-    if (unlikely(count & MMU_UPDATE_PREEMPTED)) {
-        if (count == MMU_UPDATE_PREEMPTED && !ureqs.va)
-            return (int)foreigndom; /* see below: the result of a call whose requests are all done */
-        count &= ~MMU_UPDATE_PREEMPTED;
-        if (pdone.va && copy_from_guest(&before, pdone, sizeof(before)))
-            before = 0;
-    }
-    if (unlikely(!guest_range_ok(ureqs, (size_t)count * sizeof(struct mmu_update))))
-        return -EFAULT;
+    if (unlikely(v->arch.old_table.n) || unlikely(count & MMU_UPDATE_PREEMPTED))
+        if (resume(v, ureqs, &count, pdone, foreigndom, &before, &rc))
+            return rc;
     b.pg = NULL;
     b.end = 0;
-    rc = open_batch(&b, foreigndom);
-    if (unlikely(rc))
-        return rc;
-    rc = run_batch(&b, ureqs, count, &i);
-    mmu_frames_put(b.o.from);
-    mmu_frames_put(b.o.d);
-    report_done(pdone, before, i);
+    b.o.d = b.o.from = v->domain;
+    if (unlikely(foreigndom != DOMID_SELF)) {
+        rc = open_batch(&b, foreigndom);
+        if (rc)
+            return rc;
+    }
+    rc = run_batch(&b, v, ureqs, count, &i);
+    if (unlikely(foreigndom != DOMID_SELF)) {
+        mmu_frames_put(b.o.from);
+        mmu_frames_put(b.o.d);
+    }
+    if (pdone.va)
+        report_done(pdone, before + i);
 
     if (unlikely(rc == -ERESTART))
         return hypercall_continue(__HYPERVISOR_mmu_update, 4,
@@ -380,7 +412,7 @@ static int update_va(unsigned long va, uint64_t val, unsigned long flags, struct
     spin_lock(&d->arch.mmu_lock);
     slot = mmu_walk_l1(v, va, &old);
     if (likely(slot))
-        rc = pt_update(&o, 1, slot, val, 0);
+        rc = update(&o, 1, slot, val, 0);
     spin_unlock(&d->arch.mmu_lock);
     if (unlikely(rc))
         return rc;

@@ -172,27 +172,36 @@ int pt_put_entry(struct domain *d, int level, pte_t e)
 
 /* ---- whole tables ---- */
 
+static int take_l1_entry(const struct pt_owner *self, pte_t *slot)
+{
+    pte_t e = *slot, stored = e;
+    int rc = pt_adjust(self->d, 1, &stored);
+
+    if (!rc)
+        rc = get_frame(self, &stored);
+    if (!rc && stored != e)
+        WRITE_ONCE(*slot, stored);
+    return rc;
+}
+
 static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
 {
     const struct pt_owner self = {d, d};
+    unsigned int i;
+    int rc = 0;
 
-    for (; p->done < PT_ENTRIES; p->done++) {
-        pte_t e = table[p->done], stored = e;
-        int rc;
-
-        if (!(e & PTE_P))
+    for (i = p->done; i < PT_ENTRIES; i++) {
+        if (!(table[i] & PTE_P))
             continue;
-        rc = pt_adjust(d, 1, &stored);
-        if (!rc)
-            rc = get_frame(&self, &stored);
-        if (rc)
-            return rc;
-        if (stored != e)
-            WRITE_ONCE(table[p->done], stored);
+        rc = take_l1_entry(&self, &table[i]);
+        if (unlikely(rc))
+            break;
     }
-    return 0;
+    p->done = i;
+    return rc;
 }
 
+/* One entry of L2..L4. With p->ref its general reference is there already. */
 static int take_table_entry(struct domain *d, int level, pte_t *slot, struct pt_progress *p)
 {
     pte_t e = *slot, stored = e;
@@ -231,12 +240,10 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
 
 static void drop_l1(struct domain *d, const pte_t *table, struct pt_progress *p)
 {
-    while (p->done > 0) {
-        pte_t e = table[--p->done];
-
-        if (e & PTE_P)
-            put_frame(d, e);
-    }
+    for (unsigned int i = p->done; i-- > 0;)
+        if (table[i] & PTE_P)
+            put_frame(d, table[i]);
+    p->done = 0;
 }
 
 int pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progress *p)

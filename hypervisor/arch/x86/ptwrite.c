@@ -41,7 +41,26 @@ static pte_t *entry_at(struct vcpu *v, uint64_t va)
     return (pte_t *)page_virt(pg) + (va & ~PAGE_MASK) / sizeof(pte_t);
 }
 
-static bool decode(const struct cpu_regs *regs, uint64_t va, struct access *a)
+/* Only the registers that matter: the decoder's own numbering leads to them. */
+static void read_registers(struct cpu_regs *regs, struct access *a)
+{
+    const struct insn *i = &a->i;
+
+    if (unlikely(i->op == INSN_CMPXCHG8B)) {
+        regs_to_gpr(regs, a->gpr);
+        return;
+    }
+    if (i->mem.base != INSN_NO_REG)
+        a->gpr[i->mem.base] = *regs_gpr(regs, i->mem.base);
+    if (i->mem.index != INSN_NO_REG)
+        a->gpr[i->mem.index] = *regs_gpr(regs, i->mem.index);
+    if (i->src == INSN_SRC_REG)
+        a->gpr[i->reg] = *regs_gpr(regs, i->reg);
+    if (i->op == INSN_CMPXCHG)
+        a->gpr[0] = regs->rax;
+}
+
+static bool decode(struct cpu_regs *regs, uint64_t va, struct access *a)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn *i = &a->i;
@@ -50,7 +69,7 @@ static bool decode(const struct cpu_regs *regs, uint64_t va, struct access *a)
         return false;
     if (i->op < INSN_MOV || i->op > INSN_CMPXCHG8B || !i->has_mem || i->seg != INSN_SEG_NONE)
         return false;
-    regs_to_gpr(regs, a->gpr);
+    read_registers(regs, a);
     if (insn_address(i, a->gpr, regs->rip + i->length, 0) != va || va & (i->size - 1))
         return false;
     a->shift = (va & 7) * 8;
@@ -86,6 +105,12 @@ static bool is_cmpxchg(const struct access *a)
     return a->i.op == INSN_CMPXCHG || a->i.op == INSN_CMPXCHG8B;
 }
 
+static void set_register(struct access *a, struct cpu_regs *regs, unsigned int n, uint64_t val)
+{
+    insn_reg_set(a->gpr, n, n == a->i.reg && a->i.reg_high, a->i.size, val);
+    *regs_gpr(regs, n) = a->gpr[n];
+}
+
 /* Registers other than flags and rip that the instruction changes. */
 static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
 {
@@ -94,34 +119,38 @@ static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
     switch (a->i.op) {
     case INSN_XCHG:
     case INSN_XADD:
-        insn_reg_set(a->gpr, a->i.reg, a->i.reg_high, a->i.size, was);
+        set_register(a, regs, a->i.reg, was);
         break;
     case INSN_CMPXCHG:
-        if (a->flags & INSN_FLAG_ZF)
-            return;
-        insn_reg_set(a->gpr, 0, false, a->i.size, was);
+        if (!(a->flags & INSN_FLAG_ZF)) {
+            a->i.reg_high = false;
+            set_register(a, regs, 0, was);
+        }
         break;
     case INSN_CMPXCHG8B:
-        if (a->flags & INSN_FLAG_ZF)
-            return;
-        a->gpr[0] = (uint32_t)was;
-        a->gpr[2] = was >> 32;
+        if (!(a->flags & INSN_FLAG_ZF)) {
+            regs->rax = (uint32_t)was;
+            regs->rdx = was >> 32;
+        }
         break;
     default:
-        return;
+        break;
     }
-    regs_from_gpr(regs, a->gpr);
 }
 
 /* The CPU may set A or D between our look at the entry and the swap: then once more, from the start. */
 static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_t *slot)
 {
     struct pt_owner o = {v->domain, v->domain};
-    pte_t old = READ_ONCE(*slot), new = result(a, regs, old);
+    pte_t old, new;
     int rc = 0;
 
-    if (a->i.op == INSN_MOV && a->i.size == 8)
-        return pt_update(&o, 1, slot, new, 0);
+    if (likely(a->i.op == INSN_MOV && a->i.size == 8)) {
+        a->flags = regs->rflags;
+        return pt_update(&o, 1, slot, source(a), 0);
+    }
+    old = READ_ONCE(*slot);
+    new = result(a, regs, old);
     if (!is_cmpxchg(a) || (a->flags & INSN_FLAG_ZF))
         rc = pt_replace_l1(&o, slot, old, new);
     if (!rc)

@@ -71,7 +71,7 @@ WEAK int domain_kill(struct domain *d)
 
 /* ---- emulate.c ---- */
 
-static const size_t gpr_at[16] = {
+WEAK const uint8_t regs_gpr_offset[16] = {
     offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
     offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
     offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
@@ -82,14 +82,14 @@ static const size_t gpr_at[16] = {
 
 WEAK void regs_to_gpr(const struct cpu_regs *regs, uint64_t gpr[16])
 {
-    for (int i = 0; i < 16; i++)
-        gpr[i] = *(const uint64_t *)((const char *)regs + gpr_at[i]);
+    for (unsigned int i = 0; i < 16; i++)
+        gpr[i] = *regs_gpr((struct cpu_regs *)regs, i);
 }
 
 WEAK void regs_from_gpr(struct cpu_regs *regs, const uint64_t gpr[16])
 {
-    for (int i = 0; i < 16; i++)
-        *(uint64_t *)((char *)regs + gpr_at[i]) = gpr[i];
+    for (unsigned int i = 0; i < 16; i++)
+        *regs_gpr(regs, i) = gpr[i];
 }
 
 WEAK size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])

@@ -48,6 +48,12 @@ size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15]);
 /** regs_to_gpr / regs_from_gpr - general registers in the hardware's numbering. */
 void regs_to_gpr(const struct cpu_regs *regs, uint64_t gpr[16]);
 void regs_from_gpr(struct cpu_regs *regs, const uint64_t gpr[16]);
+/** regs_gpr - one of them, number @n. */
+extern const uint8_t regs_gpr_offset[16];
+static inline uint64_t *regs_gpr(struct cpu_regs *regs, unsigned int n)
+{
+    return (uint64_t *)((char *)regs + regs_gpr_offset[n & 15]);
+}
 
 /* ---- callback.c, descriptor.c: checks shared with whole contexts ---- */
 int trap_set(struct vcpu *v, const struct trap_info *ti);
