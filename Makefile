@@ -177,10 +177,10 @@ run: deps hypervisor guests ## boot the hello guest as dom0; Ctrl-A X leaves. Al
 
 # `make test only=evtchn` runs the tests whose names contain that.
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t) $(pv-test) \
-    $(fuzz-test),$(if $(findstring $(only),$(notdir $t)),$t)))
+    $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
 
 test: deps all fuzzers ## run all tests; only=NAME those whose file name contains it
-	O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run $(tests)
+	O=$(O) QEMU=$(QEMU) prove -j2 $(if $(V),-v) --exec tests/run $(tests)
 
 bench: deps all ## instructions per operation, beside the figures of Xen 4.17
 	@mkdir -p $(O)/log
