@@ -10,7 +10,10 @@ MEM   ?= 512
 debug ?= n
 socle := $(O)/socle$(if $(filter y,$(debug)),-debug)
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -171,7 +174,9 @@ deps: ## install what building and testing need, if something is missing
 
 qemu := $(QEMU) -cpu qemu64 -smp $(SMP) -m $(MEM) -nographic -no-reboot -net none
 
-run: deps hypervisor guests ## boot the hello guest as dom0; Ctrl-A X leaves. Also SMP=n MEM=MiB debug=y
+# What needs packages looks for them first, then builds.
+run: deps ## boot the hello guest as dom0; Ctrl-A X leaves. Also SMP=n MEM=MiB debug=y
+	@$(MAKE) hypervisor guests
 	$(qemu) -kernel $(socle) -initrd "$(O)/guests/hello.elf $(args)" \
 	    -append "console=com1 com1=115200,8n1 $(append)"
 
@@ -179,17 +184,20 @@ run: deps hypervisor guests ## boot the hello guest as dom0; Ctrl-A X leaves. Al
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t) $(pv-test) \
     $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
 
-test: deps all fuzzers ## run all tests; only=NAME those whose file name contains it
+test: deps ## run all tests; only=NAME those whose file name contains it
+	@$(MAKE) all fuzzers
 	O=$(O) QEMU=$(QEMU) prove -j2 $(if $(V),-v) --exec tests/run $(tests)
 
-bench: deps all ## instructions per operation, beside the figures of Xen 4.17
+bench: deps ## instructions per operation, beside the figures of Xen 4.17
+	@$(MAKE) hypervisor guests
 	@mkdir -p $(O)/log
 	$(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -serial stdio -monitor none -no-reboot \
 	    -net none -icount shift=0,sleep=off -kernel $(O)/socle -initrd "$(O)/guests/bench.elf $(args)" \
 	    -append "console=com1 com1=115200,8n1 $(append)" >$(O)/log/bench.log </dev/null
 	pv-guest/bench/table.py --image $(O)/socle $(O)/log/bench.log
 
-fuzz: deps all fuzzers ## run the fuzzers for FUZZ_SECONDS (600) each; only=NAME
+fuzz: deps ## run the fuzzers for FUZZ_SECONDS (600) each; only=NAME
+	@$(MAKE) all fuzzers
 	O=$(O) QEMU=$(QEMU) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec tests/run \
 	    $(filter $(fuzz-test),$(tests))
 
