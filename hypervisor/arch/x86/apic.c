@@ -14,6 +14,7 @@
 #include <hv/time.h>
 
 #define APIC_ID        0x020
+#define APIC_VERSION   0x030
 #define APIC_TPR       0x080
 #define APIC_EOI       0x0b0
 #define APIC_SVR       0x0f0
@@ -109,14 +110,18 @@ void apic_start_cpu(uint32_t apic_id, uint8_t page)
 void apic_init_this(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE) | BASE_ENABLE;
+    uint32_t max_lvt;
 
     wrmsr(MSR_APIC_BASE, base);
     if (x2apic)
         wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
+    max_lvt = apic_read(APIC_VERSION) >> 16 & 0xff;
     apic_write(APIC_TPR, 0);
     apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
-    apic_write(APIC_LVT_THERM, LVT_MASKED);
-    apic_write(APIC_LVT_PERF, LVT_MASKED);
+    if (max_lvt >= 4)
+        apic_write(APIC_LVT_PERF, LVT_MASKED);
+    if (max_lvt >= 5)
+        apic_write(APIC_LVT_THERM, LVT_MASKED);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_LINT1, LVT_NMI);
     apic_write(APIC_LVT_ERROR, VECTOR_ERROR);
@@ -282,6 +287,10 @@ static void mask_8259(void)
     }
     outb(0x21, 0xff);
     outb(0xa1, 0xff);
+    port_reserve(0x20, 2);
+    port_reserve(0xa0, 2);
+    port_reserve(0x40, 4); /* the PIT: calibration, watchdog */
+    port_reserve(0x61, 1);
 }
 
 static void error_interrupt(struct cpu_regs *regs)

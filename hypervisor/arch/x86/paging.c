@@ -10,6 +10,7 @@
 #include <asm/directmap.h>
 #include <asm/processor.h>
 #include <asm/pte.h>
+#include <asm/switch.h>
 #include <asm/system.h>
 #include <hv/errno.h>
 #include <hv/lib.h>
@@ -42,6 +43,8 @@ extern const struct {
 
 uint64_t hv_l4[PT_ENTRIES] __aligned(4096) __section(".bss.page_aligned");
 uint64_t hv_l4_paddr;
+
+uint64_t gdt_empty_entry; /* maps a page of zeros: descriptors that are not there */
 
 static uint64_t *fixmap_l1;
 static unsigned int fixmap_used;
@@ -378,6 +381,8 @@ int percpu_area_init(unsigned int cpu_nr)
         rc = map_new(stack, STACK_SIZE / PAGE_SIZE - STACK_GUARD_PAGE - 1, DATA_RW);
     if (rc)
         return rc;
+    for (unsigned int i = 0; i < GDT_GUEST_FRAMES; i++)
+        p->arch.window_l1[i] = gdt_empty_entry;
     *entry(area + PERCPU_STUB, 1) = image_paddr(desc_stub_page(cpu_nr)) | CODE;
     ((struct stack_top *)(area + PERCPU_STACK + STACK_SIZE))[-1].self = p;
     p->arch.gdt = paddr_to_virt(*entry(area + PERCPU_GDT + 14 * PAGE_SIZE, 1) & PTE_ADDR_MASK);
@@ -405,6 +410,7 @@ void paging_init(const struct boot_info *bi)
     write_cr3(hv_l4_paddr);
     pcpus[0].arch.cr3 = hv_l4_paddr;
     table_limit = 0;
+    gdt_empty_entry = boot_pages(PAGE_SIZE, PAGE_SIZE) | (DATA_RO & ~PTE_G);
     make_frame_table(bi);
     make_m2p(bi);
     bootmem_release();

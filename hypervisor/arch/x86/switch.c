@@ -78,7 +78,8 @@ void gdt_load(struct pcpu *p, struct vcpu *v)
 
     for (unsigned int i = 0; i < max(frames, p->arch.gdt_mapped); i++) {
         p->arch.window_l1[i] =
-            i < frames ? pte_make(v->arch.gdt_frames[i], PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX) : 0;
+            i < frames ? pte_make(v->arch.gdt_frames[i], PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
+                       : gdt_empty_entry;
         invlpg(window + i * PAGE_SIZE);
     }
     p->arch.gdt_mapped = frames;

@@ -19,6 +19,10 @@ struct tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, 8.7");
 
+/* What fills a pcpu's GDT window behind the guest's own pages: selectors beyond them find a descriptor
+ * that is not present, and no page fault. paging.c */
+extern uint64_t gdt_empty_entry;
+
 void gdt_load(struct pcpu *p, struct vcpu *v);
 void ldt_window_clear(struct pcpu *p);
 void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v);
