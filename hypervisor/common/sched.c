@@ -299,6 +299,10 @@ void schedule_softirq(void)
     limit_slice(sp, t, slice);
     if (prev != sp->idle)
         vcpu_update_runstate_area(prev);
+    if (unlikely(prev->periodic_period))
+        timer_stop(&prev->periodic_timer);
+    if (unlikely(next->periodic_period))
+        vcpu_resume_periodic_timer(next);
     context_switch(prev, next);
 }
 
@@ -385,7 +389,7 @@ int sched_override_affinity(struct vcpu *v, int cpu)
             rc = -EINVAL;
         v->sched.overridden = 0;
     } else if (v->sched.overridden) {
-        rc = v->sched.hard.bits == cpumask_of((unsigned int)cpu).bits ? 0 : -EBUSY;
+        rc = -EBUSY;
     } else {
         v->sched.saved_hard = v->sched.hard;
         v->sched.hard = cpumask_of((unsigned int)cpu);

@@ -13,6 +13,7 @@
 
 #define PERIOD_MIN MS(1) /* XSA-20 */
 #define PERIOD_MAX (STIME_MAX >> 1)
+#define PERIOD_DEFAULT MS(10) /* kernels that do not want it stop it */
 
 /* ---- timers ---- */
 
@@ -21,18 +22,34 @@ static void singleshot_expired(void *data)
     evtchn_send_virq(data, VIRQ_TIMER);
 }
 
+/* The tick comes while the vcpu runs. One that sleeps is not woken by it, but told when it runs again
+ * that ticks have passed: once. */
+static void tick(struct vcpu *v, s_time_t t, s_time_t period)
+{
+    v->periodic_last = t;
+    evtchn_send_virq(v, VIRQ_TIMER);
+    timer_set_here(&v->periodic_timer, t + period);
+}
+
 static void periodic_expired(void *data)
 {
     struct vcpu *v = data;
-    s_time_t period = READ_ONCE(v->periodic_period), next;
+    s_time_t period = READ_ONCE(v->periodic_period);
+
+    if (period && READ_ONCE(v->sched.on_cpu))
+        tick(v, now(), period);
+}
+
+void vcpu_resume_periodic_timer(struct vcpu *v)
+{
+    s_time_t period = READ_ONCE(v->periodic_period), t = now();
 
     if (!period)
         return;
-    next = v->periodic_timer.expires + period;
-    if (next <= now()) /* late by more than a period: do not catch up */
-        next = now() + period;
-    evtchn_send_virq(v, VIRQ_TIMER);
-    timer_set(&v->periodic_timer, next);
+    if (t - v->periodic_last >= period)
+        tick(v, t, period);
+    else
+        timer_set_here(&v->periodic_timer, v->periodic_last + period);
 }
 
 void vcpu_init_timers(struct vcpu *v)
@@ -41,6 +58,7 @@ void vcpu_init_timers(struct vcpu *v)
 
     timer_init(&v->singleshot_timer, singleshot_expired, v, cpu);
     timer_init(&v->periodic_timer, periodic_expired, v, cpu);
+    v->periodic_period = PERIOD_DEFAULT;
     vcpu_init_poll(v);
 }
 
@@ -60,7 +78,8 @@ static long set_periodic_timer(struct vcpu *v, guest_ptr_t arg)
     if (op.period_ns < PERIOD_MIN || op.period_ns > PERIOD_MAX)
         return -EINVAL;
     WRITE_ONCE(v->periodic_period, (s_time_t)op.period_ns);
-    timer_set(&v->periodic_timer, now() + (s_time_t)op.period_ns);
+    if (READ_ONCE(v->sched.on_cpu))
+        timer_set(&v->periodic_timer, now() + (s_time_t)op.period_ns);
     return 0;
 }
 
@@ -168,7 +187,7 @@ int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset)
     struct page *pg;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
-        return -EINVAL;
+        return -ENXIO;
     if (v->info_mfn.n != INVALID_MFN_N || READ_ONCE(d->is_dying) || (v != current && !test_bit(VPF_DOWN, &v->pause_flags)))
         return -EINVAL;
     pg = page_from_gfn(d, g);

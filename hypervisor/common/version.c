@@ -34,11 +34,14 @@ static long put_compile_info(guest_ptr_t arg)
     return copy_to_guest(arg, &info, sizeof(info));
 }
 
+/* "Direct mapped" is said of all paravirtual domains: their frame numbers are the machine's. */
 static uint32_t features(const struct domain *d)
 {
     uint32_t f = 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
-                 1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_not_direct_mapped;
+                 1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_direct_mapped;
 
+    if (d->vm_assist & 1UL << VMASST_TYPE_pae_extended_cr3)
+        f |= 1u << XENFEAT_pae_pgdir_above_4gb;
     return d->is_privileged ? f | 1u << XENFEAT_dom0 : f;
 }
 
@@ -103,8 +106,9 @@ long do_xen_version(int cmd, guest_ptr_t arg)
 
 #define ASSISTS                                                                                    \
     (1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |                    \
-     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_architectural_iopl |              \
-     1UL << VMASST_TYPE_runstate_update_flag | 1UL << VMASST_TYPE_m2p_strict)
+     1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |                \
+     1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag |             \
+     1UL << VMASST_TYPE_m2p_strict)
 
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {

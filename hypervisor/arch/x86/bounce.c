@@ -159,10 +159,12 @@ void bounce_event(struct cpu_regs *regs)
     enter(regs, &e);
 }
 
+/* To the callback, or to the handler of vector 2: for the guest the two are one. */
 void bounce_nmi(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.nmi_rip, true, false, 0};
+    uint64_t rip = v->arch.nmi_rip ? v->arch.nmi_rip : v->arch.traps[TRAP_NMI].rip;
+    struct entry e = {rip, true, false, 0};
 
     v->arch.nmi_pending = 0;
     if (!e.rip)

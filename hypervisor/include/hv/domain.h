@@ -50,6 +50,7 @@ struct vcpu {
     struct timer periodic_timer;
     struct timer poll_timer;
     s_time_t periodic_period; /* ns, 0: none */
+    s_time_t periodic_last;   /* when it ticked last */
 
     uint32_t virq_to_port[NR_VIRQS]; /* 0: not bound; under the domain's event lock */
     void *evtchn_fifo;               /* evtchn_fifo.c: control block state */
@@ -173,6 +174,8 @@ void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset);
 void vcpu_unmap_info(struct vcpu *v);
 void vcpu_init_timers(struct vcpu *v);
+/** vcpu_resume_periodic_timer - it is about to run on this pcpu. */
+void vcpu_resume_periodic_timer(struct vcpu *v);
 /** vcpu_stop_timers - for good; waits until none of their functions runs. */
 void vcpu_stop_timers(struct vcpu *v);
 /** vcpu_init_poll, domain_init_watchdogs - their timers; sched_op.c. */

@@ -144,6 +144,7 @@ static struct domain *new_domain(domid_t id, unsigned int vcpus, unsigned int we
     for (unsigned int i = 0; i < vcpus; i++) {
         sched_vcpu_init(d->vcpu[i]);
         vcpu_init_timers(d->vcpu[i]);
+        d->vcpu[i]->periodic_period = 0;
     }
     return d;
 }
@@ -591,7 +592,7 @@ static void test_affinity_errors(void **state)
     assert_int_equal(sched_override_affinity(v, 2), -EINVAL);
     assert_int_equal(sched_override_affinity(v, 10000), -EINVAL);
     assert_int_equal(sched_override_affinity(v, 1), 0);
-    assert_int_equal(sched_override_affinity(v, 1), 0);
+    assert_int_equal(sched_override_affinity(v, 1), -EBUSY);
     assert_int_equal(sched_override_affinity(v, 0), -EBUSY);
     assert_int_equal(sched_set_affinity(v, &(cpumask_t){1}, NULL), -EBUSY);
     assert_int_equal(v->sched.hard.bits, 2);
