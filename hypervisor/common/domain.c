@@ -554,3 +554,8 @@ static void reap_again(void *data)
     (void)data;
     tasklet_schedule(&reaper);
 }
+
+void domain_reap(void)
+{
+    reap(NULL);
+}

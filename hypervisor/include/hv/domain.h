@@ -142,6 +142,9 @@ void domain_publish(struct domain *d);
 
 /** domain_kill - destroy; preemptible: -ERESTART until done, then 0. Never of the current domain. */
 int domain_kill(struct domain *d);
+/** domain_reap - free domains that nobody refers to now, not when the tasklet's turn comes: for the
+ * auditor at the end. */
+void domain_reap(void);
 /** domain_destroy_async - the same in the background, by a tasklet. */
 void domain_destroy_async(struct domain *d);
 

@@ -49,12 +49,14 @@ void memory_domain_free(struct domain *d);
  * all domains paused by the caller. Returns the number of errors, each printed. Debug builds. */
 unsigned int audit_all(void);
 
-/** audit_mark_free - remember how much memory is free: before the first domain is built. */
+/** audit_mark_free - remember how much memory is free: before the first domain is built.
+ * audit_expect_free - so many pages more have been given to the allocator since. */
 void audit_mark_free(void);
-/** audit_at_shutdown - the last act of a debug build: audit_all(), then destroy every domain, dom0
- * too, and see whether all memory has come back. Every vcpu but current is paused by the caller;
- * afterwards there is no current guest. Prints one line, "audit: ok (N frames, M pages free)" or
- * "audit: FAILED"; returns the number of errors. */
+void audit_expect_free(uint64_t pages);
+/** audit_at_shutdown - the last act of a debug build: audit_all(), then destroy every domain, dom0 too,
+ * and see whether all memory has come back. On the idle vcpu, with idle vcpus on all other pcpus too.
+ * Prints one line, "audit: ok (N frames, M pages free)" or "audit: FAILED, ..."; returns the number of
+ * errors. */
 unsigned int audit_at_shutdown(void);
 
 #endif

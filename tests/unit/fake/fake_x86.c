@@ -58,11 +58,6 @@ WEAK void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v)
     (void)p, (void)v;
 }
 
-WEAK void sched_switched_out(struct vcpu *v)
-{
-    v->sched.on_cpu = 0;
-}
-
 WEAK int domain_kill(struct domain *d)
 {
     d->is_dying = DOMDYING_DYING;
@@ -100,4 +95,8 @@ WEAK size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
 WEAK void emulate_retire(struct cpu_regs *regs, unsigned int length)
 {
     regs->rip += length;
+}
+
+WEAK void domain_reap(void)
+{
 }
