@@ -110,7 +110,8 @@ $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 # ---- unit tests: the hypervisor's logic on this machine, under sanitizers ----
 
 # The part of arch/x86 that has no instruction of its own.
-pure-x86 := page_type pt_check mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish ptwrite audit decode multiboot acpi_tables phys_reader
+pure-x86 := page_type pt_check mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish \
+    ptwrite audit decode multiboot acpi_tables phys_reader bootmem
 host-src := $(wildcard hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
 san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 host-cflags := -std=gnu11 -O1 -g $(warn) $(hv-inc) -DSOCLE_HOST -DSOCLE_DEBUG -fno-strict-aliasing \

@@ -20,8 +20,6 @@ static struct range {
 } used[MAX_USED]; /* ascending, disjoint */
 static unsigned int nr_used;
 
-extern char image_start[], image_end[];
-
 /* Insert [start, end), whole pages, and join it with what it touches. */
 static void use(uint64_t start, uint64_t end)
 {
@@ -42,11 +40,12 @@ static void use(uint64_t start, uint64_t end)
     used[i] = (struct range){start, end};
 }
 
-void bootmem_init(const struct boot_info *bi)
+void bootmem_init(const struct boot_info *bi, uint64_t image_size)
 {
     boot_mem = bi;
+    nr_used = 0;
     use(0, LOW_END);
-    use(IMAGE_PHYS, IMAGE_PHYS + (uint64_t)(image_end - image_start));
+    use(IMAGE_PHYS, IMAGE_PHYS + image_size);
     for (unsigned int i = 0; i < bi->nr_modules; i++)
         use(bi->module[i].start, bi->module[i].end);
 }

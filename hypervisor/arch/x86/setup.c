@@ -13,6 +13,7 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
+#include <hv/hypercall.h>
 #include <hv/lib.h>
 #include <hv/memory.h>
 #include <hv/page.h>
@@ -21,6 +22,8 @@
 #include <hv/timer.h>
 
 #define VERSION "0.1"
+
+extern const char image_start[], image_end[];
 
 struct acpi_info acpi;
 static struct boot_info boot;
@@ -45,6 +48,9 @@ static const struct cmdline_option options[] = {
     {"loglvl", CMDLINE_STRING, opt_log, 0, sizeof(opt_log)},
     {"guest_loglvl", CMDLINE_STRING, opt_guest_log, 0, sizeof(opt_guest_log)},
     {"noreboot", CMDLINE_BOOL, &opt_noreboot, 0, 0},
+#ifdef SOCLE_DEBUG
+    {"preempt", CMDLINE_UINT, &opt_preempt_every, 0, 0},
+#endif
     {"watchdog", CMDLINE_BOOL, &opt_watchdog, 0, 0},
     {"smep", CMDLINE_BOOL, &opt_smep, 0, 0},
     {"smap", CMDLINE_BOOL, &opt_smap, 0, 0},
@@ -184,6 +190,18 @@ static void start_cpus(void)
         opt_dom0_max_vcpus = min(n, (unsigned int)MAX_VCPUS);
 }
 
+/* With accounts for the auditor of debug builds: all that domains take must be back in the end. */
+static void build_domains(void)
+{
+    uint64_t before;
+
+    audit_mark_free();
+    domains_build_all(&boot);
+    before = page_free_count();
+    bootmem_release_modules();
+    audit_expect_free(page_free_count() - before);
+}
+
 /* On the boot CPU's own stack now. */
 static void boot_rest(void) __noreturn;
 static void boot_rest(void)
@@ -210,8 +228,7 @@ static void boot_rest(void)
     if (opt_watchdog)
         watchdog_init();
     paging_seal();
-    domains_build_all(&boot);
-    bootmem_release_modules();
+    build_domains();
     vga_release();
     idle_loop();
 }
@@ -227,7 +244,7 @@ void setup(uint32_t magic, uint32_t info)
     check_boot_info();
     cpu_detect();
     desc_init();
-    bootmem_init(&boot);
+    bootmem_init(&boot, (uint64_t)(image_end - image_start));
     paging_init(&boot);
     vga_remap();
     if (percpu_area_init(0))

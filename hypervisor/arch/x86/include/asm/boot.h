@@ -12,7 +12,7 @@ void domains_build_all(const struct boot_info *bi);
 /* ---- bootmem.c: memory before there is an allocator ---- */
 
 /** bootmem_init - all RAM of the map is free, but for the image and the modules. */
-void bootmem_init(const struct boot_info *bi);
+void bootmem_init(const struct boot_info *bi, uint64_t image_size);
 /** bootmem_alloc - @size bytes, cleared, below @limit (0: anywhere in the direct map); machine
  * address. Panics when there is none. */
 uint64_t bootmem_alloc(uint64_t size, uint64_t align, uint64_t limit);
