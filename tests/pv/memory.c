@@ -960,6 +960,31 @@ TEST(unprivileged_domain_has_its_limits)
     peer_disconnect(&p);
 }
 
+TEST(control_domain_changes_the_memory_of_another)
+{
+    xen_pfn_t list[2] = {FAR_PFN, FAR_PFN + 1};
+    struct peer p;
+    long mine = current_pages(), its, max;
+
+    if (!have_peer(&p))
+        skip("no second domain");
+    its = reservation_of(XENMEM_current_reservation, p.dom);
+    max = reservation_of(XENMEM_maximum_reservation, p.dom);
+    if (max >= its + 2) {
+        check_eq(memory_for(XENMEM_populate_physmap, list, 2, 0, 0, p.dom), 2);
+        check_eq(reservation_of(XENMEM_current_reservation, p.dom), its + 2);
+        check_eq(current_pages(), mine);
+        check_eq(m2p_raw(list[1]), FAR_PFN + 1);
+        check(!can_map(list[0])); /* it is not ours */
+        check_eq(memory(XENMEM_decrease_reservation, list, 2, 0), 0);
+        check_eq(memory_for(XENMEM_decrease_reservation, list, 2, 0, 0, p.dom), 2);
+    } else {
+        check_eq(memory_for(XENMEM_populate_physmap, list, 2, 0, 0, p.dom), max - its);
+    }
+    check_eq(reservation_of(XENMEM_current_reservation, p.dom), its);
+    peer_disconnect(&p);
+}
+
 TEST(unprivileged_domain_may_not_ask_for_others)
 {
     struct peer p;
