@@ -229,11 +229,11 @@ static long console_io_write(guest_ptr_t buffer, unsigned int count)
 {
     struct domain *d = current_domain();
 
-    while (count) {
+    for (bool first = true; count; first = false) {
         char text[CHUNK];
         unsigned int n = min(count, (unsigned int)CHUNK);
 
-        if (hypercall_preempt_needed())
+        if (!first && hypercall_preempt_needed())
             return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write,
                                       (unsigned long)count, buffer.va);
         if (copy_from_guest(text, buffer, n))

@@ -15,20 +15,14 @@
 
 /* ---- frames ---- */
 
-int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool write)
+int gnttab_frame_refused(struct domain *d, uint64_t frame)
 {
     struct page *pg = page_from_gfn(d, gfn(frame));
-    int rc = GNTST_bad_page;
 
-    if (unlikely(!pg))
-        return rc;
-    if (likely(!(READ_ONCE(pg->count) & PGC_HV))) { /* N6 */
-        if (!write || likely(page_get_type(pg, PGT_WRITABLE) == 0))
-            return (int64_t)frame;
-        rc = GNTST_general_error;
-    }
+    if (!pg)
+        return GNTST_bad_page;
     page_put(pg);
-    return rc;
+    return GNTST_general_error; /* only its type was in the way */
 }
 
 void gnttab_drop_frame(bool write, mfn_t m)
@@ -36,8 +30,9 @@ void gnttab_drop_frame(bool write, mfn_t m)
     struct page *pg = mfn_page(m);
 
     if (write)
-        page_put_type(pg);
-    page_put(pg);
+        page_put_writable(pg);
+    else
+        page_put(pg);
 }
 
 /* ---- pins ---- */
@@ -54,8 +49,8 @@ static inline uint32_t *head_of(struct grant_entry_v1 *e)
 /* Set the status bits in the shared entry, provided that it grants @who this kind of use. */
 static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write)
 {
-    uint32_t mask = HEAD(GTF_type_mask | GTF_sub_page | (write ? GTF_readonly : 0), 0xffff);
-    uint32_t bits = write ? GTF_reading | GTF_writing : GTF_reading;
+    uint32_t mask = HEAD(GTF_type_mask | GTF_sub_page, 0xffff) | (uint32_t)write << _GTF_readonly;
+    uint32_t bits = GTF_reading | (uint32_t)write << _GTF_writing;
     uint32_t old = READ_ONCE(*head_of(e));
 
     for (unsigned int i = 0; i < SHARED_TRIES; i++) {
@@ -89,8 +84,6 @@ static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint
 
     if (unlikely(ref >= gnttab_nr_entries(gt)))
         return GNTST_bad_gntref;
-    if (unlikely(READ_ONCE(rd->is_dying)))
-        return GNTST_general_error;
     e = shared_entry(gt, ref);
     act = active_entry(gt, ref);
     pinned = act->readers || act->writers;
@@ -603,6 +596,12 @@ static const uint8_t element_size[] = {
 static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
     switch (cmd) {
+    case GNTTABOP_map_grant_ref:
+        return gnttab_op_map(uop, count);
+    case GNTTABOP_unmap_grant_ref:
+        return gnttab_op_unmap(uop, count);
+    case GNTTABOP_copy:
+        return gnttab_op_copy(uop, count);
     case GNTTABOP_unmap_and_replace:
         return gnttab_op_unmap_and_replace(uop, count);
     case GNTTABOP_transfer:
@@ -616,29 +615,31 @@ static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 
 #define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
 
-static __attribute__((noinline)) long rare_op(unsigned int cmd, guest_ptr_t uop, unsigned int count,
-                                              size_t size)
+static __attribute__((noinline)) long any_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
-    if (size)
-        return batch_op(cmd, uop, count);
-    return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
+    size_t size = cmd < ARRAY_SIZE(element_size) ? element_size[cmd] : 0;
+
+    if ((int)count < 0)
+        return -EINVAL;
+    if (!size)
+        return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
+    /* Each element is checked again when it is copied; this is for one early answer. */
+    if (!guest_range_ok(uop, count * size))
+        return -EFAULT;
+    return batch_op(cmd, uop, count);
 }
 
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
-    size_t size = cmd < ARRAY_SIZE(element_size) ? element_size[cmd] : 0;
-
-    if (unlikely((int)count < 0))
-        return -EINVAL;
-    if (unlikely(!guest_range_ok(uop, count * size)))
-        return -EFAULT;
-    if (cmd == GNTTABOP_copy)
-        return gnttab_op_copy(uop, count);
-    if (cmd == GNTTABOP_map_grant_ref)
-        return gnttab_op_map(uop, count);
-    if (cmd == GNTTABOP_unmap_grant_ref)
-        return gnttab_op_unmap(uop, count);
-    return rare_op(cmd, uop, count, size);
+    if (likely(count == 1)) {
+        if (cmd == GNTTABOP_copy)
+            return gnttab_op_copy(uop, 1);
+        if (cmd == GNTTABOP_map_grant_ref)
+            return gnttab_op_map(uop, 1);
+        if (cmd == GNTTABOP_unmap_grant_ref)
+            return gnttab_op_unmap(uop, 1);
+    }
+    return any_op(cmd, uop, count);
 }
 
 long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left)

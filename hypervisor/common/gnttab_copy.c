@@ -11,73 +11,80 @@ struct side {
     struct domain *d; /* gnttab_peer(); NULL: nothing is held */
     uint64_t name;    /* reference or frame number, as gref says */
     mfn_t m;
-    domid_t domid;    /* as the guest named it */
-    bool gref;
+    uint32_t whose;   /* domain id as the guest named it, and whether by reference */
 };
+
+#define BY_REF      (1u << 16)
+#define WHOSE_FRAME ((uint32_t)DOMID_SELF)
 
 static inline void release(struct domain *self, struct side *s, bool write)
 {
     struct domain *d = s->d;
 
-    if (!d)
-        return;
     s->d = NULL;
-    if (s->gref)
+    if (s->whose & BY_REF)
         gnttab_unpin(d, (uint32_t)s->name, write, s->m);
     else
         gnttab_drop_frame(write, s->m);
     gnttab_peer_put(self, d);
 }
 
-static inline bool is_held(const struct side *s, const struct gnttab_copy_ptr *ptr, bool gref)
+static int acquire_frame(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool write)
 {
-    return s->d && s->name == (gref ? ptr->u.ref : ptr->u.gmfn) && s->domid == ptr->domid &&
-           s->gref == gref;
-}
-
-/* Either everything is held afterwards or nothing. */
-static int acquire(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool gref,
-                   bool write)
-{
-    struct domain *d = self;
     int64_t frame;
 
-    release(self, s, write);
-    s->domid = ptr->domid;
-    s->gref = gref;
-    if (!gref) {
-        if (unlikely(ptr->domid != DOMID_SELF))
-            return GNTST_permission_denied;
-        s->name = ptr->u.gmfn;
-        frame = gnttab_hold_frame(d, ptr->u.gmfn, write);
-    } else {
-        if (ptr->domid != DOMID_SELF)
-            d = gnttab_peer(self, ptr->domid);
-        if (unlikely(!d))
-            return GNTST_bad_domain;
-        s->name = ptr->u.ref;
-        frame = gnttab_pin(d, ptr->u.ref, self->id, write);
+    if (unlikely(ptr->domid != DOMID_SELF))
+        return GNTST_permission_denied;
+    frame = gnttab_hold_frame(self, ptr->u.gmfn, write);
+    if (unlikely(frame < 0))
+        return (int)frame;
+    s->d = self;
+    s->name = (uint64_t)frame;
+    s->m = mfn((uint64_t)frame);
+    s->whose = WHOSE_FRAME;
+    return GNTST_okay;
+}
+
+static int acquire_gref(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool write)
+{
+    struct domain *d = ptr->domid == DOMID_SELF ? self : gnttab_peer(self, ptr->domid);
+    int64_t frame;
+
+    if (unlikely(!d))
+        return GNTST_bad_domain;
+    frame = gnttab_pin(d, ptr->u.ref, self->id, write);
+    if (unlikely(frame < 0)) {
+        gnttab_peer_put(self, d);
+        return (int)frame;
     }
-    s->m.n = (uint64_t)frame;
-    if (likely(frame >= 0)) {
-        s->d = d;
-        return GNTST_okay;
+    s->d = d;
+    s->name = ptr->u.ref;
+    s->m = mfn((uint64_t)frame);
+    s->whose = ptr->domid | BY_REF;
+    return GNTST_okay;
+}
+
+/* Hold what @ptr names. Afterwards either everything is held or nothing. */
+static inline int acquire(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool gref,
+                          bool write)
+{
+    if (s->d) {
+        if (gref ? s->name == ptr->u.ref && s->whose == (ptr->domid | BY_REF)
+                 : s->name == ptr->u.gmfn && s->whose == ptr->domid)
+            return GNTST_okay;
+        release(self, s, write);
     }
-    gnttab_peer_put(self, d);
-    return (int)frame;
+    return gref ? acquire_gref(self, s, ptr, write) : acquire_frame(self, s, ptr, write);
 }
 
 static inline int copy_one(struct domain *self, const struct gnttab_copy *op, struct side *src,
                            struct side *dst)
 {
-    bool src_gref = op->flags & GNTCOPY_source_gref, dst_gref = op->flags & GNTCOPY_dest_gref;
     uint8_t *from, *to;
-    int rc = GNTST_okay;
+    int rc = acquire(self, src, &op->source, op->flags & GNTCOPY_source_gref, false);
 
-    if (!is_held(src, &op->source, src_gref))
-        rc = acquire(self, src, &op->source, src_gref, false);
-    if (likely(rc == GNTST_okay) && !is_held(dst, &op->dest, dst_gref))
-        rc = acquire(self, dst, &op->dest, dst_gref, true);
+    if (likely(rc == GNTST_okay))
+        rc = acquire(self, dst, &op->dest, op->flags & GNTCOPY_dest_gref, true);
     if (unlikely(rc))
         return rc;
     if (unlikely((uint32_t)op->source.offset + op->len > PAGE_SIZE) ||
@@ -115,7 +122,9 @@ long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
         if (unlikely(rc))
             break;
     }
-    release(self, &src, false);
-    release(self, &dst, true);
+    if (src.d)
+        release(self, &src, false);
+    if (dst.d)
+        release(self, &dst, true);
     return rc;
 }

@@ -121,6 +121,11 @@ static cpumask_t stopped;
 
 static void stop_here(void)
 {
+    if (!current_domain()->is_idle) { /* on the idle vcpu, so that no guest's tables are in use */
+        softirq_raise(SOFTIRQ_STOP);
+        softirq_raise(SOFTIRQ_SCHEDULE);
+        return;
+    }
     cpumask_set(&stopped, smp_processor_id());
     for (;;)
         asm volatile("hlt"); /* flushes are still answered */
@@ -143,14 +148,8 @@ static void quiesce(void)
 
 static void audit(void)
 {
-    unsigned int errors;
-
     quiesce();
-    errors = audit_all();
-    if (errors)
-        pr_err("audit: FAILED, %u errors", errors);
-    else
-        pr_info("audit: ok");
+    (void)audit_at_shutdown();
 }
 #else
 static void audit(void)

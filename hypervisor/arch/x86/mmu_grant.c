@@ -81,16 +81,6 @@ static pte_t take_out(pte_t *slot, pte_t new)
     return __atomic_exchange_n(slot, new, __ATOMIC_SEQ_CST);
 }
 
-/* Nobody may reach the frame through this entry once its references are gone: the granter takes the end
- * of the mapping for the end of access. */
-static void flush(struct domain *d, uint64_t addr, bool contains_pte)
-{
-    if (!contains_pte)
-        mmu_invlpg(d->arch.tlb_cpus, addr);
-    else
-        tlb_flush_domain(d);
-}
-
 int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains_pte,
                     uint64_t new_addr)
 {
@@ -113,9 +103,9 @@ int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains
         if (from)
             moved = take_out(from, 0);
         old = take_out(p.slot, moved);
-        flush(d, addr, contains_pte);
-        if (from)
-            mmu_invlpg(d->arch.tlb_cpus, new_addr);
+        /* Nobody may reach the frame any more once the references are gone: the granter takes the end
+         * of the mapping for the end of access. All addresses, as the table may be linked twice. */
+        tlb_flush_domain(d);
         rc = pt_put_entry(d, 1, old);
     }
     if (p.table)

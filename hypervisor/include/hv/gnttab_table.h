@@ -67,10 +67,25 @@ int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write);
 /** gnttab_unpin - undo one pin. May free the frame and @rd: no locks held. */
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m);
 
+void gnttab_drop_frame(bool write, mfn_t m);
+/** gnttab_frame_refused - why a frame could not be held: GNTST_bad_page or GNTST_general_error. */
+int gnttab_frame_refused(struct domain *d, uint64_t frame);
+
 /** gnttab_hold_frame - references as for a pin on a frame that @d itself named. Its number, or
  * GNTST_bad_page, GNTST_general_error. */
-int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool write);
-void gnttab_drop_frame(bool write, mfn_t m);
+static inline int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool write)
+{
+    struct page *pg = mfn_page(mfn(frame));
+
+    if (unlikely(frame >= max_page))
+        return GNTST_bad_page;
+    if (unlikely(!(write ? page_get_writable(pg, d) : page_get(pg, d))))
+        return gnttab_frame_refused(d, frame);
+    if (likely(!(READ_ONCE(pg->count) & PGC_HV))) /* N6 */
+        return (int64_t)frame;
+    gnttab_drop_frame(write, mfn(frame));
+    return GNTST_bad_page;
+}
 
 /** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if privileged.
  * NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */

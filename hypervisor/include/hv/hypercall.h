@@ -56,6 +56,7 @@ long hypercall_dispatch(unsigned int nr, const unsigned long args[6]);
 /** hypercall_preempt_needed - this pcpu has other work: a long operation should record its progress
  * and return hypercall_continue(). Debug builds can force it at every n-th asking. */
 bool hypercall_preempt_needed(void);
+extern unsigned int opt_preempt_every; /* debug builds: preempt=N */
 
 /** hypercall_continue - arrange that the current vcpu makes hypercall @nr again with these arguments
  * (from registers, or from the multicall entry that is running). Return its value at once. */

@@ -16,6 +16,7 @@
 
 #include <hv/mmu.h>
 #include <hv/page.h>
+#include <hv/printk.h>
 
 /* PGT_PARTIAL_REF (P4): entry nr_done still holds its general reference, but no type reference; the
  * table it names may be half done itself. */
@@ -68,6 +69,7 @@ static inline void page_stamp(struct page *pg)
 /** page_type_put_writable - drop one. What was mapped through it is unmapped already. */
 static inline void page_type_put_writable(struct page *pg)
 {
+    ASSERT(pgt_type(pg->type) == PGT_WRITABLE && pgt_count(pg->type));
     page_stamp(pg); /* before the count: with count 0 the stamp is what others go by */
     __atomic_fetch_sub(&pg->type, 1, __ATOMIC_SEQ_CST);
 }
