@@ -2,63 +2,78 @@
 # One boot of the hypervisor in QEMU: what came over the serial line, and what to make of it.
 #
 # Lines of the hypervisor begin with "(socle) ", of other domains than dom0 with "(dN) "; everything
-# else is dom0's, raw.
+# else is dom0's, raw. Environment:
+#   O     where the build is, and its log/ (default: build)
+#   QEMU  another QEMU
+#   HV    another hypervisor. With Xen there is no auditor, and dom0 must reboot for QEMU to end.
 package Boot;
 use strict;
 use warnings;
 use File::Path qw(make_path);
 use IO::Select;
-use POSIX qw(:sys_wait_h);
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
+
+my $running; # QEMU's process group
+$SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel ('': none), input => [[after-this-pattern, text], ...]): boots, waits for the end, returns a Boot.
+#     kernel ('': none), input => [[after-this-pattern, text], ...], until => pattern): boots, waits
+# for the end, or for the pattern which is just as good, returns a Boot.
 sub run {
-    my ($class, %o) = @_ % 2 ? @_ : (__PACKAGE__, @_);
+    my (%o) = @_;
     my $out = $ENV{O} || 'build';
-    my $self = bless {name => $o{name}, lines => [], timeout => $o{timeout} || 90}, $class;
-    my @modules = @{$o{modules} || []};
-    my @command = (
-        $ENV{QEMU} || 'qemu-system-x86_64',
-        '-machine', $o{machine} || 'pc', '-cpu', $o{cpu} || 'qemu64', '-m', $o{memory} || 512,
-        '-smp', $o{smp} || 1, qw(-display none -serial stdio -monitor none -no-reboot -net none),
-        @{$o{qemu} || []});
-    my $kernel = $o{kernel} // $ENV{SOCLE} // "$out/socle-debug";
-
-    push @command, '-kernel', $kernel, '-append', "console=com1 com1=115200,8n1 " . ($o{options} // '') if $kernel;
-    push @command, '-initrd', join(',', map { s/,/,,/gr } @modules) if @modules;
+    my $self = bless {lines => [], timeout => $o{timeout} || 90, until => $o{until}, foreign => !!$ENV{HV}};
 
     make_path("$out/log");
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";
     $log->autoflush(1);
+    # Should we be gone, timeout(1) still ends QEMU.
+    my @command = ('timeout', '--foreground', '-s', 'KILL', $self->{timeout} + 10, command($out, %o));
     print $log '# ', join(' ', map { /[^\w.,\/=-]/ ? "'$_'" : $_ } @command), "\n";
     pipe(my $in_r, my $in_w) && pipe(my $out_r, my $out_w) or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
+        setpgrp;
         open STDIN, '<&', $in_r;
         open STDOUT, '>&', $out_w;
         open STDERR, '>&', $log;
         close $_ for $in_w, $out_r;
-        exec @command or POSIX::_exit(127);
+        exec @command or die "timeout: $!\n";
     }
+    $running = $pid;
     close $_ for $in_r, $out_w;
     $in_w->autoflush(1);
     local $SIG{PIPE} = 'IGNORE';
     $self->_collect($pid, $out_r, $log, $in_w, @{$o{input} || []});
+    undef $running;
     return $self;
+}
+
+sub command {
+    my ($out, %o) = @_;
+    my @modules = @{$o{modules} || []};
+    my $kernel = $o{kernel} // $ENV{HV} // "$out/socle-debug";
+    my $options = join ' ', 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all', $o{options} // ();
+
+    $modules[0] .= ' shutdown=reboot' if $ENV{HV} && @modules;
+    return ($ENV{QEMU} || 'qemu-system-x86_64',
+            '-machine', $o{machine} || 'pc', '-cpu', $o{cpu} || 'qemu64', '-m', $o{memory} || 512,
+            '-smp', $o{smp} || 1, qw(-display none -serial stdio -monitor none -no-reboot -net none),
+            $kernel ? ('-kernel', $kernel, '-append', $options) : (),
+            @modules ? ('-initrd', join(',', map { s/,/,,/gr } @modules)) : (),
+            @{$o{qemu} || []});
 }
 
 sub _collect {
     my ($self, $pid, $from, $log, $to, @input) = @_;
     my $end = time + $self->{timeout};
-    my ($text, $seen) = ('', '');
+    my ($text, $seen, $enough) = ('', '');
 
-    while (1) {
+    while (!$enough) {
         my $left = $end - time;
         my $n = $left > 0 && IO::Select->new($from)->can_read($left) ? sysread($from, my $new, 65536) : undef;
         if (!defined $n) {
             $self->{ended} = "no end within $self->{timeout} s";
-            kill 'KILL', $pid;
             last;
         }
         last if !$n;
@@ -71,18 +86,21 @@ sub _collect {
             print $to $input[0][1];
             shift @input;
         }
+        $enough = $self->{until} && $text =~ $self->{until};
     }
+    kill 'KILL', -$pid if $enough || $self->{ended};
     waitpid $pid, 0;
-    $self->{status} = $?;
-    $self->{ended} //= "QEMU ended with status " . ($? >> 8) . " signal " . ($? & 127) if $?;
+    $self->{ended} //= "QEMU ended with status " . ($? >> 8) . " signal " . ($? & 127) if $? && !$enough;
     $self->{lines} = [split /\n/, $text];
 }
 
 sub lines { @{$_[0]{lines}} }
-sub hypervisor_lines { map { /^\(socle\) (.*)/ ? $1 : () } $_[0]->lines }
-sub guest_lines { grep { !/^\((?:socle|d\d+)\) / } $_[0]->lines }
-sub ended { $_[0]{ended} }
+sub hypervisor_lines { map { /^\((?:socle|XEN)\) (.*)/ ? $1 : () } $_[0]->lines }
+sub guest_lines { grep { !/^\((?:socle|XEN|d\d+)\) / } $_[0]->lines }
 sub has { my ($self, $re) = @_; scalar grep { $_ =~ $re } $self->lines }
+
+# Why it was not a regular end; undef if it was one.
+sub ended { $_[0]{ended} }
 
 # dom0's TAP as {ok, name, skip, notes}; the comments before a failure are its notes.
 sub results {
@@ -107,15 +125,17 @@ sub verdicts {
     my ($plan) = map { /^1\.\.(\d+)/ ? $1 : () } $self->guest_lines;
     my @bail = grep { /^Bail out!/ } $self->guest_lines;
     my @hv = $self->hypervisor_lines;
-    my @bad = grep { /^panic|\bBUG\b|audit: FAILED|lock order/ } @hv;
+    my @bad = grep { /\bpanic\b|\bBUG\b|audit: FAILED|lock order/i } @hv;
     my @last = @hv > 12 ? @hv[-12 .. -1] : @hv;
+    my @verdicts = (
+        {ok => defined $plan && $plan == $count && !@bail, name => 'all tests ran',
+         notes => [@bail, 'planned ' . ($plan // 'nothing') . ", saw $count"]},
+        {ok => !@bad && !$self->ended, name => 'the hypervisor survived',
+         notes => [$self->ended // (), @bad, @last]});
 
-    return ({ok => defined $plan && $plan == $count && !@bail, name => 'all tests ran',
-             notes => [@bail, 'planned ' . ($plan // 'nothing') . ", saw $count"]},
-            {ok => !@bad && !$self->ended, name => 'the hypervisor survived',
-             notes => [$self->ended // (), @bad, @last]},
-            {ok => !!grep({ /^audit: ok/ } @hv), name => 'the auditor agrees',
-             notes => [grep { /audit/ } @hv]});
+    push @verdicts, {ok => !!grep({ /^audit: ok/ } @hv), name => 'the auditor agrees',
+                     notes => [grep { /audit/ } @hv]} if !$self->{foreign};
+    return @verdicts;
 }
 
 1;
