@@ -295,13 +295,27 @@ static void pause_all_domains(void)
         domain_pause_nosync(d);
 }
 
+/* Half-destroyed domains are to be finished by the pcpus that have begun. */
+static bool destruction_under_way(void)
+{
+    struct domain *d = NULL;
+
+    while ((d = domain_next(d))) {
+        if (READ_ONCE(d->is_dying) == DOMDYING_DYING) {
+            domain_put(d);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Nothing of any guest is to be live when the machine is taken down (and, in debug builds, audited): so
  * everybody stops, and the idle vcpu does it. */
 static void end_machine(void *data)
 {
     (void)data;
     pause_all_domains();
-    if (current_domain()->is_idle)
+    if (current_domain()->is_idle && !destruction_under_way())
         machine_shutdown(end_reason);
     softirq_raise(SOFTIRQ_SCHEDULE);
     tasklet_schedule(&end_tasklet);
