@@ -60,10 +60,16 @@ static evtchn_port_t ipi_port(unsigned vcpu)
 
 static bool have_peer(struct peer *p)
 {
-    evtchn_port_t port;
-    int rc = evtchn_alloc_unbound(1, 0, &port);
+    return status_rc(1, 0) == 0 && peer_connect(p, 1) == 0;
+}
 
-    return rc != -ESRCH && rc != -EPERM && peer_connect(p, 1) == 0;
+/* A port in domain 1; the library's function would mask ours of the same number. */
+static evtchn_port_t port_of_peer(void)
+{
+    struct evtchn_alloc_unbound op = {.dom = 1, .remote_dom = DOMID_SELF};
+
+    check_eq(hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op), 0);
+    return op.port;
 }
 
 /* ---- the operations ---- */
@@ -654,7 +660,7 @@ TEST(events_between_domains)
     check_eq(peer_call(&p, peer_bind, me, a, 0, 0), -EINVAL);
 
     /* A port that the privileged domain makes in the other one. */
-    need_eq(evtchn_alloc_unbound(1, DOMID_SELF, &a), 0);
+    a = port_of_peer();
     check_eq(status_of(1, a).u.unbound.dom, me);
     need_eq(evtchn_bind_interdomain(1, a, &b), 0);
     check_eq(send_raw(b), 0);
@@ -662,6 +668,40 @@ TEST(events_between_domains)
     check_eq(peer_call(&p, peer_close, a, 0, 0, 0), 0);
     check_eq(evtchn_close(b), 0);
     peer_disconnect(&p);
+}
+
+static long peer_die(long a, long b, long c, long d)
+{
+    (void)a, (void)b, (void)c, (void)d;
+    guest_shutdown(SHUTDOWN_poweroff);
+}
+
+/* The other end's domain goes away: our ports wait for it, or its id, to come back. */
+TEST(peer_dies)
+{
+    evtchn_port_t made, bound;
+    struct evtchn_status st;
+    struct peer p;
+
+    if (!have_peer(&p))
+        skip("no second domain");
+    made = port_of_peer();
+    need_eq(evtchn_bind_interdomain(1, made, &bound), 0);
+    peer_start(&p, peer_die, 0, 0, 0, 0);
+    for (unsigned i = 0; i < 5000 && status_of(DOMID_SELF, bound).status != EVTCHNSTAT_unbound; i++)
+        time_sleep(NS_PER_MS);
+    for (unsigned i = 0; i < 2; i++) {
+        st = status_of(DOMID_SELF, i ? p.port : bound);
+        check_eq(st.status, EVTCHNSTAT_unbound);
+        check_eq(st.u.unbound.dom, 1);
+    }
+    check_eq(send_raw(bound), 0);
+    check_eq(evtchn_close(bound), 0);
+    check_eq(evtchn_close(p.port), 0);
+    check_eq(gnttab_unmap(p.page, p.handle), GNTST_okay); /* the last that is left of it */
+    for (unsigned i = 0; i < 5000 && status_rc(1, 0) != -ESRCH; i++)
+        time_sleep(NS_PER_MS);
+    check_eq(status_rc(1, 0), -ESRCH);
 }
 
 /* ---- the end of all ports: last, as the library's are closed too ---- */

@@ -346,9 +346,6 @@ static void map_is_refused(void **state)
     assert_int_equal(map(2, 1, 6, 0x1000, HOST | RDONLY, &h), GNTST_okay); /* reading is harmless */
     assert_int_equal(unmap(2, 0x1000, h), GNTST_okay);
     from_table(l1);
-    dom[1]->is_dying = DOMDYING_DYING;
-    assert_int_equal(map(2, 1, 5, 0x1000, HOST | RDONLY, &h), GNTST_general_error);
-    dom[1]->is_dying = DOMDYING_ALIVE;
     assert_int_equal(fake_nr_mappings, 0);
     assert_int_equal(refs(page[1][0]), 1);
 }
