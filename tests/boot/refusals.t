@@ -30,7 +30,7 @@ sub read_file {
 
 my $elf = read_file($hello);
 my @cases = ( # name, what is said, how to boot
-    ['no module', qr/no module/, modules => []],
+    ['no module', qr/no module/, modules => [], until => undef], # this one sees the reset
     ['text for a kernel', qr/domain 0 .*ELF/, modules => [file('text', "hello\n" x 100)]],
     ['half a kernel', qr/domain 0 /, modules => [file('half', substr($elf, 0, length($elf) / 4))]],
     ['a 32-bit kernel', qr/domain 0 /, modules => [file('elf32', $elf =~ s/^(....)\x02/$1\x01/sr)]],
@@ -41,11 +41,12 @@ my @cases = ( # name, what is said, how to boot
 
 for (@cases) {
     my ($name, $says, %how) = @$_;
-    my $boot = Boot::run(name => "refusal-$name" =~ tr/ /-/r, timeout => 30, %how);
+    my $boot = Boot::run(name => "refusal-$name" =~ tr/ /-/r, timeout => 30,
+                         until => qr/rebooting in \d/, %how);
 
     is(scalar(grep { $_ =~ $says } $boot->hypervisor_lines), 1, "$name: said once") or diag $boot->hypervisor_lines;
     ok(!grep({ /panic/ } $boot->hypervisor_lines), "$name: no panic");
-    ok(!$boot->ended, "$name: reboots");
+    ok(!$boot->ended, "$name: is about to reboot");
 }
 
 my $boot = Boot::run(name => 'refusal-noreboot', options => 'noreboot', timeout => 8);
@@ -53,7 +54,8 @@ ok($boot->has(qr/no module/) && $boot->has(qr/halted/), 'noreboot: halts');
 like($boot->ended, qr/no end/, 'noreboot: and stays');
 
 for (['qemu32', qr/no 64-bit mode/], ['qemu64,-nx', qr/NX/]) {
-    my $early = Boot::run(name => "refusal-$_->[0]", cpu => $_->[0], modules => [$hello], timeout => 5);
+    my $early = Boot::run(name => "refusal-$_->[0]", cpu => $_->[0], modules => [$hello], timeout => 5,
+                          until => $_->[1]);
     ok($early->has($_->[1]), "$_->[0]: says what is missing");
 }
 
