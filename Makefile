@@ -5,7 +5,7 @@ O     ?= build
 CC    := gcc
 CLANG ?= clang
 QEMU  ?= qemu-system-x86_64
-SMP   ?= 2
+CPUS  ?= 2
 MEM   ?= 512
 debug ?= n
 socle := $(O)/socle$(if $(filter y,$(debug)),-debug)
@@ -143,7 +143,7 @@ fuzz-src  := $(wildcard tests/fuzz/*_fuzz.c)
 fuzz-test := $(patsubst tests/fuzz/%_fuzz.c,$(O)/tests/fuzz/%,$(fuzz-src))
 fuzz-lib  := $(O)/fuzz/libsocle.a
 fuzz-fake := $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard tests/unit/fake/*.c))
-FUZZ_SECONDS ?= 600
+FUZZ_SECONDS ?= 60
 
 $(O)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
@@ -161,7 +161,7 @@ $(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
 
 # ---- targets ----
 
-.PHONY: all hypervisor guests unit fuzzers deps run test bench fuzz format lint help clean
+.PHONY: all hypervisor guests unit fuzzers deps run test test-all bench fuzz format lint help clean
 
 all: hypervisor guests unit ## build everything but the fuzzers into build/
 
@@ -173,34 +173,39 @@ fuzzers: $(fuzz-test)
 deps: ## install what building and testing need, if something is missing
 	@tests/deps
 
-qemu := $(QEMU) -cpu qemu64 -smp $(SMP) -m $(MEM) -nographic -no-reboot -net none
-
 # What needs packages looks for them first, then builds.
-run: deps ## boot the hello guest as dom0; Ctrl-A X leaves. Also SMP=n MEM=MiB debug=y
+run: deps ## boot the hello guest as dom0; Ctrl-A X leaves. CPUS=n MEM=MiB GUEST_ARGS= HVARGS= ARGS= (QEMU's) debug=y
 	@$(MAKE) hypervisor guests
-	$(qemu) -kernel $(socle) -initrd "$(O)/guests/hello.elf $(args)" \
-	    -append "console=com1 com1=115200,8n1 $(append)"
+	$(QEMU) -cpu qemu64 -smp $(CPUS) -m $(MEM) -nographic -no-reboot -net none -kernel $(socle) \
+	    -append "console=com1 com1=115200,8n1 $(HVARGS)" \
+	    -initrd "$(O)/guests/hello.elf $(GUEST_ARGS)" $(ARGS)
 
 # `make test only=evtchn` runs the tests whose names contain that.
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t) $(pv-test) \
     $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
+prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 
-test: deps ## run all tests; only=NAME those whose file name contains it
+test: deps ## run all tests; only=NAME those whose file name contains it, V=1 shows every result
 	@$(MAKE) all fuzzers
-	O=$(O) QEMU=$(QEMU) prove -j2 $(if $(V),-v) --exec tests/run $(tests)
+	@$(prove) -j2 $(tests)
 
-bench: deps ## instructions per operation, beside the figures of Xen 4.17
+test-all: export FULL = 1
+test-all: test ## the same, on every combination of CPU model, machine, CPUs and memory
+
+bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=file measures that
 	@$(MAKE) hypervisor guests
 	@mkdir -p $(O)/log
 	$(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -serial stdio -monitor none -no-reboot \
-	    -net none -icount shift=0,sleep=off -kernel $(O)/socle -initrd "$(O)/guests/bench.elf $(args)" \
-	    -append "console=com1 com1=115200,8n1 $(append)" >$(O)/log/bench.log </dev/null
-	pv-guest/bench/table.py --image $(O)/socle $(O)/log/bench.log
+	    -net none -icount shift=0,sleep=off -kernel $(or $(XEN),$(O)/socle) \
+	    -append "console=com1 com1=115200,8n1 $(HVARGS)" \
+	    -initrd "$(O)/guests/bench.elf $(GUEST_ARGS)$(if $(XEN), shutdown=reboot)" \
+	    >$(O)/log/bench.log </dev/null
+	pv-guest/bench/table.py $(if $(XEN),,--image $(O)/socle) $(O)/log/bench.log
 
-fuzz: deps ## run the fuzzers for FUZZ_SECONDS (600) each; only=NAME
+fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a guest, until one finds something
 	@$(MAKE) all fuzzers
-	O=$(O) QEMU=$(QEMU) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec tests/run \
-	    $(filter $(fuzz-test),$(tests))
+	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000" TIMEOUT=3600 \
+	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
 
 sources = $(shell find hypervisor include pv-guest tests -name '*.[ch]')
 
@@ -212,7 +217,7 @@ lint: ## complain about form, and about what the analyser of clang sees
 	clang-tidy --quiet $(host-src) -- $(hv-inc) -std=gnu11 -DSOCLE_HOST -DSOCLE_DEBUG
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## *\(.*\)/make \1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## *\(.*\)/make \1	\2/p' Makefile | expand -t 14
 
 clean: ## remove build/
 	rm -rf $(O)
