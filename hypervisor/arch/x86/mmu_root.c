@@ -59,7 +59,7 @@ static int get_root(struct vcpu *v, gfn_t g)
         mmu_old_table(v, pg);
     else
         page_put(pg);
-    return rc == -EBUSY ? -EINVAL : rc;
+    return rc;
 }
 
 static void put_root(struct vcpu *v, mfn_t m)

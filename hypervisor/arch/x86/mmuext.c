@@ -23,7 +23,7 @@ static int pin_locked(struct domain *d, struct page *pg, enum page_type type)
         return -EINVAL;
     rc = page_get_type(pg, type);
     if (rc)
-        return rc == -EBUSY ? -EINVAL : rc;
+        return rc;
     if (READ_ONCE(pg->type) & PGT_PINNED) {
         rc = page_put_type_preempt(pg); /* not the last one */
         return rc ? rc : -EINVAL;

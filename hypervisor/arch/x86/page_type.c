@@ -177,15 +177,15 @@ static int get_live(struct page *pg, enum page_type type, uint64_t t)
     struct pt_progress p;
 
     if (pgt_type(t) != type)
-        return -EBUSY;
+        return -EINVAL;
     if (t & PGT_VALIDATED) {
         if (pgt_count(t) == PGT_COUNT_MASK)
-            return -EBUSY;
+            return -EINVAL;
         __atomic_fetch_add(&pg->type, 1, __ATOMIC_SEQ_CST);
         return 0;
     }
     if (!(t & PGT_PARTIAL))
-        return -EBUSY; /* it is being checked further up the call chain */
+        return -EINVAL; /* it is being checked further up the call chain */
     p = partial_progress(t);
     set_word(pg, PGT(type) | 1);
     return validate(pg, type, &p, true);
@@ -205,7 +205,7 @@ int page_get_type(struct page *pg, enum page_type type)
     if (unlikely(READ_ONCE(pg->count) & PGC_HV))
         return -EINVAL;
     if (!claim(pg, type, &old))
-        return -EBUSY;
+        return -EINVAL;
     if (type_flushes(old, type))
         flush_old_type(pg, old);
     return validate(pg, type, &p, false);

@@ -135,7 +135,7 @@ static int get_table(struct domain *d, int level, pte_t e, bool *held)
         *held = true;
     else
         page_put(pg);
-    return rc == -EBUSY ? -EINVAL : rc;
+    return rc;
 }
 
 static int put_table(pte_t e)

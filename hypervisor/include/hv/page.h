@@ -255,9 +255,9 @@ static inline struct page *page_from_gfn(struct domain *d, gfn_t g)
 
 /** page_get_type - take a type reference. The caller holds a general reference; for PGT_L1..L4 and
  * PGT_SEGDESC also the owner's mmu_lock. Interrupts are on: it may have to flush TLBs.
- * Returns 0; -EBUSY (live with another type); -EINVAL (contents do not validate); -ERESTART
- * (preempted, progress recorded; only L2..L4; call again). After -EINVAL, and the other errors that an
- * entry can have, a table of L2..L4 may be left half done: page_is_partial(). */
+ * Returns 0; -EBUSY (WRITABLE: it is a table); -EINVAL (live with another type, or contents that no
+ * table may have); -ERESTART (preempted, progress recorded; only L2..L4; call again); or what an L1 entry
+ * can get (asm/pt_check.h). After an error a table of L2..L4 may be left half done: page_is_partial(). */
 int __must_check page_get_type(struct page *pg, enum page_type type);
 
 /** page_put_type_preempt - drop one; the last one of a table undoes its validation. -ERESTART: the

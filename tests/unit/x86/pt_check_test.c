@@ -184,7 +184,7 @@ static void frames_of_the_hypervisor(void **state)
     page_assign_shared(pg, guest);
     assert_int_equal(take(guest, guest, page_mfn(pg).n, PTE_W, &e), 0);
     spin_lock(&guest->arch.mmu_lock);
-    assert_int_equal(page_get_type(pg, PGT_L1), -EBUSY);
+    assert_int_equal(page_get_type(pg, PGT_L1), -EINVAL);
     spin_unlock(&guest->arch.mmu_lock);
     assert_int_equal(page_unshare(pg), -EBUSY);
     drop(guest, e);
@@ -227,7 +227,7 @@ static void counts_do_not_wrap(void **state)
     assert_int_equal(pg->type, PGT(PGT_WRITABLE) | PGT_COUNT_MASK);
     pg->type = PGT(PGT_L1) | PGT_VALIDATED | PGT_COUNT_MASK;
     spin_lock(&guest->arch.mmu_lock);
-    assert_int_equal(page_get_type(pg, PGT_L1), -EBUSY);
+    assert_int_equal(page_get_type(pg, PGT_L1), -EINVAL);
     spin_unlock(&guest->arch.mmu_lock);
     pg->type = PGT(PGT_WRITABLE);
     pg->count = PGC_ALLOCATED | PGC_COUNT_MASK;
