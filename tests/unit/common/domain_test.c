@@ -368,7 +368,7 @@ static void test_lookup_races_with_destruction(void **state)
     (void)state;
     stop = false;
     pthread_create(&thread, NULL, look_up, &found);
-    for (unsigned int i = 0; i < 3000; i++) {
+    for (unsigned int i = 0; i < 300; i++) {
         struct domain_params p = params(11);
         struct domain *d;
         int rc;
