@@ -93,14 +93,15 @@ static int bind(struct peer *p, uint64_t deadline)
 
 int peer_connect(struct peer *p, domid_t dom)
 {
-    static void *window; /* address space is not given back: use one place */
+    static void *windows[16]; /* address space is not given back: a domain always uses the same */
+    void **window = &windows[dom % ARRAY_SIZE(windows)];
     uint64_t deadline = time_now() + 5 * NS_PER_SEC;
     int rc;
 
-    if (!window)
-        window = vm_reserve(1);
-    *p = (struct peer){.dom = dom, .page = window};
-    rc = window ? map_page(p, deadline) : -ENOMEM;
+    if (!*window)
+        *window = vm_reserve(1);
+    *p = (struct peer){.dom = dom, .page = *window};
+    rc = *window ? map_page(p, deadline) : -ENOMEM;
     if (rc)
         return rc;
     rc = bind(p, deadline);
