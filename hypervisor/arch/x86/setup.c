@@ -13,6 +13,7 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
+#include <hv/gnttab.h>
 #include <hv/hypercall.h>
 #include <hv/lib.h>
 #include <hv/memory.h>
@@ -225,6 +226,7 @@ static void boot_rest(void)
     start_cpus();
     save_memory_map();
     evtchn_init();
+    gnttab_init();
     if (opt_watchdog)
         watchdog_init();
     paging_seal();
