@@ -22,7 +22,7 @@ $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HU
 sub run {
     my (%o) = @_;
     my $out = $ENV{O} || 'build';
-    my $self = bless {lines => [], timeout => $o{timeout} || 90, until => $o{until}, foreign => !!$ENV{HV}};
+    my $self = bless {lines => [], timeout => $o{timeout} || 180, until => $o{until}, foreign => !!$ENV{HV}};
 
     make_path("$out/log");
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";

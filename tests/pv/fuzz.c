@@ -17,6 +17,7 @@
  *
  * Command line: seed=N, calls=N (of both vcpus together), forever, trace (print each call). */
 // smp: 2
+// timeout: 900
 #include <pv/test.h>
 #include <xen/domctl.h>
 #include <xen/platform.h>
