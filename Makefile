@@ -210,9 +210,11 @@ fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a 
 sources = $(shell find hypervisor include pv-guest tests -name '*.[ch]')
 
 format: ## bring all C sources into the project's form
+	@tests/deps lint
 	clang-format -i $(sources)
 
 lint: ## complain about form, and about what the analyser of clang sees
+	@tests/deps lint
 	clang-format --dry-run -Werror $(sources)
 	clang-tidy --quiet $(host-src) -- $(hv-inc) -std=gnu11 -DSOCLE_HOST -DSOCLE_DEBUG
 
