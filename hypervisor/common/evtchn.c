@@ -338,11 +338,22 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
     return 0;
 }
 
+static bool is_closed(struct evtchn_table *t)
+{
+    bool closed;
+
+    spin_lock(&t->lock);
+    closed = t->active == 0 && t->fifo_mode != FIFO_ON;
+    spin_unlock(&t->lock);
+    return closed;
+}
+
 int evtchn_domain_destroy(struct domain *d)
 {
     int rc;
 
-    if (!d->evtchn)
+    /* Later steps of a destruction that are preempted come by here again. */
+    if (!d->evtchn || is_closed(d->evtchn))
         return 0;
     /* A dying domain opens no ports, so a second pass finds what a racing reset hid from the first. */
     do
