@@ -157,18 +157,6 @@ static inline uint64_t table_pte(const void *page)
     return pte_make(virt_to_mfn(page), PROT_TABLE);
 }
 
-/* Is @page a plain page, with its kernel mapping, that could become anything? */
-static inline bool is_plain(void *page)
-{
-    for (unsigned level = 1; level <= 3; level++) {
-        if (page_readonly(page) || pt_pin(page, level))
-            return false;
-        if (pt_unpin(page) || page_writable(page))
-            return false;
-    }
-    return true;
-}
-
 /* ---- frames of others ---- */
 
 static inline bool frame_is_ours(mfn_t mfn)
