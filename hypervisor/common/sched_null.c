@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The null policy: each vcpu that is not down has a pcpu for itself and nothing is ever decided. A vcpu
- * for which there is none waits in the queue until another one goes down, away or elsewhere; until then
- * it does not run. All pcpus share one lock: it is held for a few instructions on each wake-up. */
+ * for which there is none, not even by moving another one, waits in the queue until one goes down, away or
+ * elsewhere; until then it does not run. All pcpus share one lock: it is held for a few instructions on
+ * each wake-up. */
 #include <hv/printk.h>
 #include <hv/runqueue.h>
 #include <hv/softirq.h>
@@ -57,6 +58,34 @@ static bool find_pcpu(struct runqueue *rq, struct vcpu *v, cpumask_t mask)
     return false;
 }
 
+static bool has_other_pcpu(struct runqueue *rq, const struct vcpu *v)
+{
+    unsigned int cpu;
+
+    for_each_cpu (cpu, cpumask_and(cpumask_and(v->sched.hard, rq->cpus), cpu_online_map))
+        if (!sched_of(cpu)->assigned)
+            return true;
+    return false;
+}
+
+/* Take the pcpu of one that can go to a free one. If that runs, it finds its way there when it has been
+ * switched out; else when it wakes. */
+static bool displace(struct runqueue *rq, struct vcpu *v)
+{
+    unsigned int cpu;
+
+    for_each_cpu (cpu, cpumask_and(v->sched.hard, rq->cpus)) {
+        struct vcpu *w = sched_of(cpu)->assigned;
+
+        if (w && fits(v, cpu) && has_other_pcpu(rq, w)) {
+            w->sched.assigned = 0;
+            assign(v, cpu);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void null_wake(struct vcpu *v)
 {
     struct runqueue *rq = runqueue_of(v);
@@ -66,7 +95,7 @@ static void null_wake(struct vcpu *v)
         return;
     }
     unassign(rq, v);
-    if (find_pcpu(rq, v, v->sched.soft) || find_pcpu(rq, v, v->sched.hard))
+    if (find_pcpu(rq, v, v->sched.soft) || find_pcpu(rq, v, v->sched.hard) || displace(rq, v))
         return;
     list_add_tail(&v->sched.queue, &rq->waiting);
     rq->nr_waiting++;

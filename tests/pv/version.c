@@ -192,5 +192,4 @@ TEST(unprivileged)
     check_eq(peer_call(&p, from_peer, XENVER_commandline, 0, 0, 0), 0);
     check_eq(peer_call(&p, from_peer, XENVER_build_id, 0, 0, 0), -EPERM);
     peer_end(&p);
-    peer_disconnect(&p);
 }

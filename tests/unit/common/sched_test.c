@@ -860,6 +860,25 @@ static void test_null_pins(void **state)
         assert_int_equal(work[i].ran, MS(10));
 }
 
+/* One that can go elsewhere makes room for one that can not. */
+static void test_null_makes_room(void **state)
+{
+    (void)state;
+    machine("null", 3);
+    hog(new_domain(0, 1, 256, 0)->vcpu[0]);
+    hog(new_domain(1, 1, 256, 0)->vcpu[0]);
+    run_for(MS(1));
+    for (unsigned int i = 0; i < 20; i++) {
+        pin(work[0].v, 1UL << (i % 3));
+        run_for(US(10));
+        reset_account();
+        run_for(MS(1));
+        assert_int_equal(work[0].ran, MS(1));
+        assert_int_equal(work[1].ran, MS(1));
+        pin(work[0].v, ~0UL);
+    }
+}
+
 static void test_unknown_policy(void **state)
 {
     (void)state;
@@ -898,6 +917,7 @@ int main(void)
         cmocka_unit_test(test_runstate_update_flag),
         cmocka_unit_test(test_null_gives_each_a_pcpu),
         cmocka_unit_test(test_null_pins),
+        cmocka_unit_test(test_null_makes_room),
         cmocka_unit_test(test_unknown_policy),
     };
 
