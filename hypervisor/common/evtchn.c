@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channels: which port leads where. The rules E1..E4 are in <hv/evtchn_table.h>; how a port is
- * made pending is the business of evtchn_2l.c or evtchn_fifo.c, whichever the guest has chosen.
+/* Event channels: which port leads where. The rules E1..E4 are in <hv/evtchn_table.h>; how a port
+ * is made pending is the business of evtchn_2l.c or evtchn_fifo.c, whichever the guest has chosen.
  *
- * Who may: a domain acts on its own ports, the privileged one also asks for, looks at and resets those
- * of others. Every operation checks the port's number before it forms a pointer (XSA-221), changes
- * nothing before all checks have passed (XSA-47, XSA-496), and closing many ports is preemptible
- * (XSA-344). ABI: xen/event_channel.h; error numbers as Xen 4.17 gives them. */
+ * Who may: a domain acts on its own ports, the privileged one also asks for, looks at and resets
+ * those of others. Every operation checks the port's number before it forms a pointer (XSA-221),
+ * changes nothing before all checks have passed (XSA-47, XSA-496), and closing many ports is
+ * preemptible (XSA-344). ABI: xen/event_channel.h; error numbers as Xen 4.17 gives them. */
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -43,7 +43,8 @@ static void clear_pending(struct domain *d, struct evtchn *chn)
 
 static bool is_pending(const struct domain *d, const struct evtchn *chn)
 {
-    return evtchn_is_fifo(d->evtchn) ? evtchn_fifo_is_pending(d, chn) : evtchn_2l_is_pending(d, chn);
+    return evtchn_is_fifo(d->evtchn) ? evtchn_fifo_is_pending(d, chn)
+                                     : evtchn_2l_is_pending(d, chn);
 }
 
 static bool is_masked(const struct domain *d, const struct evtchn *chn)
@@ -63,13 +64,13 @@ int evtchn_send(struct domain *d, uint32_t port)
         set_pending(chn->peer_dom, chn->peer);
     else if (chn->state == EVTCHN_IPI)
         set_pending(d, chn);
-    else if (chn->state != EVTCHN_UNBOUND) /* there, nobody listens yet: bind_interdomain makes up for it */
+    else if (chn->state != EVTCHN_UNBOUND) /* bind_interdomain makes up for what is lost there */
         rc = -EINVAL;
     spin_unlock(&chn->lock);
     return rc;
 }
 
-/* The port may be closed or become another's before it is locked: then the number does not fit any more. */
+/* The port may be closed, or another's, before it is locked: then its virq is not ours any more. */
 static void send_virq(struct vcpu *owner, unsigned int virq)
 {
     struct domain *d = owner->domain;
@@ -355,7 +356,7 @@ int evtchn_domain_destroy(struct domain *d)
     /* Later steps of a destruction that are preempted come by here again. */
     if (!d->evtchn || is_closed(d->evtchn))
         return 0;
-    /* A dying domain opens no ports, so a second pass finds what a racing reset hid from the first. */
+    /* A dying domain opens no ports: a second pass finds what a racing reset hid. */
     do
         rc = close_all(d);
     while (rc == -EAGAIN);
@@ -806,9 +807,11 @@ unsigned int evtchn_audit(struct domain *d)
             errors++;
         }
     }
-    for_each_vcpu (d, v)
+    for_each_vcpu(d, v)
+    {
         for (unsigned int i = 0; i < NR_VIRQS; i++)
             bound += v->virq_to_port[i] != 0;
+    }
     if (active != t->active || bound != virqs) {
         pr_err("audit: d%u has %u of %u ports, %u of %u virqs\n", d->id, active, t->active, virqs,
                bound);

@@ -4,9 +4,10 @@
  *
  * The guest clears a bit in the selector before it scans the word, and unmasks before it looks at
  * pending; we set pending before we look at the mask, and the selector before upcall_pending. So of
- * two racing sides at least one sees the other. All these words are the guest's to overwrite: each is
- * touched by single atomic operations, and what they hold is never believed for more than whether to
- * deliver. Ports of a former FIFO domain may lie beyond the bit maps (XSA-342): they are not touched. */
+ * two racing sides at least one sees the other. All these words are the guest's to overwrite: each
+ * is touched by single atomic operations, and what they hold is never believed for more than
+ * whether to deliver. Ports of a former FIFO domain may lie beyond the bit maps (XSA-342): they are
+ * not touched. */
 #include <hv/evtchn_table.h>
 #include <hv/sched.h>
 

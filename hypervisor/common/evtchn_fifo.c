@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The FIFO layout of event channels: one 32-bit event word per port in pages that the guest gave, and
- * per vcpu a control block with the head of a queue for each of 16 priorities. The guest eats from the
- * head; we append at the tail, whose port only we know.
+/* The FIFO layout of event channels: one 32-bit event word per port in pages that the guest gave,
+ * and per vcpu a control block with the head of a queue for each of 16 priorities. The guest eats
+ * from the head; we append at the tail, whose port only we know.
  *
- * F1  Event words and control blocks are the guest's: every change is one atomic operation, loops over
- *     them have a fixed number of tries (XSA-295), and nothing read from them is used as an index.
- * F2  A word's link is written only while LINKED is set, in one step with the check: the guest clears
- *     LINKED and link together, so either it sees our link or we see that the tail was eaten.
+ * F1  Event words and control blocks are the guest's: every change is one atomic operation, loops
+ *     over them have a fixed number of tries (XSA-295), and nothing read from them is an index.
+ * F2  A word's link is written only while LINKED is set, in one step with the check: the guest
+ *     clears LINKED and link together, so either it sees our link or we see that the tail was
+ *     eaten.
  * F3  A port that moved to another queue is no longer the tail of its old one: an append there
  *     would write into the new queue.
- * F4  Pages and control blocks are published after their contents, with release (XSA-358, XSA-359);
+ * F4  Pages and control blocks are published after their contents, with release (XSA-358, -359);
  *     a vcpu without a control block loses its event and nothing else (XSA-107). */
 #include <hv/errno.h>
 #include <hv/evtchn_table.h>
@@ -28,7 +29,7 @@
 #define TRIES          4
 
 struct fifo_vcpu {
-    spinlock_t lock; /* LOCK_EVTCHN_QUEUE */
+    spinlock_t lock;                           /* LOCK_EVTCHN_QUEUE */
     struct evtchn_fifo_control_block *control; /* in a page of the guest; NULL none */
     uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* last port appended, 0 none */
 };
@@ -97,8 +98,8 @@ static enum link_result try_link(event_word_t *tail, uint32_t port)
     return LINK_RACED;
 }
 
-/* F2. Whether @port hangs behind @tail now; if not, it must become the head. BUSY asks the guest to keep
- * its hands off the word; one that does not breaks its own queue only. */
+/* F2. Whether @port hangs behind @tail now; if not, it must become the head. BUSY asks the guest to
+ * keep its hands off the word; one that does not breaks its own queue only. */
 static bool link_behind(event_word_t *tail, uint32_t port)
 {
     enum link_result r = try_link(tail, port);
@@ -265,8 +266,8 @@ static int prepare(struct evtchn_table *t, struct domain *d, struct vcpu *v)
     return fv->control ? -EINVAL : 0;
 }
 
-/* Ports are open already: what is pending in the old layout is kept for their words. A sender has done
- * its work in the old layout before we get the lock it works under, or gets it after us. */
+/* Ports are open already: what is pending in the old layout is kept for their words. A sender has
+ * done its work in the old layout before we get the lock it works under, or gets it after us. */
 static void start(struct evtchn_table *t, struct domain *d)
 {
     __atomic_store_n(&t->fifo_mode, FIFO_ON, __ATOMIC_RELEASE);
@@ -373,7 +374,8 @@ void evtchn_fifo_stop(struct domain *d)
     __atomic_store_n(&t->fifo->nr_words, 0, __ATOMIC_RELEASE);
     spin_unlock(&t->lock);
 
-    for_each_vcpu (d, v) {
+    for_each_vcpu(d, v)
+    {
         struct fifo_vcpu *fv = v->evtchn_fifo;
 
         if (!fv)
@@ -398,8 +400,7 @@ void evtchn_fifo_free(struct domain *d)
 
     heap_free(d->evtchn->fifo);
     d->evtchn->fifo = NULL;
-    for_each_vcpu (d, v)
-        evtchn_vcpu_destroy(v);
+    for_each_vcpu(d, v) evtchn_vcpu_destroy(v);
 }
 
 void evtchn_vcpu_destroy(struct vcpu *v)
@@ -416,7 +417,8 @@ void evtchn_fifo_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bo
 
     if (!evtchn_is_fifo(d->evtchn))
         return;
-    for_each_vcpu (d, v) {
+    for_each_vcpu(d, v)
+    {
         struct fifo_vcpu *fv = v->evtchn_fifo;
 
         if (fv && fv->control)

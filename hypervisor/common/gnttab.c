@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables: the table of a domain, who may use an entry of it, and the operations that neither map nor
- * copy. Layout version 1 only; so there are no status frames, no sub-pages and no transitive grants (XSA-26,
- * -226, -255, -382, -501). The rules N1..N7 are in <hv/gnttab_table.h>.
+/* Grant tables: the table of a domain, who may use an entry of it, and the operations that neither
+ * map nor copy. Layout version 1 only; so there are no status frames, no sub-pages and no
+ * transitive grants (XSA-26, -226, -255, -382, -501). The rules N1..N7 are in <hv/gnttab_table.h>.
  *
- * Table frames are the hypervisor's, shared with the domain, and given back only when the domain is gone:
- * the table grows and never shrinks. ABI: xen/grant_table.h. */
+ * Table frames are the hypervisor's, shared with the domain, and given back only when the domain is
+ * gone: the table grows and never shrinks. ABI: xen/grant_table.h. */
 #include <hv/console.h>
 #include <hv/gnttab_table.h>
 #include <hv/heap.h>
 #include <hv/mmu.h>
 #include <hv/printk.h>
 
-#define SHARED_TRIES 4 /* for a change of a word that the guest may write at the same time (XSA-295) */
+#define SHARED_TRIES 4 /* at a word that the guest may change at the same time (XSA-295) */
 
 /* ---- frames ---- */
 
@@ -56,8 +56,8 @@ static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write
     for (unsigned int i = 0; i < SHARED_TRIES; i++) {
         if (unlikely((old & mask) != HEAD(GTF_permit_access, who)))
             break;
-        if (likely(__atomic_compare_exchange_n(head_of(e), &old, old | bits, false, __ATOMIC_SEQ_CST,
-                                               __ATOMIC_SEQ_CST)))
+        if (likely(__atomic_compare_exchange_n(head_of(e), &old, old | bits, false,
+                                               __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)))
             return GNTST_okay;
     }
     return GNTST_general_error;
@@ -74,8 +74,8 @@ static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active 
         __atomic_fetch_and(&e->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 }
 
-static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint32_t ref, domid_t who,
-                                 bool write)
+static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint32_t ref,
+                                 domid_t who, bool write)
 {
     struct grant_entry_v1 *e;
     struct gnttab_active *act;
@@ -402,7 +402,7 @@ static long op_swap(guest_ptr_t uop, unsigned int count)
 
 /* ---- cache flush ---- */
 
-/* Does @d have a pin on frame @m of @owner? Over all entries of a table: some ten thousand at most. */
+/* Does @d have a pin on frame @m of @owner? Looks at all entries: some ten thousand at most. */
 static bool is_granted_to(struct domain *owner, struct domain *d, mfn_t m)
 {
     struct grant_table *gt = owner->gnttab;
@@ -501,8 +501,8 @@ static void complete_transfer(struct domain *rd, uint32_t ref, mfn_t m)
     __atomic_fetch_or(&e->flags, GTF_transfer_completed, __ATOMIC_SEQ_CST);
 }
 
-/* Nobody's page @pg, that was @d's, goes to @rd, or back if @rd does not take it. Its contents go along;
- * page_give() flushes what CPUs remember of the old owner's mappings (XSA-217). */
+/* Nobody's page @pg, that was @d's, goes to @rd, or back if @rd does not take it. Its contents go
+ * along; page_give() flushes what CPUs remember of the old owner's mappings (XSA-217). */
 static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, struct page *pg)
 {
     struct grant_table *gt = rd->gnttab;
@@ -668,8 +668,8 @@ void gnttab_dump(struct domain *d)
         flags = READ_ONCE(shared_entry(gt, ref)->flags);
         spin_unlock(&gt->lock);
         if (is_pinned(&act))
-            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers\n", ref, flags, act.frame,
-                    act.domid, act.readers, act.writers);
+            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers\n", ref, flags,
+                    act.frame, act.domid, act.readers, act.writers);
     }
 }
 
@@ -703,7 +703,8 @@ static unsigned int count_pins(struct domain *d, struct domain *by, struct pins 
         if (mt->ref >= gnttab_nr_entries(d->gnttab) ||
             active_entry(d->gnttab, mt->ref)->frame != mt->frame ||
             active_entry(d->gnttab, mt->ref)->domid != by->id) {
-            pr_err("audit: d%u handle %u does not fit entry %u of d%u\n", by->id, h, mt->ref, d->id);
+            pr_err("audit: d%u handle %u does not fit entry %u of d%u\n", by->id, h, mt->ref,
+                   d->id);
             errors++;
             continue;
         }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* GNTTABOP_copy: data moves between frames, nothing is mapped and no TLB is flushed.
  *
- * Each side of a copy is a grant of any domain or a frame of the caller. A side that was acquired stays so
- * while the following elements name the same one, so that many small copies to one page pay for it
- * once. Both sides are released before the hypercall ends, is preempted or fails (XSA-236, XSA-411). */
+ * Each side of a copy is a grant of any domain or a frame of the caller. A side that was acquired
+ * stays so while the following elements name the same one, so that many small copies to one page
+ * pay for it once. Both sides are released before the hypercall ends, is preempted or fails
+ * (XSA-236, XSA-411). */
 #include <hv/gnttab_table.h>
 #include <hv/lib.h>
 
@@ -11,7 +12,7 @@ struct side {
     struct domain *d; /* gnttab_peer(); NULL: nothing is held */
     uint64_t name;    /* reference or frame number, as gref says */
     mfn_t m;
-    uint32_t whose;   /* domain id as the guest named it, and whether by reference */
+    uint32_t whose; /* domain id as the guest named it, and whether by reference */
 };
 
 #define BY_REF      (1u << 16)
@@ -29,7 +30,8 @@ static inline void release(struct domain *self, struct side *s, bool write)
     gnttab_peer_put(self, d);
 }
 
-static int acquire_frame(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool write)
+static int acquire_frame(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr,
+                         bool write)
 {
     int64_t frame;
 
@@ -45,7 +47,8 @@ static int acquire_frame(struct domain *self, struct side *s, const struct gntta
     return GNTST_okay;
 }
 
-static int acquire_gref(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool write)
+static int acquire_gref(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr,
+                        bool write)
 {
     struct domain *d = ptr->domid == DOMID_SELF ? self : gnttab_peer(self, ptr->domid);
     int64_t frame;
@@ -65,8 +68,8 @@ static int acquire_gref(struct domain *self, struct side *s, const struct gnttab
 }
 
 /* Hold what @ptr names. Afterwards either everything is held or nothing. */
-static inline int acquire(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr, bool gref,
-                          bool write)
+static inline int acquire(struct domain *self, struct side *s, const struct gnttab_copy_ptr *ptr,
+                          bool gref, bool write)
 {
     if (s->d) {
         if (gref ? s->name == ptr->u.ref && s->whose == (ptr->domid | BY_REF)

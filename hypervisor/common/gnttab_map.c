@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Mapping other domains' frames by grant: map, unmap, unmap_and_replace, and the maptrack, the table of what
- * a domain has mapped, whose indices ("handles") it gets to name a mapping by.
+/* Mapping other domains' frames by grant: map, unmap, unmap_and_replace, and the maptrack, the
+ * table of what a domain has mapped, whose indices ("handles") it gets to name a mapping by.
  *
- * A handle is taken from the free list under maptrack_lock, belongs to the mapping CPU until its flags are
- * published, and is undone by the one CPU that got MAPTRACK_BUSY set (XSA-218, XSA-228): so no lock is held
- * while page tables change. Undoing costs the same however often a frame is mapped (XSA-380). The rules
- * N1..N7 are in <hv/gnttab_table.h>. */
+ * A handle is taken from the free list under maptrack_lock, belongs to the mapping CPU until its
+ * flags are published, and is undone by the one CPU that got MAPTRACK_BUSY set (XSA-218, XSA-228):
+ * so no lock is held while page tables change. Undoing costs the same however often a frame is
+ * mapped (XSA-380). The rules N1..N7 are in <hv/gnttab_table.h>. */
 #include <hv/gnttab_table.h>
 #include <hv/heap.h>
 #include <hv/mmu.h>
@@ -80,7 +80,7 @@ static void free_handle(struct grant_table *gt, uint32_t h)
     spin_unlock(&gt->maptrack_lock);
 }
 
-/* Become the one who changes mapping @h: its entry, or NULL if there is none or somebody else is at it. */
+/* Become the one who changes mapping @h: its entry; NULL if there is none or it is taken. */
 static struct maptrack *claim_mapping(struct grant_table *gt, uint32_t h)
 {
     struct maptrack *mt = NULL;
@@ -161,7 +161,7 @@ static int16_t map_one(struct domain *self, struct gnttab_map_grant_ref *op)
 
     if (unlikely(!(op->flags & USES)))
         return GNTST_bad_gntref;
-    /* There is no IOMMU: a frame for devices is a pin, and only the owner of devices has a use for it. */
+    /* There is no IOMMU: a frame for devices is a pin, of use to the owner of devices only. */
     if (unlikely(op->flags & GNTMAP_device_map) && !self->is_privileged)
         return GNTST_permission_denied;
     rd = gnttab_peer(self, op->dom);
@@ -194,8 +194,9 @@ long gnttab_op_map(guest_ptr_t uop, unsigned int count)
 /* ---- unmap ---- */
 
 /* Take uses away from a claimed mapping. *@left are the flags that remain, also on failure. */
-static inline int16_t unmap_claimed(const struct maptrack *mt, const struct gnttab_unmap_grant_ref *op,
-                                    uint64_t new_addr, uint16_t *left)
+static inline int16_t unmap_claimed(const struct maptrack *mt,
+                                    const struct gnttab_unmap_grant_ref *op, uint64_t new_addr,
+                                    uint16_t *left)
 {
     uint16_t flags = mt->flags;
     struct page *pg = mfn_page(mfn(mt->frame));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channels in the 2-level layout: every operation, good and refused, with the error numbers that Xen
- * 4.17 gives; then what hostile guests tried. Tests with a second domain need one booted with `peer`. */
+/* Event channels in the 2-level layout: every operation, good and refused, with the error numbers
+ * that Xen 4.17 gives; then what hostile guests tried. Tests with a second domain need one booted
+ * with `peer`. */
 // domu: name=b mem=32M vcpus=1 -- peer
 #include <pv/test.h>
 #include <pv/peer.h>
@@ -9,7 +10,8 @@
 #define FORBIDDEN ((void *)0xffff830000000000ul) /* the hypervisor's */
 #define HIGH_PORT 0x7fffffffu
 
-#define OP(cmd, type, ...) hypercall_event_channel_op(EVTCHNOP_##cmd, &(struct evtchn_##type){__VA_ARGS__})
+#define OP(cmd, type, ...)                                                                         \
+    hypercall_event_channel_op(EVTCHNOP_##cmd, &(struct evtchn_##type){__VA_ARGS__})
 
 static long send_raw(evtchn_port_t port)
 {
@@ -350,8 +352,9 @@ TEST(fifo_operations_are_refused)
     check_eq(OP(init_control, init_control, .control_gfn = mfn, .offset = 4096 - 64), -EINVAL);
     check_eq(OP(init_control, init_control, .control_gfn = mfn, .offset = ~7u), -EINVAL);
     check_eq(OP(init_control, init_control, .control_gfn = ~0ul), -EINVAL);
-    check_eq(OP(init_control, init_control, .control_gfn = pte_mfn(*pt_entry((uint64_t)shared_info, 2))),
-             -EINVAL); /* a page table */
+    check_eq(
+        OP(init_control, init_control, .control_gfn = pte_mfn(*pt_entry((uint64_t)shared_info, 2))),
+        -EINVAL); /* a page table */
     /* The failures left everything as it was. */
     check_eq(send_raw(port), 0);
     check(test_bit(port, shared_info->evtchn_pending));

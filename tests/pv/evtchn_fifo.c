@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channels in the FIFO layout. Most tests are their own consumer: they set up pages themselves, look at
- * every word, and leave by EVTCHNOP_reset, which brings the 2-level layout back. The last ones use
- * the library's. Upcalls stay off but for those. */
+/* Event channels in the FIFO layout. Most tests are their own consumer: they set up pages
+ * themselves, look at every word, and leave by EVTCHNOP_reset, which brings the 2-level layout
+ * back. The last ones use the library's. Upcalls stay off but for those. */
 #include <pv/test.h>
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -9,9 +9,10 @@
 #define LINKED  (1u << EVTCHN_FIFO_LINKED)
 #define QUEUE   EVTCHN_FIFO_PRIORITY_DEFAULT
 
-#define OP(cmd, type, ...) hypercall_event_channel_op(EVTCHNOP_##cmd, &(struct evtchn_##type){__VA_ARGS__})
+#define OP(cmd, type, ...)                                                                         \
+    hypercall_event_channel_op(EVTCHNOP_##cmd, &(struct evtchn_##type){__VA_ARGS__})
 
-static event_word_t *words;  /* of the first 1024 ports */
+static event_word_t *words; /* of the first 1024 ports */
 static struct evtchn_fifo_control_block *control[2];
 static uint32_t heads[2][EVTCHN_FIFO_MAX_QUEUES];
 
@@ -27,8 +28,8 @@ static long reset(void)
 
 static long init_control(unsigned vcpu, void *block)
 {
-    struct evtchn_init_control op = {.vcpu = vcpu, .offset = (uint64_t)block % PAGE_SIZE,
-                                     .control_gfn = virt_to_mfn(block)};
+    struct evtchn_init_control op = {
+        .vcpu = vcpu, .offset = (uint64_t)block % PAGE_SIZE, .control_gfn = virt_to_mfn(block)};
     long rc = hypercall_event_channel_op(EVTCHNOP_init_control, &op);
 
     if (rc == 0)
@@ -84,9 +85,8 @@ static evtchn_port_t take(unsigned vcpu, unsigned q)
     if (!port || port >= 1024)
         return 0;
     old = READ_ONCE(words[port]);
-    while (!__atomic_compare_exchange_n(&words[port], &old,
-                                        old & ~(LINKED | EVTCHN_FIFO_LINK_MASK), false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    while (!__atomic_compare_exchange_n(&words[port], &old, old & ~(LINKED | EVTCHN_FIFO_LINK_MASK),
+                                        false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
     heads[vcpu][q] = old & EVTCHN_FIFO_LINK_MASK;
     return port;
@@ -126,7 +126,7 @@ TEST(arguments_are_checked)
     check_eq(init_control(0, page + 4096 - 64), -EINVAL);
     check_eq(OP(init_control, init_control, .control_gfn = ~0ul), -EINVAL);
     check_eq(OP(init_control, init_control, .control_gfn = pte_mfn(*pt_entry((uint64_t)page, 2))),
-             -EINVAL); /* a page table */
+             -EINVAL);                   /* a page table */
     check_eq(expand(page), -EOPNOTSUPP); /* 188: failures have left nothing */
     check_eq(init_control(0, page + 4096 - 72), 0);
     check_eq(init_control(0, page), -EINVAL); /* it has one */
@@ -326,8 +326,8 @@ TEST(no_control_block)
     check_eq(reset(), 0);
 }
 
-/* What was pending in the 2-level layout, or has no word yet, comes with its page. On Xen it comes again with
- * every new array, so ports are taken that no other test minds. */
+/* What was pending in the 2-level layout, or has no word yet, comes with its page. On Xen it comes
+ * again with every new array, so ports are taken that no other test minds. */
 TEST(events_before_their_words)
 {
     evtchn_port_t p, q;
@@ -352,7 +352,8 @@ TEST(events_before_their_words)
     check_eq(reset(), 0);
 }
 
-/* 295: words and heads are scribbled over while events are sent; 505: and the layout comes and goes. */
+/* 295: words and heads are scribbled over while events are sent; 505: and the layout comes and
+ * goes. */
 static volatile bool stop_racing;
 
 static void scribbler(void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables, version 1: every operation, good and refused, with the status that Xen 4.17 gives; then what
- * hostile guests tried. A domain may grant to itself, so most of it needs no second one; tests with
- * two domains need one booted with `peer`. */
+/* Grant tables, version 1: every operation, good and refused, with the status that Xen 4.17 gives;
+ * then what hostile guests tried. A domain may grant to itself, so most of it needs no second one;
+ * tests with two domains need one booted with `peer`. */
 // domu: name=b mem=32M vcpus=1 -- peer
 #include <pv/test.h>
 #include <pv/peer.h>
@@ -55,10 +55,11 @@ static bool withdraw(grant_ref_t ref)
     return check(gnttab_end(ref));
 }
 
-static int map_at(uint64_t addr, domid_t dom, grant_ref_t ref, unsigned flags, grant_handle_t *handle)
+static int map_at(uint64_t addr, domid_t dom, grant_ref_t ref, unsigned flags,
+                  grant_handle_t *handle)
 {
-    struct gnttab_map_grant_ref op = {.host_addr = addr, .dom = dom, .ref = ref, .flags = flags,
-                                      .status = 99};
+    struct gnttab_map_grant_ref op = {
+        .host_addr = addr, .dom = dom, .ref = ref, .flags = flags, .status = 99};
 
     check_eq(hypercall_grant_table_op(GNTTABOP_map_grant_ref, &op, 1), 0);
     check_ne(op.status, 99);
@@ -73,8 +74,8 @@ static int map(void *at, grant_ref_t ref, unsigned flags, grant_handle_t *handle
 
 static int unmap_at(uint64_t addr, uint64_t dev, grant_handle_t handle)
 {
-    struct gnttab_unmap_grant_ref op = {.host_addr = addr, .dev_bus_addr = dev, .handle = handle,
-                                        .status = 99};
+    struct gnttab_unmap_grant_ref op = {
+        .host_addr = addr, .dev_bus_addr = dev, .handle = handle, .status = 99};
 
     check_eq(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1), 0);
     return op.status;
@@ -188,9 +189,9 @@ TEST(unknown_commands)
 
 TEST(bad_pointers_and_counts)
 {
-    static const unsigned batches[] = {GNTTABOP_map_grant_ref, GNTTABOP_unmap_grant_ref,
-                                       GNTTABOP_transfer, GNTTABOP_copy, GNTTABOP_unmap_and_replace,
-                                       GNTTABOP_swap_grant_ref, GNTTABOP_cache_flush};
+    static const unsigned batches[] = {
+        GNTTABOP_map_grant_ref,     GNTTABOP_unmap_grant_ref, GNTTABOP_transfer,   GNTTABOP_copy,
+        GNTTABOP_unmap_and_replace, GNTTABOP_swap_grant_ref,  GNTTABOP_cache_flush};
     static const unsigned singles[] = {GNTTABOP_setup_table, GNTTABOP_query_size,
                                        GNTTABOP_set_version, GNTTABOP_get_version,
                                        GNTTABOP_get_status_frames};
@@ -202,7 +203,8 @@ TEST(bad_pointers_and_counts)
         check_eq(one_op(batches[i], (void *)0x0000800000000000ul), -EFAULT);
         check_eq(hypercall_grant_table_op(batches[i], NOWHERE, 0), 0);
         check_eq(hypercall_grant_table_op(batches[i], NOWHERE, 0x80000000u), -EINVAL);
-        check_eq(hypercall_grant_table_op(batches[i], (void *)(0xffff800000000000ul - 64), 100), -EFAULT);
+        check_eq(hypercall_grant_table_op(batches[i], (void *)(0xffff800000000000ul - 64), 100),
+                 -EFAULT);
     }
     for (unsigned i = 0; i < sizeof(singles) / sizeof(singles[0]); i++) {
         check_eq(one_op(singles[i], NOWHERE), -EFAULT);
@@ -220,7 +222,8 @@ TEST(map_and_unmap)
 
     need(ready());
     ref = offer(me, frame, RW);
-    op = (struct gnttab_map_grant_ref){.host_addr = (uint64_t)va, .dom = me, .ref = ref, .flags = HOST};
+    op = (struct gnttab_map_grant_ref){
+        .host_addr = (uint64_t)va, .dom = me, .ref = ref, .flags = HOST};
     need_eq(one_op(GNTTABOP_map_grant_ref, &op), 0);
     need_eq(op.status, GNTST_okay);
     a = op.handle;
@@ -353,9 +356,11 @@ TEST(map_by_entry)
         check_eq(map_at(at + off, me, ref, HOST | GNTMAP_contains_pte, &h), GNTST_general_error);
         check_eq(*pte, 0);
     }
-    check_eq(map_at(virt_to_maddr(page), me, ref, HOST | GNTMAP_contains_pte, &h), GNTST_general_error);
-    check_eq(map_at(virt_to_maddr(pt_entry((uint64_t)va, 2)), me, ref, HOST | GNTMAP_contains_pte, &h),
-             GNTST_general_error); /* a table, but of level 2 */
+    check_eq(map_at(virt_to_maddr(page), me, ref, HOST | GNTMAP_contains_pte, &h),
+             GNTST_general_error);
+    check_eq(
+        map_at(virt_to_maddr(pt_entry((uint64_t)va, 2)), me, ref, HOST | GNTMAP_contains_pte, &h),
+        GNTST_general_error); /* a table, but of level 2 */
     check_eq(map_at(0, me, ref, HOST | GNTMAP_contains_pte, &h), GNTST_general_error);
     check_eq(map_at(0x000ffffffffff000ul, me, ref, HOST | GNTMAP_contains_pte, &h),
              GNTST_general_error);
@@ -456,8 +461,8 @@ TEST(entry_was_replaced)
 
 static int replace(void *at, uint64_t new_addr, grant_handle_t h)
 {
-    struct gnttab_unmap_and_replace op = {.host_addr = (uint64_t)at, .new_addr = new_addr, .handle = h,
-                                          .status = 99};
+    struct gnttab_unmap_and_replace op = {
+        .host_addr = (uint64_t)at, .new_addr = new_addr, .handle = h, .status = 99};
 
     check_eq(one_op(GNTTABOP_unmap_and_replace, &op), 0);
     return op.status;
@@ -507,13 +512,15 @@ TEST(batches)
     for (unsigned i = 0; i < N; i++)
         m[i] = (struct gnttab_map_grant_ref){.host_addr = (uint64_t)room + i * PAGE_SIZE,
                                              .flags = i % 2 ? HOST : HOST | RDONLY,
-                                             .ref = i % 10 ? ref : ~0u, .dom = me, .status = 99};
+                                             .ref = i % 10 ? ref : ~0u,
+                                             .dom = me,
+                                             .status = 99};
     check_eq(hypercall_grant_table_op(GNTTABOP_map_grant_ref, m, N), 0);
     for (unsigned i = 0; i < N; i++) {
         if (m[i].status != (i % 10 ? GNTST_okay : GNTST_bad_gntref))
             check_eq(m[i].status, i);
-        u[i] = (struct gnttab_unmap_grant_ref){.host_addr = m[i].host_addr, .status = 99,
-                                               .handle = i % 10 ? m[i].handle : ~0u};
+        u[i] = (struct gnttab_unmap_grant_ref){
+            .host_addr = m[i].host_addr, .status = 99, .handle = i % 10 ? m[i].handle : ~0u};
     }
     check_eq(hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, u, N), 0);
     for (unsigned i = 0; i < N; i++)
@@ -816,7 +823,8 @@ TEST(transfer_to_self)
 
 static long flush(uint64_t addr, uint16_t off, uint16_t len, uint32_t how)
 {
-    struct gnttab_cache_flush op = {.a.dev_bus_addr = addr, .offset = off, .length = len, .op = how};
+    struct gnttab_cache_flush op = {
+        .a.dev_bus_addr = addr, .offset = off, .length = len, .op = how};
 
     return one_op(GNTTABOP_cache_flush, &op);
 }
@@ -1029,8 +1037,10 @@ TEST(unprivileged_domain_is_refused)
     need(ready());
     if (!have_peer(&p))
         skip("no second domain");
-    check_eq(peer_call(&p, peer_foreign_table, me, GNTTABOP_setup_table, 0, 0), GNTST_permission_denied);
-    check_eq(peer_call(&p, peer_foreign_table, me, GNTTABOP_query_size, 0, 0), GNTST_permission_denied);
+    check_eq(peer_call(&p, peer_foreign_table, me, GNTTABOP_setup_table, 0, 0),
+             GNTST_permission_denied);
+    check_eq(peer_call(&p, peer_foreign_table, me, GNTTABOP_query_size, 0, 0),
+             GNTST_permission_denied);
     check_eq(peer_call(&p, peer_foreign_table, 99, GNTTABOP_query_size, 0, 0), GNTST_bad_domain);
     ref = offer(me, frame, RW); /* for us, not for it */
     check_eq(peer_call(&p, peer_map, me, ref, HOST, 0), GNTST_general_error);
@@ -1079,11 +1089,13 @@ TEST(peer_dies_with_mappings)
     check_eq(va[42], 42); /* its page is there as long as we map it */
     va[44] = 44;
     check_eq(va[44], 44);
-    if (map_at((uint64_t)va2, 1, theirs, HOST, &none) == GNTST_okay) /* while it is being taken down */
+    if (map_at((uint64_t)va2, 1, theirs, HOST, &none) ==
+        GNTST_okay) /* while it is being taken down */
         check_eq(unmap(va2, none), GNTST_okay);
     check_eq(unmap(va, h), GNTST_okay);
     check_eq(gnttab_unmap(p.page, p.handle), GNTST_okay);
-    for (unsigned i = 0; i < 5000 && map_at((uint64_t)va2, 1, ~0u, HOST, &none) != GNTST_bad_domain; i++)
+    for (unsigned i = 0; i < 5000 && map_at((uint64_t)va2, 1, ~0u, HOST, &none) != GNTST_bad_domain;
+         i++)
         time_sleep(NS_PER_MS);
     check_eq(map_at((uint64_t)va2, 1, ~0u, HOST, &none), GNTST_bad_domain);
 }

@@ -4,13 +4,13 @@
  * E1  A port's state, peer and number of virq change only under its table's lock and the port's
  *     own lock together; either one suffices to read them.
  * E2  The two ends of an interdomain channel point at each other. That changes only with both
- *     tables and both ports locked. So whoever holds the lock of one end may deliver to the other:
- *     it stays open, and its domain stays alive, as long as the lock is held.
- * E3  A bucket of ports, once published, stays until evtchn_domain_free(): a port that was valid once
- *     is safe to look at for the life of its domain (XSA-338).
- * E4  The pending state of a port is touched only by somebody who has seen it open under E1 or E2,
- *     lock still held. Hence nobody is inside a layout's code for a domain with active == 0 whose
- *     table is locked: then, and only then, the FIFO layout is taken down (XSA-343, XSA-505).
+ *     tables and both ports locked. So whoever holds the lock of one end may deliver to the
+ *     other: it stays open, and its domain alive, as long as the lock is held.
+ * E3  A bucket of ports, once published, stays until evtchn_domain_free(): a port that was valid
+ *     once is safe to look at for the life of its domain (XSA-338).
+ * E4  The pending state of a port is touched only by somebody who has seen it open under E1 or
+ *     E2, lock still held. Hence nobody is inside a layout's code for a domain with active == 0
+ *     whose table is locked: then, and only then, the FIFO layout is taken down (XSA-343, -505).
  *
  * The way of a send: lock the caller's port, look at its state, mark the peer pending, unlock. It
  * takes no lock of a table, so senders meet only if they use one port. */
@@ -56,13 +56,13 @@ struct evtchn_fifo;
 enum evtchn_fifo_mode { FIFO_OFF, FIFO_ON, FIFO_DRAINING };
 
 struct evtchn_table {
-    spinlock_t lock;      /* LOCK_EVTCHN */
-    uint8_t fifo_mode;    /* enum evtchn_fifo_mode; written under lock; see E4 */
-    uint32_t nr_valid;    /* ports below it have their bucket; read with acquire */
-    uint32_t max_port;    /* highest number that the domain may use */
-    uint32_t active;      /* ports neither free nor reserved */
-    uint32_t hint;        /* no port below it is free */
-    uint32_t next_close;  /* where a preempted reset or destruction goes on */
+    spinlock_t lock;          /* LOCK_EVTCHN */
+    uint8_t fifo_mode;        /* enum evtchn_fifo_mode; written under lock; see E4 */
+    uint32_t nr_valid;        /* ports below it have their bucket; read with acquire */
+    uint32_t max_port;        /* highest number that the domain may use */
+    uint32_t active;          /* ports neither free nor reserved */
+    uint32_t hint;            /* no port below it is free */
+    uint32_t next_close;      /* where a preempted reset or destruction goes on */
     struct evtchn_fifo *fifo; /* NULL until the first EVTCHNOP_init_control; then stays (XSA-188) */
     struct evtchn *bucket[];
 };
@@ -79,8 +79,8 @@ static inline bool evtchn_is_open(const struct evtchn *chn)
     return chn->state > EVTCHN_RESERVED;
 }
 
-/** evtchn_lock_ends - lock a port and, if it has one, its peer: afterwards nobody is delivering to it.
- * The table is locked, which keeps the peer the same (E2). */
+/** evtchn_lock_ends - lock a port and, if it has one, its peer: afterwards nobody is delivering to
+ * it. The table is locked, which keeps the peer the same (E2). */
 static inline void evtchn_lock_ends(struct evtchn *chn)
 {
     spin_lock_pair(&chn->lock, chn->state == EVTCHN_INTERDOMAIN ? &chn->peer->lock : &chn->lock);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Grant tables from inside: what gnttab.c, gnttab_map.c and gnttab_copy.c share.
  *
- * N1  The guest's shared entry is believed only at the moment of the first pin: then domain, right and
- *     frame are read once and noted in the active entry. While pins remain, our note decides (XSA-500);
- *     the shared entry is only looked at again to gain the right to write.
- * N2  Each pin comes with a general reference to the frame, and with a WRITABLE type reference if it is a
- *     pin to write: taken before the pin is counted, dropped after (XSA-236).
- * N3  GTF_reading is set in the shared entry while there is any pin, GTF_writing while there is one to write
- *     (XSA-230). The guest may scribble over them; that tells itself lies and nobody else.
- * N4  One maptrack entry is one pin, whatever it is used for (XSA-224). Its flags are not zero from when
- *     the mapping is complete until it is given back; MAPTRACK_BUSY is set by the one CPU that is
- *     undoing it. A page-table entry made for it holds references of its own, as every entry does.
- * N5  The owner of a pinned frame cannot change, and a domain lives as long as frames name it as owner
- *     (D1 of hv/domain.h): so the granter of a mapping is the frame's owner.
+ * N1  The guest's shared entry is believed only at the moment of the first pin: then domain,
+ *     right and frame are read once and noted in the active entry. While pins remain, our note
+ *     decides (XSA-500); the shared entry is looked at again only to gain the right to write.
+ * N2  Each pin comes with a general reference to the frame, and with a WRITABLE type reference if
+ *     it is a pin to write: taken before the pin is counted, dropped after (XSA-236).
+ * N3  GTF_reading is set in the shared entry while there is any pin, GTF_writing while there is
+ *     one to write (XSA-230). The guest may scribble over them; that tells itself lies and
+ *     nobody else.
+ * N4  One maptrack entry is one pin, whatever it is used for (XSA-224). Its flags are not zero
+ *     from when the mapping is complete until it is given back; MAPTRACK_BUSY is set by the one
+ *     CPU that is undoing it. A page-table entry made for it holds references of its own.
+ * N5  The owner of a pinned frame cannot change, and a domain lives as long as frames name it as
+ *     owner (D1 of hv/domain.h): so the granter of a mapping is the frame's owner.
  * N6  The hypervisor's own frames cannot be granted, though a domain be their owner (XSA-248).
  * N7  What a guest can make us do in one go is one element of a batch; results are GNTST_* <= 0. */
 #ifndef HV_GNTTAB_TABLE_H
@@ -53,7 +54,7 @@ struct grant_table {
     struct grant_entry_v1 **shared; /* [max_frames]: frames in the direct map */
     struct gnttab_active **active;  /* [max_frames] */
 
-    spinlock_t maptrack_lock; /* LOCK_MAPTRACK: the rest */
+    spinlock_t maptrack_lock;           /* LOCK_MAPTRACK: the rest */
     uint32_t nr_maptrack, max_maptrack; /* handles */
     uint32_t free_handle;               /* MAPTRACK_NONE: none */
     uint32_t release_pos;               /* gnttab_release_mappings: how far */
@@ -61,8 +62,9 @@ struct grant_table {
 };
 
 /** gnttab_pin - @who wants to use entry @ref of @rd: check, and hold the frame (N1..N3).
- * Returns the frame's number, or GNTST_bad_gntref (no such entry), GNTST_bad_page (the frame is not @rd's),
- * GNTST_general_error (not granted, or not so; unstable; of another type). Takes @rd's lock. */
+ * Returns the frame's number, or GNTST_bad_gntref (no such entry), GNTST_bad_page (the frame is not
+ * @rd's), GNTST_general_error (not granted, or not so; unstable; of another type). Takes @rd's
+ * lock. */
 int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write);
 /** gnttab_unpin - undo one pin. May free the frame and @rd: no locks held. */
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t m);
@@ -87,12 +89,12 @@ static inline int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool w
     return GNTST_bad_page;
 }
 
-/** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if privileged.
- * NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */
+/** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if
+ * privileged. NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */
 struct domain *gnttab_target(domid_t id, int16_t *status);
 
-/** gnttab_peer - the domain @id, whoever asks; NULL if there is none. It needs no reference if it is
- * @self, the current domain. gnttab_peer_put() afterwards. */
+/** gnttab_peer - the domain @id, whoever asks; NULL if there is none. It needs no reference if it
+ * is @self, the current domain. gnttab_peer_put() afterwards. */
 static inline struct domain *gnttab_peer(struct domain *self, domid_t id)
 {
     struct domain *d;
@@ -119,19 +121,21 @@ long gnttab_op_unmap(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
 
-/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first (XSA-318). */
+/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first
+ * (XSA-318). */
 static inline bool gnttab_stop_here(unsigned int done)
 {
     return done && hypercall_preempt_needed();
 }
 
-/** gnttab_continue - then: go on later with the @left elements at @next. Return its value at once. */
+/** gnttab_continue - then: go on later with the @left elements at @next. Return its value. */
 long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left);
 
 /* Write back an element of @type, or only from @field on: that and all behind it. */
 #define gnttab_put_from(p, op, type, field)                                                        \
     copy_to_guest(guest_ptr((p).va + offsetof(type, field)),                                       \
-                  (const uint8_t *)(op) + offsetof(type, field), sizeof(type) - offsetof(type, field))
+                  (const uint8_t *)(op) + offsetof(type, field),                                   \
+                  sizeof(type) - offsetof(type, field))
 
 int gnttab_maptrack_init(struct grant_table *gt, unsigned int max_frames);
 void gnttab_maptrack_free(struct grant_table *gt);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* FIFO event channels, with a guest that eats from the queues as the ABI says: every event arrives, once,
- * in order of priority and age, whatever is masked, moved or closed meanwhile; and with guests that do
- * not keep to the rules, who may harm themselves only. */
+/* FIFO event channels, with a guest that eats from the queues as the ABI says: every event arrives,
+ * once, in order of priority and age, whatever is masked, moved or closed meanwhile; and with
+ * guests that do not keep to the rules, who may harm themselves only. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define VCPUS 3
+#define VCPUS   3
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED  (1u << EVTCHN_FIFO_MASKED)
 #define LINKED  (1u << EVTCHN_FIFO_LINKED)
@@ -123,7 +123,8 @@ static void eat(unsigned int vcpu, void (*event)(unsigned int vcpu, unsigned int
         unsigned int q = (unsigned int)__builtin_ctz(ready);
         uint32_t port = take(vcpu, q);
 
-        if (port && !(READ_ONCE(*word(port)) & MASKED) && (atomic_clear(word(port), PENDING) & PENDING))
+        if (port && !(READ_ONCE(*word(port)) & MASKED) &&
+            (atomic_clear(word(port), PENDING) & PENDING))
             event(vcpu, q, port);
         if (!heads[vcpu][q])
             ready &= ~(1u << q);
@@ -548,7 +549,8 @@ static void random_events(void **state)
                 unsigned int q = (unsigned int)__builtin_ctz(control[p % VCPUS]->ready);
                 uint32_t port = take(p % VCPUS, q);
 
-                if (port && !(*word(port) & MASKED) && (atomic_clear(word(port), PENDING) & PENDING))
+                if (port && !(*word(port) & MASKED) &&
+                    (atomic_clear(word(port), PENDING) & PENDING))
                     due_now(p % VCPUS, q, port);
                 if (!heads[p % VCPUS][q])
                     atomic_clear(&control[p % VCPUS]->ready, 1u << q);
@@ -716,11 +718,20 @@ static void scribbled_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        P(arguments_are_checked), P(the_array_has_an_end), T(events_arrive_in_order),
-        T(masked_events_wait),    T(moved_tails),          P(events_before_the_array),
-        T(linked_ports_are_busy), T(reset_and_start_again), T(many_ports),
-        P(no_control_block),      T(references_are_reported), T(random_events),
-        T(nothing_is_lost),       T(scribbled_words),
+        P(arguments_are_checked),
+        P(the_array_has_an_end),
+        T(events_arrive_in_order),
+        T(masked_events_wait),
+        T(moved_tails),
+        P(events_before_the_array),
+        T(linked_ports_are_busy),
+        T(reset_and_start_again),
+        T(many_ports),
+        P(no_control_block),
+        T(references_are_reported),
+        T(random_events),
+        T(nothing_is_lost),
+        T(scribbled_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channels: each operation good and refused, the attacks of the past, and random sequences of
- * operations by three domains against a model. 2-level layout; see evtchn_fifo_test.c for the other. */
+ * operations by three domains against a model. 2-level layout; see evtchn_fifo_test.c for the
+ * other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +15,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define DOMS 3
-#define VCPUS 3
+#define DOMS     3
+#define VCPUS    3
 #define MAX_PORT 199
 
 static struct domain *dom[DOMS];
@@ -155,7 +156,7 @@ static void unbound_and_bind(void **state)
 
     (void)state;
     p = alloc_unbound(1, DOMID_SELF, 2);
-    assert_int_equal(p, 1); /* the lowest free one; 0 is never handed out */
+    assert_int_equal(p, 1);          /* the lowest free one; 0 is never handed out */
     assert_int_equal(send(1, p), 0); /* nobody listens: accepted, dropped */
     assert_int_equal(status(1, DOMID_SELF, p, &st), 0);
     assert_int_equal(st.status, EVTCHNSTAT_unbound);
@@ -308,7 +309,7 @@ static void masks(void **state)
     assert_false(test_bit(p, s->evtchn_mask));
     assert_true(upcall(1, 1, p));
     assert_int_equal(fake_vcpu_kicks, 1);
-    assert_int_equal(send(1, p), 0); /* pending still: nothing new */
+    assert_int_equal(send(1, p), 0);   /* pending still: nothing new */
     assert_int_equal(unmask(1, p), 0); /* was not masked: nothing new */
     assert_int_equal(fake_vcpu_kicks, 1);
     assert_int_equal(unmask(1, 0), 0);
@@ -733,16 +734,22 @@ static void races(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(unbound_and_bind),       T(loops_within_one_domain),
+        T(unbound_and_bind),
+        T(loops_within_one_domain),
         T(others_ports_are_for_the_privileged),
-        T(virqs),                  T(ipis_and_vcpus),
-        T(masks),                  T(what_is_not_there),
+        T(virqs),
+        T(ipis_and_vcpus),
+        T(masks),
+        T(what_is_not_there),
         T(old_form_of_the_hypercall),
-        T(ports_run_out),          T(reset_is_preemptible),
+        T(ports_run_out),
+        T(reset_is_preemptible),
         T(destruction_is_preemptible),
         T(ports_beyond_the_bit_maps),
-        T(faulting_arguments),     T(vcpu_info_moves),
-        T(random_operations),      T(races),
+        T(faulting_arguments),
+        T(vcpu_info_moves),
+        T(random_operations),
+        T(races),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant copies: every combination of frames and references, bounds, what is held and when it is let go, and
- * random batches, preempted at random, against copies made by hand. */
+/* Grant copies: every combination of frames and references, bounds, what is held and when it is let
+ * go, and random batches, preempted at random, against copies made by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define DOMS 3
+#define DOMS  3
 #define PAGES 4
 
 static struct domain *dom[DOMS];
@@ -216,7 +216,8 @@ static void refusals(void **state)
 /* 230: a copy must not take away the status bits of a mapping. */
 static void copy_beside_a_mapping(void **state)
 {
-    struct gnttab_map_grant_ref m = {.host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 5, .dom = 2};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = 0x1000, .flags = GNTMAP_host_map, .ref = 5, .dom = 2};
     struct gnttab_unmap_grant_ref u = {.host_addr = 0x1000};
     struct gnttab_copy c = {.len = 16, .flags = GNTCOPY_source_gref};
 
@@ -421,8 +422,12 @@ static void races(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(between_frames_and_references), T(refusals),      T(copy_beside_a_mapping),
-        T(overlaps_in_one_frame),         T(faults_let_go), T(random_batches),
+        T(between_frames_and_references),
+        T(refusals),
+        T(copy_beside_a_mapping),
+        T(overlaps_in_one_frame),
+        T(faults_let_go),
+        T(random_batches),
         T(races),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables: each operation good and refused, exact counts after each, the attacks of the past, random
- * operations by three domains against a model, and races. Page tables are the fake machine's. */
+/* Grant tables: each operation good and refused, exact counts after each, the attacks of the past,
+ * random operations by three domains against a model, and races. Page tables are the fake
+ * machine's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +13,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define DOMS 3
-#define PAGES 8
-#define FRAMES 4   /* of a grant table */
+#define DOMS    3
+#define PAGES   8
+#define FRAMES  4   /* of a grant table */
 #define HANDLES 256 /* one maptrack frame */
 
 static struct domain *dom[DOMS];
@@ -50,16 +51,16 @@ static void grant(unsigned int d, uint32_t ref, domid_t to, struct page *pg, uin
 #define RW GTF_permit_access
 #define RO (GTF_permit_access | GTF_readonly)
 
-static int map(unsigned int by, domid_t d, uint32_t ref, uint64_t va, uint32_t flags, uint32_t *handle)
+static int map(unsigned int by, domid_t d, uint32_t ref, uint64_t va, uint32_t flags,
+               uint32_t *handle)
 {
-    struct gnttab_map_grant_ref a = {.host_addr = va, .flags = flags, .ref = ref, .dom = d,
-                                     .status = 99, .handle = 0x1234567};
+    struct gnttab_map_grant_ref a = {
+        .host_addr = va, .flags = flags, .ref = ref, .dom = d, .status = 99, .handle = 0x1234567};
 
     assert_int_equal(op(by, GNTTABOP_map_grant_ref, &a, 1), 0);
     if (a.status == GNTST_okay) {
         *handle = a.handle;
-        assert_int_equal(a.dev_bus_addr >> PAGE_SHIFT,
-                         active_entry(dom[d]->gnttab, ref)->frame);
+        assert_int_equal(a.dev_bus_addr >> PAGE_SHIFT, active_entry(dom[d]->gnttab, ref)->frame);
     } else {
         assert_int_equal(a.handle, 0x1234567);
     }
@@ -68,8 +69,8 @@ static int map(unsigned int by, domid_t d, uint32_t ref, uint64_t va, uint32_t f
 
 static int unmap_both(unsigned int by, uint64_t va, uint64_t dev, uint32_t handle)
 {
-    struct gnttab_unmap_grant_ref a = {.host_addr = va, .dev_bus_addr = dev, .handle = handle,
-                                       .status = 99};
+    struct gnttab_unmap_grant_ref a = {
+        .host_addr = va, .dev_bus_addr = dev, .handle = handle, .status = 99};
 
     assert_int_equal(op(by, GNTTABOP_unmap_grant_ref, &a, 1), 0);
     return a.status;
@@ -90,7 +91,7 @@ static unsigned long writers(const struct page *pg)
     return pgt_type(pg->type) == PGT_WRITABLE ? pgt_count(pg->type) : 0;
 }
 
-#define HOST GNTMAP_host_map
+#define HOST   GNTMAP_host_map
 #define RDONLY GNTMAP_readonly
 
 /* Make a frame a page table, and an ordinary one again. */
@@ -336,7 +337,7 @@ static void map_is_refused(void **state)
     grant(1, 6, 2, page[0][0], RW); /* another domain's frame */
     assert_int_equal(map(2, 1, 6, 0x1000, HOST, &h), GNTST_bad_page);
     assert_int_equal(table[1][6].flags, RW); /* the bits were taken back */
-    table[1][6].frame = ~0u; /* no frame at all */
+    table[1][6].frame = ~0u;                 /* no frame at all */
     assert_int_equal(map(2, 1, 6, 0x1000, HOST, &h), GNTST_bad_page);
     table[1][6].frame = (uint32_t)virt_to_mfn(table[1]).n; /* 248: its own grant table */
     assert_int_equal(map(2, 1, 6, 0x1000, HOST, &h), GNTST_bad_page);
@@ -545,8 +546,11 @@ static void preempted_batches(void **state)
     grant(1, 5, 2, page[1][0], RW);
     memset(m, 0, sizeof(m));
     for (unsigned int i = 0; i < 50; i++) {
-        m[i] = (struct gnttab_map_grant_ref){.host_addr = 0x1000 * (i + 1ul), .flags = HOST,
-                                             .ref = i % 7 ? 5 : 999, .dom = 1, .status = 99};
+        m[i] = (struct gnttab_map_grant_ref){.host_addr = 0x1000 * (i + 1ul),
+                                             .flags = HOST,
+                                             .ref = i % 7 ? 5 : 999,
+                                             .dom = 1,
+                                             .status = 99};
     }
     fake_preempt_every = 3;
     while ((rc = op(2, GNTTABOP_map_grant_ref, (void *)at, count)) == FAKE_CONTINUED) {
@@ -562,8 +566,8 @@ static void preempted_batches(void **state)
     assert_true(fake_continuation.calls > 10);
     for (unsigned int i = 0; i < 50; i++) {
         assert_int_equal(m[i].status, i % 7 ? GNTST_okay : GNTST_bad_gntref);
-        u[i] = (struct gnttab_unmap_grant_ref){.host_addr = m[i].host_addr, .status = 99,
-                                               .handle = i % 7 ? m[i].handle : ~0u};
+        u[i] = (struct gnttab_unmap_grant_ref){
+            .host_addr = m[i].host_addr, .status = 99, .handle = i % 7 ? m[i].handle : ~0u};
     }
     count = 50;
     at = (uintptr_t)u;
@@ -849,10 +853,13 @@ static void *racer(void *arg)
     fake_cpu(me);
     for (unsigned int i = 0; i < 2500; i++) {
         unsigned int by = rand_r(&seed) % 2 ? 2 : 0;
-        struct gnttab_map_grant_ref m = {.ref = rand_r(&seed) % REFS, .dom = 1,
-                                         .flags = GNTMAP_device_map | (rand_r(&seed) % 2 ? RDONLY : 0)};
+        struct gnttab_map_grant_ref m = {.ref = rand_r(&seed) % REFS,
+                                         .dom = 1,
+                                         .flags =
+                                             GNTMAP_device_map | (rand_r(&seed) % 2 ? RDONLY : 0)};
         struct gnttab_unmap_grant_ref u = {.dev_bus_addr = 1, .handle = rand_r(&seed) % 40};
-        struct gnttab_swap_grant_ref s = {.ref_a = rand_r(&seed) % REFS, .ref_b = rand_r(&seed) % REFS};
+        struct gnttab_swap_grant_ref s = {.ref_a = rand_r(&seed) % REFS,
+                                          .ref_b = rand_r(&seed) % REFS};
 
         /* Device mappings need no page tables; guess other CPUs' handles. */
         dom[2]->is_privileged = true;
@@ -897,13 +904,25 @@ static void races(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(tables_grow),         T(versions),          T(batches_are_bounded),
-        T(map_and_unmap),       T(map_is_refused),    T(map_fails_in_the_page_table),
-        T(host_and_device),     T(entry_was_replaced), T(unmap_and_replace),
-        T(handles_run_out),     T(entry_changes_while_pinned),
-        T(granter_goes_away),   T(dying_mapper_is_preemptible),
-        T(preempted_batches),   T(swaps),             T(swap_without_a_table),
-        T(transfers),           T(cache_flushes),     T(random_operations),
+        T(tables_grow),
+        T(versions),
+        T(batches_are_bounded),
+        T(map_and_unmap),
+        T(map_is_refused),
+        T(map_fails_in_the_page_table),
+        T(host_and_device),
+        T(entry_was_replaced),
+        T(unmap_and_replace),
+        T(handles_run_out),
+        T(entry_changes_while_pinned),
+        T(granter_goes_away),
+        T(dying_mapper_is_preemptible),
+        T(preempted_batches),
+        T(swaps),
+        T(swap_without_a_table),
+        T(transfers),
+        T(cache_flushes),
+        T(random_operations),
         T(races),
     };
 
