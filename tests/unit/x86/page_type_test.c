@@ -22,7 +22,7 @@
 /* The fake machine has grant mappings of its own, which the linker would be content with. */
 #include "../../../hypervisor/arch/x86/mmu_grant.c"
 
-#define FRAMES  2048
+#define FRAMES  1024
 #define CPUS    3
 #define DOMAINS 3
 #define VCPUS   2
@@ -597,7 +597,7 @@ static void long_runs(void **state)
 {
     (void)state;
     for (unsigned int i = 0; i < env("LONG", 4); i++)
-        churn(1000 + i, env("STEPS", 100000), 50);
+        churn(1000 + i, env("STEPS", 500000), 250);
 }
 
 static void every_state_was_there(void **state)
