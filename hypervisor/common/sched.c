@@ -91,33 +91,43 @@ s_time_t sched_idle_time(unsigned int cpu)
     return (s_time_t)info.time[RUNSTATE_running];
 }
 
-/* The guest's other vcpus may read it at any moment; with the update flag they can tell. A guest that
- * has unmapped its area just gets no more updates. */
+/* The guest's other vcpus may read the area at any moment: with the flag they can tell. */
+static int put_flagged(guest_ptr_t area, struct vcpu_runstate_info info)
+{
+    guest_ptr_t when =
+        guest_ptr(area.va + offsetof(struct vcpu_runstate_info, state_entry_time));
+
+    info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (copy_to_guest(when, &info.state_entry_time, sizeof(info.state_entry_time)))
+        return -EFAULT;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    if (copy_to_guest(area, &info, sizeof(info)))
+        return -EFAULT;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    return copy_to_guest(when, &info.state_entry_time, sizeof(info.state_entry_time));
+}
+
+/* A guest that has unmapped its area just gets no more updates. */
+static void put_runstate(struct vcpu *v)
+{
+    guest_ptr_t area = v->runstate_guest;
+    struct runqueue *rq = vcpu_queue_lock(v);
+    struct vcpu_runstate_info info = v->runstate;
+
+    spin_unlock(&rq->lock);
+    arch_areas_open(v);
+    if (v->domain->vm_assist & 1UL << VMASST_TYPE_runstate_update_flag)
+        (void)!put_flagged(area, info);
+    else
+        (void)!copy_to_guest(area, &info, sizeof(info));
+    arch_areas_close(v);
+}
+
 void vcpu_update_runstate_area(struct vcpu *v)
 {
-    guest_ptr_t area = v->runstate_guest, entry_time;
-    struct vcpu_runstate_info info;
-    struct runqueue *rq;
-
-    if (likely(!area.va))
-        return;
-    entry_time = guest_ptr(area.va + offsetof(struct vcpu_runstate_info, state_entry_time));
-    rq = vcpu_queue_lock(v);
-    info = v->runstate;
-    spin_unlock(&rq->lock);
-    if (v->domain->vm_assist & 1UL << VMASST_TYPE_runstate_update_flag) {
-        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-        if (copy_to_guest(entry_time, &info.state_entry_time, sizeof(info.state_entry_time)))
-            return;
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        if (copy_to_guest(area, &info, sizeof(info)))
-            return;
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-        (void)!copy_to_guest(entry_time, &info.state_entry_time, sizeof(info.state_entry_time));
-        return;
-    }
-    (void)!copy_to_guest(area, &info, sizeof(info));
+    if (unlikely(v->runstate_guest.va))
+        put_runstate(v);
 }
 
 /* ---- sleeping and waking ---- */

@@ -303,12 +303,13 @@ static void write_secondary(struct vcpu *v, struct vcpu_time_info t)
     guest_ptr_t p = v->time_guest;
     guest_ptr_t version = guest_ptr(p.va + offsetof(struct vcpu_time_info, version));
 
+    arch_areas_open(v);
     t.version |= 1;
-    if (copy_to_guest(p, &t, sizeof(t)))
-        return; /* not mapped now: the next switch tries again */
-    t.version++;
-    if (copy_to_guest(version, &t.version, sizeof(t.version)))
-        return;
+    if (copy_to_guest(p, &t, sizeof(t)) == 0) { /* else not mapped now: the next switch tries again */
+        t.version++;
+        (void)!copy_to_guest(version, &t.version, sizeof(t.version));
+    }
+    arch_areas_close(v);
 }
 
 void time_update_vcpu(struct vcpu *v)

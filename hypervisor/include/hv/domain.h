@@ -202,6 +202,10 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 int arch_domain_relinquish(struct domain *d);
 /** arch_dump_vcpu - registers and stack for domain_crash. */
 void arch_dump_vcpu(struct vcpu *v);
+/** arch_areas_open, arch_areas_close - between them, areas that the guest kernel has registered by linear
+ * address can be written, though the vcpu, whose tables are loaded, may be in user mode. */
+void arch_areas_open(struct vcpu *v);
+void arch_areas_close(struct vcpu *v);
 /** arch_vcpu_send_nmi - make the guest's NMI handler run on @v, if it has one. */
 void arch_vcpu_send_nmi(struct vcpu *v);
 /** arch_pcpu_physid - APIC id in bits 0-31, ACPI id in bits 32-63. */

@@ -47,6 +47,16 @@ WEAK void arch_dump_vcpu(struct vcpu *v)
     (void)v;
 }
 
+WEAK void arch_areas_open(struct vcpu *v)
+{
+    (void)v;
+}
+
+WEAK void arch_areas_close(struct vcpu *v)
+{
+    (void)v;
+}
+
 WEAK void arch_vcpu_send_nmi(struct vcpu *v)
 {
     v->arch.nmi_pending = 1;
