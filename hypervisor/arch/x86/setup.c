@@ -80,6 +80,7 @@ static void parse_command_line(void)
     const char *line = cmdline_skip_image(boot.cmdline, boot.loader);
 
     opt_dom0_max_vcpus = 0;
+    hv_strlcpy(boot_cmdline, line, sizeof(boot_cmdline));
     cmdline_parse(line, options, ARRAY_SIZE(options), NULL, report_option, NULL);
     set_level(&opt_loglvl, opt_log);
     set_level(&opt_guest_loglvl, opt_guest_log);
