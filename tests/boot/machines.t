@@ -31,7 +31,8 @@ for (@machines) {
     my ($cpu, $machine, $smp, $memory) = @$_;
     my $boot = Boot::run(name => "machine-$cpu-$machine-$smp-$memory", cpu => $cpu, machine => $machine,
                          smp => $smp, memory => $memory, modules => ["$hello once"],
-                         options => $memory > 512 ? 'dom0_mem=128M' : ''); # to touch less of ours
+                         options => join ' ', $memory > 512 ? 'dom0_mem=128M' : (), # to touch less of ours
+                                              $cpu eq 'max' ? 'smap=1' : ());
     my $name = "$cpu, $machine, $smp CPUs, $memory MiB";
     my $usable = $memory - 1; # firmware has its part
 

@@ -12,7 +12,8 @@
 
 struct cpu_features cpu SEALED;
 uint64_t cr4_hv SEALED;
-bool opt_smep = true, opt_smap = true;
+bool opt_smep = true;
+unsigned int opt_smap = SMAP_WHERE_IT_WORKS;
 
 /* Entries 0..7: WB, WT, UC-, UC, WC, WP, UC, UC. Guests see these and choose among them by PTE. */
 #define PAT_VALUE 0x0000050100070406UL
@@ -104,6 +105,18 @@ static void detect_xstate(void)
     }
 }
 
+/* QEMU's own translator, as Debian 12 has it, applies SMAP to an IRET in ring 3 and so kills guest
+ * kernels that return by one. smap=1 on the command line turns it on all the same. */
+static bool emulator_breaks_smap(void)
+{
+    uint32_t a, b, c, d;
+
+    if (!(cpu.leaf1_ecx & 1u << 31))
+        return false;
+    cpuid_count(0x40000000, 0, &a, &b, &c, &d);
+    return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* "TCGTCGTCGTCG" */
+}
+
 void cpu_detect(void)
 {
     uint32_t a, b, c, d;
@@ -128,7 +141,8 @@ void cpu_detect(void)
     cpu.page1g = cpu.ext1_edx & E1D_PAGE1G;
     cpu.rdtscp = cpu.ext1_edx & E1D_RDTSCP;
     cpu.smep = opt_smep && (cpu.leaf7_ebx & L7B_SMEP);
-    cpu.smap = opt_smap && (cpu.leaf7_ebx & L7B_SMAP);
+    cpu.smap = (cpu.leaf7_ebx & L7B_SMAP) && opt_smap != 0 &&
+               (opt_smap == 1 || !emulator_breaks_smap());
     cpu.fsgsbase = cpu.leaf7_ebx & L7B_FSGSBASE;
     cpu.invpcid = cpu.leaf7_ebx & L7B_INVPCID;
     cpu.umip = cpu.leaf7_ecx & L7C_UMIP;

@@ -54,7 +54,7 @@ static const struct cmdline_option options[] = {
 #endif
     {"watchdog", CMDLINE_BOOL, &opt_watchdog, 0, 0},
     {"smep", CMDLINE_BOOL, &opt_smep, 0, 0},
-    {"smap", CMDLINE_BOOL, &opt_smap, 0, 0},
+    {"smap", CMDLINE_UINT, &opt_smap, 0, 1},
 };
 
 static void report_option(void *ctx, enum cmdline_problem why, const char *word, size_t len)

@@ -20,7 +20,9 @@ struct cpu_features {
 extern struct cpu_features cpu;
 extern uint64_t cr4_hv; /* CR4 while the hypervisor runs, before the guest's own bits */
 
-extern bool opt_smep, opt_smap; /* use them if they are there */
+extern bool opt_smep;          /* use it if it is there */
+extern unsigned int opt_smap; /* 0 off, 1 on */
+#define SMAP_WHERE_IT_WORKS 2
 
 /** cpu_detect - fill in `cpu`; panics with a clear line if something needed is missing. */
 void cpu_detect(void);
