@@ -664,6 +664,108 @@ static void trapped_writes(void **state)
     assert_int_equal(audit_all(), 0);
 }
 
+/* A table of another domain, which the control domain may look at: no way to write to it. */
+static void trapped_write_to_a_foreign_table(void **state)
+{
+    struct tree t = tree_of(control), g = tree_of(guest);
+    struct vcpu *v = control->vcpu[0];
+    uint64_t va = 9UL << PAGE_SHIFT;
+
+    (void)state;
+    assert_int_equal(pin(g.level[4], 4), 0);
+    fake_run(v);
+    assert_int_equal(pin(t.level[4], 4), 0);
+    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, t.level[4]), 0);
+    assert_int_equal(update_for(at(t.level[1], 9), to(g.level[1], PTE_P), guest->id), 0);
+    v->arch.regs.rax = 0;
+    assert_false(WRITE("\x48\x89\x07"));
+    assert_int_equal(pgt_count(g.leaf->type), 1);
+    assert_int_equal(update_entry_of(t.level[1], 9, 0), 0);
+    fake_run(guest->vcpu[0]);
+}
+
+/* ---- descriptor tables ---- */
+
+static void descriptor_frames(void **state)
+{
+    struct tree t = tree_of(guest);
+    struct vcpu *v = guest->vcpu[0];
+    struct page *gdt = page_of(guest), *ldt = page_of(guest);
+    uint64_t frames[2] = {page_mfn(gdt).n, page_mfn(t.leaf).n};
+
+    (void)state;
+    entries(ldt)[5] = 0x0000840000000000; /* a gate */
+    entries(t.level[1])[3] = to(ldt, PTE_P);
+    assert_int_equal(pin(t.level[4], 4), 0);
+    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, t.level[4]), 0);
+    v->arch.last_pcpu = &pcpus[0];
+
+    assert_int_equal(mmu_set_gdt_frames(v, frames, 513), -EINVAL); /* the leaf is mapped writable */
+    assert_int_equal(pgt_count(gdt->type), 0);
+    assert_int_equal(mmu_set_gdt_frames(v, frames, 512), 0);
+    assert_live(gdt, PGT_SEGDESC, 1);
+    assert_false(page_get_writable(gdt, guest));
+    assert_int_equal(mmu_set_gdt_frames(v, frames, 1), 0);
+    assert_live(gdt, PGT_SEGDESC, 1);
+    assert_int_equal(mmu_set_gdt_frames(v, NULL, 0), 0);
+    assert_plain(gdt);
+
+    assert_false(mmu_ldt_fault(v, 0)); /* there is none (XSA-298) */
+    assert_int_equal(mmu_set_ldt(v, 3 << PAGE_SHIFT, 600), 0);
+    assert_false(mmu_ldt_fault(v, 0)); /* the gate */
+    entries(ldt)[5] = 0;
+    assert_true(mmu_ldt_fault(v, 8));
+    assert_int_equal(pte_mfn(windows[0][16]).n, page_mfn(ldt).n);
+    assert_live(ldt, PGT_SEGDESC, 1);
+    assert_true(mmu_ldt_fault(v, 16));
+    assert_live(ldt, PGT_SEGDESC, 1);
+    assert_false(mmu_ldt_fault(v, PAGE_SIZE)); /* nothing mapped */
+    assert_false(mmu_ldt_fault(v, 600 * 8));
+    assert_int_equal(audit_all(), 0);
+    /* The guest wants its page back: from another vcpu. */
+    fake_run(guest->vcpu[1]);
+    assert_int_equal(update_entry_of(t.level[1], 3, to(ldt, PTE_P | PTE_W)), -EBUSY);
+    assert_int_equal(update_entry_of(t.level[1], 3, 0), 0);
+    assert_plain(ldt);
+    assert_int_equal(windows[0][16], 0);
+    assert_int_equal(update_entry_of(t.level[1], 3, to(ldt, PTE_P | PTE_W)), 0);
+    fake_run(v);
+    assert_false(mmu_ldt_fault(v, 8));
+}
+
+/* ---- the end of a domain ---- */
+
+static void dying_domain_gets_no_new_references(void **state)
+{
+    struct tree t = tree_of(guest);
+
+    (void)state;
+    fake_run(control->vcpu[0]);
+    assert_int_equal(mmuext_for(MMUEXT_PIN_L4_TABLE, page_mfn(t.level[4]).n, guest->id), 0);
+    assert_int_equal(mmuext_for(MMUEXT_UNPIN_TABLE, page_mfn(t.level[4]).n, guest->id), 0);
+    guest->is_dying = DOMDYING_DYING;
+    assert_int_equal(mmuext_for(MMUEXT_PIN_L4_TABLE, page_mfn(t.level[4]).n, guest->id), -EINVAL);
+    assert_int_equal(update_for(at(t.level[1], 0), 0, (unsigned int)(guest->id + 1) << 16 | DOMID_SELF),
+                     -ESRCH);
+}
+
+static void strangers_are_refused(void **state)
+{
+    struct tree t = tree_of(other);
+    unsigned int whose = other->id;
+
+    (void)state;
+    assert_int_equal(mmuext_for(MMUEXT_PIN_L1_TABLE, page_mfn(t.level[1]).n, whose), -EPERM);
+    assert_int_equal(mmuext(MMUEXT_PIN_L1_TABLE, t.level[1]), -EINVAL);
+    assert_int_equal(update_for(at(t.level[1], 0), 0, whose), -EPERM);
+    assert_int_equal(update_for(at(t.level[1], 0), 0, (whose + 1) << 16 | DOMID_SELF), -EPERM);
+    assert_int_equal(update_for(at(t.level[1], 0), 0, DOMID_SELF), -EINVAL);
+    assert_int_equal(update_for(at(t.level[1], 0) | MMU_MACHPHYS_UPDATE, 5, DOMID_SELF), -EINVAL);
+    assert_int_equal(mmuext(MMUEXT_CLEAR_PAGE, t.leaf), -EINVAL);
+    assert_int_equal(mmuext(MMUEXT_NEW_BASEPTR, t.level[4]), -EINVAL);
+    assert_int_equal(mmuext(MMUEXT_FLUSH_CACHE, NULL), -EACCES);
+}
+
 /* ---- races: three pcpus, the same few frames ---- */
 
 #define TURNS 20000
@@ -771,6 +873,10 @@ int main(void)
         STORY(claim_comes_before_the_flush),
         STORY(grant_entry_is_an_entry),
         STORY(trapped_writes),
+        STORY(trapped_write_to_a_foreign_table),
+        STORY(descriptor_frames),
+        STORY(dying_domain_gets_no_new_references),
+        STORY(strangers_are_refused),
         STORY(three_pcpus_race),
     };
 
