@@ -24,6 +24,38 @@ static struct grant_entry_v1 *table[DOMS];
 static size_t heap_before;
 static uint64_t free_before;
 
+/* The fake machine's, but something may happen in the middle of it. */
+static void (*while_unmapping)(void);
+
+int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains_pte,
+                    uint64_t new_addr)
+{
+    struct fake_mapping *m = NULL, *moved = NULL;
+
+    (void)contains_pte;
+    for (unsigned int i = 0; i < FAKE_MAPPINGS; i++) {
+        if (!fake_mappings[i].page || fake_mappings[i].d != current_domain())
+            continue;
+        if (fake_mappings[i].addr == addr)
+            m = &fake_mappings[i];
+        else if (fake_mappings[i].addr == new_addr)
+            moved = &fake_mappings[i];
+    }
+    if (while_unmapping)
+        while_unmapping();
+    if (!m || m->page != pg || (m->writable && !writable))
+        return -EINVAL;
+    m->page = NULL;
+    fake_nr_mappings--;
+    if (m->writable)
+        page_put_writable(pg);
+    else
+        page_put(pg);
+    if (moved)
+        moved->addr = addr;
+    return 0;
+}
+
 /* ---- calls as a guest makes them ---- */
 
 static long op(unsigned int by, unsigned int cmd, void *arg, unsigned int count)
@@ -429,6 +461,35 @@ static void entry_was_replaced(void **state)
     assert_int_equal(gnttab_release_mappings(dom[2]), 0);
     assert_int_equal(refs(pg), 1);
     assert_int_equal(table[1][5].flags, RW);
+}
+
+/* 218: a second CPU unmaps the same handle while the first is at it; and maps something new. */
+static uint32_t raced_handle, other_handle;
+static int raced_status[2];
+
+static void second_cpu(void)
+{
+    while_unmapping = NULL;
+    fake_cpu(1);
+    raced_status[0] = unmap(2, 0x1000, raced_handle);
+    raced_status[1] = map(2, 1, 6, 0x9000, HOST, &other_handle);
+    fake_cpu(0);
+}
+
+static void two_cpus_unmap(void **state)
+{
+    (void)state;
+    grant(1, 5, 2, page[1][0], RW);
+    grant(1, 6, 2, page[1][1], RW);
+    assert_int_equal(map(2, 1, 5, 0x1000, HOST, &raced_handle), GNTST_okay);
+    while_unmapping = second_cpu;
+    assert_int_equal(unmap(2, 0x1000, raced_handle), GNTST_okay);
+    assert_int_equal(raced_status[0], GNTST_bad_handle);
+    assert_int_equal(raced_status[1], GNTST_okay);
+    assert_int_not_equal(other_handle, raced_handle); /* it is not free before the end */
+    assert_int_equal(refs(page[1][0]), 1);
+    assert_int_equal(refs(page[1][1]), 3);
+    assert_int_equal(unmap(2, 0x9000, other_handle), GNTST_okay);
 }
 
 static void unmap_and_replace(void **state)
@@ -912,6 +973,7 @@ int main(void)
         T(map_fails_in_the_page_table),
         T(host_and_device),
         T(entry_was_replaced),
+        T(two_cpus_unmap),
         T(unmap_and_replace),
         T(handles_run_out),
         T(entry_changes_while_pinned),
