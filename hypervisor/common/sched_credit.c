@@ -392,20 +392,22 @@ static void unpark_all(struct domain *d)
     }
 }
 
+/* A refill that comes late is worth all the periods that have passed: they pay back what was overdrawn
+ * meanwhile. What is left over is not kept. */
 static void refill(void *data)
 {
     struct domain *d = data;
-    s_time_t full = quota(d), left, t = now();
+    s_time_t full = quota(d), due = d->sched.refill.expires;
+    s_time_t periods = 1 + (now() - due) / CAP_PERIOD, left;
 
     if (!full)
         return;
-    left = __atomic_add_fetch(&d->sched.budget, full, __ATOMIC_RELAXED);
+    left = __atomic_add_fetch(&d->sched.budget, full * periods, __ATOMIC_RELAXED);
     if (left > full)
         __atomic_fetch_sub(&d->sched.budget, left - full, __ATOMIC_RELAXED);
     if (left > 0)
         unpark_all(d);
-    t = max(t - CAP_PERIOD / 2, d->sched.refill.expires); /* do not try to catch up */
-    timer_set_here(&d->sched.refill, t + CAP_PERIOD);
+    timer_set_here(&d->sched.refill, due + periods * CAP_PERIOD);
 }
 
 /* A cap counts from now on: what has run is accounted first, and who runs without a limit gets one. */
