@@ -379,8 +379,10 @@ TEST(multicall_runs_in_order_and_reports)
     check_eq(hypercall_multicall((void *)BAD_ADDR, 1), -EFAULT);
     check_eq(hypercall_multicall((void *)(HV_ADDR - 64), 2), -EFAULT);
     check_eq(hypercall_multicall(NULL, 0), 0);
-    c[0].op = 0xffffffff00000011ul; /* only the low half counts, or it is unknown: no harm */
+    c[0].op = 0xffffffff00000011ul; /* all of the number counts */
     check_eq(hypercall_multicall(c, 1), 0);
+    check_eq(c[0].result, -ENOSYS);
+    check_eq(hypercall1(0x100000011ul, 0), -ENOSYS);
 }
 
 TEST(unknown_hypercalls_are_refused)

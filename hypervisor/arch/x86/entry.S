@@ -96,11 +96,10 @@ syscall_entry:
         jz      user_syscall
         sti
 
-        /* A hypercall: number in eax, arguments in rdi, rsi, rdx, r10, r8, r9. */
+        /* A hypercall: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9. */
         movq    %r10, %rcx
-        cmpl    $NR_HYPERCALLS, %eax
+        cmpq    $NR_HYPERCALLS, %rax
         jae     unknown_hypercall
-        movl    %eax, %eax
         leaq    hypercall_table(%rip), %r10
         movq    (%r10,%rax,8), %rax
         call    __x86_indirect_thunk_rax
@@ -149,7 +148,7 @@ guest_iretq:
         iretq
 
 unknown_hypercall:
-        movl    %eax, %edi
+        movq    %rax, %rdi
         call    hypercall_unknown
         jmp     hypercall_done
 

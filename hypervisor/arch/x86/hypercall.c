@@ -13,7 +13,7 @@
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
                              unsigned long, unsigned long);
 
-long hypercall_unknown(unsigned int nr);
+long hypercall_unknown(unsigned long nr);
 static long not_implemented(void);
 
 #define HANDLER(fn) (hypercall_fn)(void (*)(void))(fn)
@@ -64,12 +64,12 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 
 /** hypercall_unknown - a number without a handler: said once for each, so that a log shows what a
  * kernel would have liked, and can't be flooded. */
-long hypercall_unknown(unsigned int nr)
+long hypercall_unknown(unsigned long nr)
 {
     static unsigned long told;
 
-    if (!test_and_set_bit(min(nr, 63u), &told))
-        guest_printk(current_domain(), LOG_INFO, "hypercall %u is not implemented", nr);
+    if (!test_and_set_bit(min(nr, 63UL), &told))
+        guest_printk(current_domain(), LOG_INFO, "hypercall %lu is not implemented", nr);
     return -ENOSYS;
 }
 
@@ -77,11 +77,10 @@ static long not_implemented(void)
 {
     struct pcpu *p = pcpu_self();
 
-    return hypercall_unknown(p->multicall ? (unsigned int)p->multicall->op
-                                          : (unsigned int)p->curr->arch.regs.rax);
+    return hypercall_unknown(p->multicall ? p->multicall->op : p->curr->arch.regs.rax);
 }
 
-long hypercall_dispatch(unsigned int nr, const unsigned long args[6])
+long hypercall_dispatch(unsigned long nr, const unsigned long args[6])
 {
     if (unlikely(nr >= NR_HYPERCALLS))
         return hypercall_unknown(nr);
@@ -146,7 +145,7 @@ static inline bool multicall_entry_run(struct pcpu *p, struct multicall_entry *w
         return true;
     p->multicall = &call;
     p->continued = false;
-    call.result = (xen_ulong_t)hypercall_dispatch((unsigned int)call.op, call.args);
+    call.result = (xen_ulong_t)hypercall_dispatch(call.op, call.args);
     p->multicall = NULL;
     *error = 0;
     if (unlikely(p->continued)) {

@@ -51,7 +51,7 @@ long do_mca(guest_ptr_t arg);
 
 /** hypercall_dispatch - call handler @nr with up to six arguments; -ENOSYS for what is not there.
  * The one table, for direct calls and for multicall entries alike. */
-long hypercall_dispatch(unsigned int nr, const unsigned long args[6]);
+long hypercall_dispatch(unsigned long nr, const unsigned long args[6]);
 
 /** hypercall_preempt_needed - this pcpu has other work: a long operation should record its progress
  * and return hypercall_continue(). Debug builds can force it at every n-th asking. */
