@@ -1481,7 +1481,7 @@ static void step_multicall(struct actor *a)
     if (one_in(a, 32))
         entries[below(a, a->batched)].op = __HYPERVISOR_multicall;
     at = place_array(a, entries, sizeof(entries[0]), a->batched, &count);
-    a->heal |= at == (uint64_t)read_only_page; /* zeros clear the trap table */
+    a->heal |= at < a->arena || at >= arena_end(a); /* zeros there clear the trap table */
     CALL(a, multicall, at, count);
 }
 
