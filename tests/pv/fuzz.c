@@ -15,11 +15,8 @@
  * "Wards" are pinned page tables outside the pool which calls try to write by every means, and
  * "canaries" are pages that no call names: both must keep their contents.
  *
- * Command line: seed=N, calls=N (of both vcpus together, in all tests), forever, single (one vcpu only),
- * trace (print each call), steady (no choice depends on time; under QEMU with -icount the same seed
- * then makes the same calls).
- * smp: 2
- * timeout: 300 */
+ * Command line: seed=N, calls=N (of both vcpus together), forever, trace (print each call). */
+// smp: 2
 // timeout: 900
 #include <pv/test.h>
 #include <xen/domctl.h>
@@ -69,7 +66,7 @@ static struct spinlock sleep_lock = SPINLOCK_INIT, stop_lock = SPINLOCK_INIT; /*
 static domid_t self;
 static uint64_t top_mfn, grant_mfn, seed;
 static long reservation; /* pages we may have: else the hypervisor soon has none left */
-static bool trace, forever, steady, fifo_grown, all_set;
+static bool trace, forever, fifo_grown, all_set;
 
 /* ---- chance ---- */
 
@@ -1430,22 +1427,6 @@ static const struct step {
     {step_multicall, 6, true},
 };
 
-/* What a step has cost of late, in ns. When the machine is shared with others, what needs the other CPU
- * takes a thousand times as long as the rest: such steps are then made less often. */
-#define COST_LIMIT (60 * NS_PER_US)
-static volatile uint64_t costs[ARRAY_SIZE(steps)];
-
-static void make_step(struct actor *a, const struct step *s)
-{
-    volatile uint64_t *cost = &costs[s - steps];
-    uint64_t start = rdtsc();
-
-    if (!steady && *cost > COST_LIMIT && !one_in(a, *cost / COST_LIMIT))
-        return;
-    s->run(a);
-    *cost = (*cost * 7 + time_tsc_to_ns(rdtsc() - start)) / 8;
-}
-
 static const struct step *pick(struct actor *a)
 {
     static unsigned total;
@@ -1551,7 +1532,7 @@ static void run(struct actor *a)
     uint64_t step = forever ? 50000 : a->limit / 5, next = a->calls + step;
 
     for (unsigned n = 1; a->calls < a->limit; n++) {
-        make_step(a, pick(a));
+        pick(a)->run(a);
         if (a->heal)
             restore_entries(a);
         if (n % 512 == 0)
@@ -1698,7 +1679,6 @@ static bool set_up(void)
         return true;
     seed = cmdline_u64("seed", cmdline_has("forever") ? rdtsc() : 1);
     trace = cmdline_has("trace");
-    steady = cmdline_has("steady");
     forever = cmdline_has("forever");
     nr_actors = vcpu_count() > 1 && !cmdline_has("single") ? 2 : 1;
     top_mfn = hypercall_memory_op(XENMEM_maximum_ram_page, NULL);
