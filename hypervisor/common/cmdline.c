@@ -4,7 +4,6 @@
  * because of a misspelt option helps nobody. */
 #include <hv/cmdline.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 
 struct span {

@@ -12,14 +12,10 @@
  * wait for ever.
  * The last reference may go anywhere, with locks held; the memory is freed later by a tasklet, which
  * also waits until nobody maps what the domain shared with the hypervisor. */
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/heap.h>
-#include <hv/hypercall.h>
-#include <hv/lib.h>
 #include <hv/memory.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/domain.h>
 #include <xen/sched.h>

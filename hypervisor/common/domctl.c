@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* domctl: what the control domain does to domains. One short function for each operation; the rest of
  * them answers -ENOSYS. ABI: xen/domctl.h. */
-#include <hv/control.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <hv/mmu.h>
 #include <xen/domctl.h>
 
 #define PAUSES_MAX 1000000

@@ -4,7 +4,6 @@
  * or by the file's size, and no sum is formed that could wrap. */
 #include <hv/elf.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 #include <xen/elfnote.h>
 #include <xen/features.h>

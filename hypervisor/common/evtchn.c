@@ -7,15 +7,10 @@
  * changes nothing before all checks have passed (XSA-47, XSA-496), and closing many ports is
  * preemptible (XSA-344). ABI: xen/event_channel.h; error numbers as Xen 4.17 gives them. */
 #include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/evtchn_table.h>
-#include <hv/guest_access.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
-#include <hv/printk.h>
-#include <hv/sched.h>
 
 /* ---- delivery ---- */
 

@@ -9,7 +9,6 @@
  * whether to deliver. Ports of a former FIFO domain may lie beyond the bit maps (XSA-342): they are
  * not touched. */
 #include <hv/evtchn_table.h>
-#include <hv/sched.h>
 
 static bool in_range(const struct evtchn *chn)
 {

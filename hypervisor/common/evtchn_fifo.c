@@ -12,12 +12,8 @@
  *     would write into the new queue.
  * F4  Pages and control blocks are published after their contents, with release (XSA-358, -359);
  *     a vcpu without a control block loses its event and nothing else (XSA-107). */
-#include <hv/errno.h>
 #include <hv/evtchn_table.h>
 #include <hv/heap.h>
-#include <hv/page.h>
-#include <hv/printk.h>
-#include <hv/sched.h>
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED  (1u << EVTCHN_FIFO_MASKED)

@@ -10,13 +10,9 @@
  *
  * The guest supplies where to start, nr_exchanged; ranges are checked from there (XSA-212), and
  * again by every single copy. */
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
 #include <hv/memory.h>
 #include <hv/mmu.h>
-#include <hv/page.h>
 #include <xen/memory.h>
 
 struct exchange {

@@ -9,7 +9,6 @@
 #include <hv/gnttab_table.h>
 #include <hv/heap.h>
 #include <hv/mmu.h>
-#include <hv/printk.h>
 
 #define SHARED_TRIES 4 /* at a word that the guest may change at the same time (XSA-295) */
 

@@ -6,7 +6,6 @@
  * pay for it once. Both sides are released before the hypercall ends, is preempted or fails
  * (XSA-236, XSA-411). */
 #include <hv/gnttab_table.h>
-#include <hv/lib.h>
 
 struct side {
     struct domain *d; /* gnttab_peer(); NULL: nothing is held */

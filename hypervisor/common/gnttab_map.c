@@ -9,7 +9,6 @@
 #include <hv/gnttab_table.h>
 #include <hv/heap.h>
 #include <hv/mmu.h>
-#include <hv/printk.h>
 
 #define USES (GNTMAP_host_map | GNTMAP_device_map)
 #define KEPT (USES | GNTMAP_readonly | GNTMAP_contains_pte) /* flags that unmapping needs */

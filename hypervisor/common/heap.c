@@ -11,9 +11,7 @@
  * after free are found then, a second free at once. */
 #include <hv/heap.h>
 #include <hv/lib.h>
-#include <hv/lock.h>
 #include <hv/page.h>
-#include <hv/printk.h>
 
 static const uint16_t sizes[] = {16,  32,  48,  64,  128, 192,  256,
                                  320, 448, 576, 768, 960, 1344, 2048};

@@ -6,7 +6,6 @@
 #include <hv/irqflags.h>
 #include <hv/lock.h>
 #include <hv/percpu.h>
-#include <hv/printk.h>
 
 _Static_assert(LOCK_RANKS <= 32, "a pcpu's held ranks are one 32-bit word");
 

@@ -16,10 +16,8 @@
  * under page_lock; while tot_pages is above zero the frames as a whole hold one reference to the
  * domain (D1), because pg->owner leads to it. */
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/mmu.h>
 #include <hv/page.h>
-#include <hv/printk.h>
 
 #define COUNT_OF(word) ((word)&PGC_COUNT_MASK)
 

@@ -16,11 +16,7 @@
  *
  * LOCK_BUDDY protects the lists; work per acquisition is bounded by the number of orders, never by
  * the size of a block. */
-#include <hv/lib.h>
-#include <hv/lock.h>
 #include <hv/mmu.h>
-#include <hv/page.h>
-#include <hv/printk.h>
 
 #define ZONES   32
 #define HOT_MAX 32

@@ -4,13 +4,9 @@
  * All three operations walk a list of extents and report how many they have done; whatever is wrong
  * stops the walk there and is told by the number alone (ABI: xen/memory.h). A preempted walk goes
  * on with the number done in the upper bits of cmd. */
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
 #include <hv/memory.h>
 #include <hv/mmu.h>
-#include <hv/page.h>
 #include <xen/memory.h>
 
 struct memop {

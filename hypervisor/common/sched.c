@@ -8,12 +8,9 @@
  * Sleeping and waking race without locks in one place only: a vcpu sets VPF_BLOCKED and then looks for
  * events, a sender makes an event pending and then looks at VPF_BLOCKED. One of them sees the other. */
 #include <hv/console.h>
-#include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/heap.h>
-#include <hv/printk.h>
 #include <hv/runqueue.h>
-#include <hv/softirq.h>
 
 static const struct scheduler *const policies[] = {&sched_credit, &sched_null};
 static const struct scheduler *policy = &sched_credit;

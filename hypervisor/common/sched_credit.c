@@ -19,9 +19,7 @@
  * Caps: a domain has a budget that its vcpus use up together and that is refilled once a period. When
  * it is gone they are parked. What was used beyond it is subtracted from the next, so the average is
  * exact. */
-#include <hv/printk.h>
 #include <hv/runqueue.h>
-#include <hv/softirq.h>
 #include <xen/domctl.h>
 
 #define QUEUE_CPUS  16

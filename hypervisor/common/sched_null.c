@@ -3,9 +3,7 @@
  * for which there is none, not even by moving another one, waits in the queue until one goes down, away or
  * elsewhere; until then it does not run. All pcpus share one lock: it is held for a few instructions on
  * each wake-up. */
-#include <hv/printk.h>
 #include <hv/runqueue.h>
-#include <hv/softirq.h>
 #include <xen/domctl.h>
 
 static bool fits(const struct vcpu *v, unsigned int cpu)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sched_op and set_timer_op: what a vcpu asks of the scheduler. ABI: xen/sched.h. */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/printk.h>
-#include <hv/lib.h>
 #include <hv/runqueue.h>
-#include <hv/softirq.h>
 #include <xen/sched.h>
 
 #define POLL_MAX_PORTS 128

@@ -5,9 +5,6 @@
  * itself just before the handler runs: what is raised meanwhile runs again. One call of softirq_run()
  * is one pass in the order of the numbers, so none of them can hold up the others; the callers come
  * back until nothing is pending. */
-#include <hv/lib.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 
 static void (*handlers[NR_SOFTIRQS])(void);

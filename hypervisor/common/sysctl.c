@@ -3,12 +3,7 @@
  * -ENOSYS. ABI: xen/sysctl.h, xen/platform.h. */
 #include <hv/console.h>
 #include <hv/control.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <hv/page.h>
 #include <xen/platform.h>
 #include <xen/sysctl.h>
 

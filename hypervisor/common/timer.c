@@ -10,11 +10,8 @@
  *     timer comes first that is due before that; when one is removed or moved back, an interrupt in
  *     vain is cheaper than to program the device each time.
  * T3  A function runs without the lock, with heap->running pointing at its timer. */
-#include <hv/errno.h>
 #include <hv/heap.h>
 #include <hv/lock.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/timer.h>
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* vcpu_op: bringing vcpus up and down, their timers, and the areas that they share with the hypervisor.
  * ABI: xen/vcpu.h; error numbers as Xen 4.17 gives them. */
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/guest_access.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <hv/sched.h>
 #include <xen/sched.h>
 
 #define PERIOD_MIN MS(1) /* XSA-20 */

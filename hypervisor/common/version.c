@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* xen_version and vm_assist: what this hypervisor says of itself, and the choices of a domain that are
  * one bit each. ABI: xen/version.h. Everything copied out is cleared to its full size first (XSA-122). */
-#include <hv/cmdline.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
 #include <xen/version.h>
 
 #define XEN_MAJOR 4

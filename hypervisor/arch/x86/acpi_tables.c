@@ -4,7 +4,6 @@
  * long enough to have it, and a bad table costs no more than what it would have told. */
 #include <asm/acpi_tables.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 
 #define TABLE_MAX   (4u << 20) /* no table is that long */

@@ -5,16 +5,10 @@
  *
  * Nothing may move meanwhile. The recount itself needs 8 bytes for each frame; if there is no room for
  * all at once, it is made in several passes over a part of the frames each. */
-#include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
-#include <hv/lib.h>
-#include <hv/memory.h>
-#include <hv/printk.h>
 
 #define MAX_REPORTS 32
 

@@ -5,10 +5,8 @@
  *
  * The first MiB is never given to anybody: firmware and boot loaders have things there. */
 #include <asm/boot.h>
-#include <asm/directmap.h>
 #include <hv/lib.h>
 #include <hv/page.h>
-#include <hv/printk.h>
 
 #define LOW_END  0x100000UL
 #define MAX_USED 96

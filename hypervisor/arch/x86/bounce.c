@@ -5,11 +5,9 @@
  * is one, rip, cs with the old upcall mask above it, rflags, rsp, ss. The guest returns through the
  * iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't be pushed means
  * that the guest has lost its stack: it is crashed. */
-#include <asm/cpu.h>
 #include <asm/processor.h>
 #include <asm/traps.h>
 #include <hv/guest_access.h>
-#include <hv/printk.h>
 
 struct entry {
     uint64_t rip;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a guest wants to be entered: trap table, callbacks, NMI handler. Addresses are checked for
  * canonical form on every way in (XSA-193) and never lie in the hypervisor's range. */
-#include <asm/switch.h>
 #include <asm/traps.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
 #include <xen/callback.h>
 #include <xen/nmi.h>

@@ -4,9 +4,7 @@
 #include <asm/cpu.h>
 #include <asm/processor.h>
 #include <asm/system.h>
-#include <hv/lib.h>
 #include <hv/percpu.h>
-#include <hv/printk.h>
 
 #define SEALED __section(".data.sealed")
 

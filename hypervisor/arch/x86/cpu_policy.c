@@ -6,8 +6,6 @@
 #include <asm/cpu_policy.h>
 #include <asm/processor.h>
 #include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/time.h>
 #include <xen/arch-x86/cpuid.h>
 
 #define NR_BASIC   0xe /* leaves 0 .. 0xd */

@@ -5,7 +5,6 @@
  * gets its fault. */
 #include <asm/decode.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 
 struct state {
@@ -633,13 +632,13 @@ uint64_t insn_source(const struct insn *i, const uint64_t gpr[16])
 
 static uint64_t parity(uint64_t r)
 {
-    return __builtin_parity(r & 0xff) ? 0 : INSN_FLAG_PF;
+    return __builtin_parity(r & 0xff) ? 0 : X86_EFLAGS_PF;
 }
 
 /* The flags that only depend on the result. */
 static uint64_t result_flags(uint64_t r, unsigned int size)
 {
-    return parity(r) | (r == 0 ? INSN_FLAG_ZF : 0) | (r >> (8 * size - 1) & 1 ? INSN_FLAG_SF : 0);
+    return parity(r) | (r == 0 ? X86_EFLAGS_ZF : 0) | (r >> (8 * size - 1) & 1 ? X86_EFLAGS_SF : 0);
 }
 
 static void set_flags(uint64_t *flags, uint64_t which, uint64_t to)
@@ -651,9 +650,9 @@ static uint64_t add(uint64_t d, uint64_t s, bool carry, unsigned int size, uint6
 {
     uint64_t r = (d + s + carry) & size_mask(size), f = result_flags(r, size);
 
-    f |= r < d || (carry && r == d) ? INSN_FLAG_CF : 0;
-    f |= (d ^ s ^ r) & INSN_FLAG_AF;
-    f |= (~(d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? INSN_FLAG_OF : 0;
+    f |= r < d || (carry && r == d) ? X86_EFLAGS_CF : 0;
+    f |= (d ^ s ^ r) & X86_EFLAGS_AF;
+    f |= (~(d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? X86_EFLAGS_OF : 0;
     *flags = f;
     return r;
 }
@@ -662,9 +661,9 @@ static uint64_t sub(uint64_t d, uint64_t s, bool borrow, unsigned int size, uint
 {
     uint64_t r = (d - s - borrow) & size_mask(size), f = result_flags(r, size);
 
-    f |= d < s || (borrow && d == s) ? INSN_FLAG_CF : 0;
-    f |= (d ^ s ^ r) & INSN_FLAG_AF;
-    f |= ((d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? INSN_FLAG_OF : 0;
+    f |= d < s || (borrow && d == s) ? X86_EFLAGS_CF : 0;
+    f |= (d ^ s ^ r) & X86_EFLAGS_AF;
+    f |= ((d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? X86_EFLAGS_OF : 0;
     *flags = f;
     return r;
 }
@@ -674,7 +673,7 @@ static uint64_t bit_op(enum insn_op op, uint64_t d, uint64_t nr, unsigned int si
 {
     uint64_t bit = 1ul << (nr & (8 * size - 1));
 
-    set_flags(flags, INSN_FLAG_CF, d & bit ? INSN_FLAG_CF : 0);
+    set_flags(flags, X86_EFLAGS_CF, d & bit ? X86_EFLAGS_CF : 0);
     return op == INSN_BTS ? d | bit : op == INSN_BTR ? d & ~bit : d ^ bit;
 }
 
@@ -692,7 +691,7 @@ uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, uns
 {
     uint64_t mask = size_mask(size), d = dst & mask, s = src & mask, r = d;
     uint64_t f = 0, changed = INSN_FLAGS_ARITH; /* which of f count */
-    bool carry = *flags & INSN_FLAG_CF;
+    bool carry = *flags & X86_EFLAGS_CF;
 
     switch (op) {
     case INSN_MOV:
@@ -709,7 +708,7 @@ uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, uns
     case INSN_CMPXCHG:
         return cmpxchg(d, s, acc & mask, size, flags);
     case INSN_CMPXCHG8B:
-        set_flags(flags, INSN_FLAG_ZF, dst == acc ? INSN_FLAG_ZF : 0);
+        set_flags(flags, X86_EFLAGS_ZF, dst == acc ? X86_EFLAGS_ZF : 0);
         return dst == acc ? src : dst;
     case INSN_ADD:
     case INSN_XADD:
@@ -729,11 +728,11 @@ uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, uns
         break;
     case INSN_INC:
         r = add(d, 1, false, size, &f);
-        changed &= ~INSN_FLAG_CF;
+        changed &= ~X86_EFLAGS_CF;
         break;
     case INSN_DEC:
         r = sub(d, 1, false, size, &f);
-        changed &= ~INSN_FLAG_CF;
+        changed &= ~X86_EFLAGS_CF;
         break;
     case INSN_OR:
         r = d | s;

@@ -6,12 +6,9 @@
  * for each pcpu, as the addresses of its TSS and scratch word are in them; all lie in sealed pages
  * of the image, which every pcpu maps in its own area, executable there only. */
 #include <asm/boot.h>
-#include <asm/processor.h>
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <asm/traps.h>
-#include <hv/lib.h>
-#include <hv/percpu.h>
 
 #define STUB_SIZE     128
 #define STUBS_IN_PAGE (PAGE_SIZE / STUB_SIZE)

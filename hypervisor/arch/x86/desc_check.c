@@ -4,7 +4,6 @@
  * Code and data segments of ring 3, whatever their base and limit: what they reach is decided by page
  * tables. System descriptors (gates, TSS, LDT) would be ways into ring 0, so there are none. */
 #include <asm/mmu.h>
-#include <hv/types.h>
 
 #define DESC_TYPE (0xfUL << 40)
 #define DESC_S    (1UL << 44) /* code or data, no system descriptor */

@@ -8,11 +8,8 @@
  * pcpu; that pcpu forgets them when it takes another vcpu, so a stale window belongs to a pcpu that
  * loads no segments from it. */
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/switch.h>
 #include <asm/traps.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 
 #define LDT_MAX_ENTRIES 8192
 

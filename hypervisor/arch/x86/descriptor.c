@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptor tables, segment bases, debug registers and the other small pieces of CPU state that a
  * guest kernel sets by hypercall. ABI: xen/xen.h; set_gdt, update_descriptor, stack_switch, ... */
-#include <asm/cpu.h>
 #include <asm/fpu.h>
 #include <asm/mmu.h>
 #include <asm/switch.h>
-#include <asm/system.h>
 #include <asm/traps.h>
-#include <asm/usercopy.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
 
 /** do_set_gdt - the vcpu's GDT: @entries descriptors in the frames listed at @list.

@@ -7,10 +7,8 @@
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <asm/traps.h>
-#include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/heap.h>
-#include <hv/printk.h>
 
 #define LDT_MAX_ENTRIES 8192
 

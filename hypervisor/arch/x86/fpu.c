@@ -8,9 +8,7 @@
 #include <asm/processor.h>
 #include <asm/usercopy.h>
 #include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/heap.h>
-#include <hv/printk.h>
 
 #define XSTATE_FP    1UL
 #define XSTATE_SSE   2UL

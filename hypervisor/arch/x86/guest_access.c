@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Range checks in front of the copies to and from guest memory (hv/guest_access.h, usercopy.S). */
-#include <asm/layout.h>
-#include <asm/usercopy.h>
-#include <hv/errno.h>
 #include <hv/guest_access.h>
 
 bool guest_range_ok(guest_ptr_t p, size_t n)

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hypercall table, multicalls and continuations. */
 #include <asm/traps.h>
-#include <asm/usercopy.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 
 /* Handlers have typed parameters; the registers are the same for all of them. */

@@ -4,9 +4,6 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/traps.h>
-#include <hv/errno.h>
-#include <hv/lib.h>
-#include <xen/arch-x86/cpuid.h>
 
 #define MSR_PLATFORM_ID    0x17
 #define MSR_UCODE_REV      0x8b

@@ -5,7 +5,6 @@
  */
 #include <asm/multiboot.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 
 static int fail(struct boot_info *info, int err, const char *why)

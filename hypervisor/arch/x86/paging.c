@@ -7,17 +7,9 @@
  * neither is writable anywhere, the direct map included. Everything is global but the windows. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
-#include <asm/directmap.h>
-#include <asm/processor.h>
-#include <asm/pte.h>
 #include <asm/switch.h>
 #include <asm/system.h>
-#include <hv/errno.h>
-#include <hv/lib.h>
 #include <hv/mmu.h>
-#include <hv/page.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
 
 #define SIZE_2M    (1UL << L2_SHIFT)
 #define SIZE_1G    (1UL << L3_SHIFT)

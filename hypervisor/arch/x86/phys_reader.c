@@ -2,7 +2,6 @@
 /* Copies out of physical memory in pieces that the callback of struct phys_reader can map. */
 #include <asm/phys_reader.h>
 
-#include <hv/errno.h>
 #include <hv/lib.h>
 
 int phys_read(const struct phys_reader *r, uint64_t paddr, void *dst, size_t len)

@@ -122,13 +122,13 @@ static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
         set_register(a, regs, a->i.reg, was);
         break;
     case INSN_CMPXCHG:
-        if (!(a->flags & INSN_FLAG_ZF)) {
+        if (!(a->flags & X86_EFLAGS_ZF)) {
             a->i.reg_high = false;
             set_register(a, regs, 0, was);
         }
         break;
     case INSN_CMPXCHG8B:
-        if (!(a->flags & INSN_FLAG_ZF)) {
+        if (!(a->flags & X86_EFLAGS_ZF)) {
             regs->rax = (uint32_t)was;
             regs->rdx = was >> 32;
         }
@@ -151,7 +151,7 @@ static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_
     }
     old = READ_ONCE(*slot);
     new = result(a, regs, old);
-    if (!is_cmpxchg(a) || (a->flags & INSN_FLAG_ZF))
+    if (!is_cmpxchg(a) || (a->flags & X86_EFLAGS_ZF))
         rc = pt_replace_l1(&o, slot, old, new);
     if (!rc)
         write_back(a, regs, old);

@@ -4,10 +4,7 @@
  * invariants of the running domain hold (XSA-310). */
 #include <asm/mmu.h>
 #include <asm/page_type.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/hypercall.h>
-#include <hv/printk.h>
 
 enum step { STEP_VCPUS, STEP_TABLES, STEP_PAGES, STEP_DONE };
 

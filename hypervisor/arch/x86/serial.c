@@ -7,10 +7,7 @@
 #include <asm/serial.h>
 #include <asm/system.h>
 #include <hv/console.h>
-#include <hv/errno.h>
-#include <hv/lib.h>
 #include <hv/percpu.h>
-#include <hv/printk.h>
 
 #define DATA 0 /* divisor low while LCR_DLAB is set */
 #define IER  1 /* divisor high likewise */

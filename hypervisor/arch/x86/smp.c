@@ -3,14 +3,8 @@
  * other; each is told its stack, and by that who it is. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
-#include <asm/directmap.h>
-#include <asm/processor.h>
 #include <asm/switch.h>
 #include <asm/system.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/printk.h>
-#include <hv/softirq.h>
 
 struct pcpu pcpus[NR_CPUS];
 cpumask_t cpu_online_map, cpu_present_map;

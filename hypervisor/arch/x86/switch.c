@@ -9,16 +9,12 @@
  * can ever be reclaimed (XSA-494). */
 #include <asm/cpu.h>
 #include <asm/fpu.h>
-#include <asm/processor.h>
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <asm/tlb.h>
 #include <asm/traps.h>
 #include <asm/usercopy.h>
-#include <hv/domain.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
-#include <hv/time.h>
 
 #define READ_SEG(reg)                                                                              \
     ({                                                                                             \

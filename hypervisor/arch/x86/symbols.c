@@ -2,10 +2,8 @@
 /* Names for addresses in stack traces, from the table that the build makes of the linked image
  * (hypervisor/symbols.awk); and the traces themselves. Code keeps no frame pointers: every word on
  * the stack that points into the text is shown, so some may be left over from earlier calls. */
-#include <asm/regs.h>
 #include <asm/system.h>
 #include <hv/lib.h>
-#include <hv/printk.h>
 
 #define MAX_SHOWN 24
 

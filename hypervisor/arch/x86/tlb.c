@@ -10,14 +10,10 @@
  * A request to others is one at a time, under LOCK_TLB, with interrupts on: a pcpu that waits for
  * its own turn answers meanwhile. Locks held by a caller do no harm, as no interrupt handler takes
  * them. */
-#include <asm/boot.h>
 #include <asm/cpu.h>
-#include <asm/processor.h>
 #include <asm/system.h>
 #include <asm/tlb.h>
 #include <hv/domain.h>
-#include <hv/lock.h>
-#include <hv/mmu.h>
 
 static uint64_t clock = 1;
 static spinlock_t lock = SPINLOCK_INIT(LOCK_TLB);

@@ -2,7 +2,6 @@
 /* What vcpu_op needs to know of x86. */
 #include <asm/processor.h>
 #include <hv/domain.h>
-#include <hv/percpu.h>
 
 static void load_root(uint64_t cr3)
 {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The VGA text screen: boot messages, until dom0 takes it. */
-#include <asm/directmap.h>
 #include <asm/multiboot.h>
 #include <asm/processor.h>
-#include <asm/serial.h>
 #include <asm/system.h>
 #include <hv/console.h>
-#include <hv/lib.h>
 
 #define TEXT_BUFFER 0xb8000
 #define COLUMNS     80

@@ -9,9 +9,6 @@
 #include <asm/system.h>
 #include <asm/traps.h>
 #include <hv/console.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
-#include <hv/timer.h>
 
 #define NMI_HZ        20
 #define PIT_HZ        1193182

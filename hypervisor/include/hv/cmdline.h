@@ -2,8 +2,7 @@
 /* Command lines in Xen's manner: words of `name=value`, `name`, `no-name`. One table per set of
  * options says where each value goes and what range it may have. Nothing here keeps a pointer into
  * the line except where it says so. */
-#ifndef HV_CMDLINE_H
-#define HV_CMDLINE_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -78,5 +77,3 @@ bool cmdline_is_domu(const char *line);
  */
 int cmdline_parse_domu(const char *line, struct cmdline_domu *domu, cmdline_report_fn *report,
                        void *ctx);
-
-#endif

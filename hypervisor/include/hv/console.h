@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The console: log ring, serial line and VGA text behind printk and console_io. */
-#ifndef HV_CONSOLE_H
-#define HV_CONSOLE_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -30,5 +29,3 @@ void debugkey_register(char key, const char *what, void (*fn)(void));
 void debugkey_handle(char key);
 
 extern int opt_loglvl, opt_guest_loglvl; /* highest enum log_level that is printed */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A set of pcpus. */
-#ifndef HV_CPUMASK_H
-#define HV_CPUMASK_H
+#pragma once
 
 #include <hv/config.h>
 #include <hv/lib.h>
@@ -41,11 +40,6 @@ static inline cpumask_t cpumask_and(cpumask_t a, cpumask_t b)
     return (cpumask_t){a.bits & b.bits};
 }
 
-static inline cpumask_t cpumask_or(cpumask_t a, cpumask_t b)
-{
-    return (cpumask_t){a.bits | b.bits};
-}
-
 static inline bool cpumask_empty(cpumask_t m)
 {
     return m.bits == 0;
@@ -67,5 +61,3 @@ static inline unsigned int cpumask_weight(cpumask_t m)
 
 extern cpumask_t cpu_online_map;  /* pcpus that schedule */
 extern cpumask_t cpu_present_map; /* pcpus that firmware told of and that were started */
-
-#endif

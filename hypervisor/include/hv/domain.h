@@ -8,8 +8,7 @@
  * D3  is_dying is set once, before anything is torn down; what would add resources to a dying domain
  *     re-checks it under the lock of the resource.
  * D4  d->vcpu[i], once not NULL, stays until the domain is freed.                              */
-#ifndef HV_DOMAIN_H
-#define HV_DOMAIN_H
+#pragma once
 
 #include <hv/config.h>
 #include <hv/list.h>
@@ -219,5 +218,3 @@ static inline struct domain *current_domain(void)
 {
     return current->domain;
 }
-
-#endif

@@ -2,8 +2,7 @@
 /* ELF64 images of PV kernels: what a domain builder must know before it loads one. The image is
  * untrusted; nothing here allocates or prints, so the builders in ring 0 and in the tools share it.
  */
-#ifndef HV_ELF_H
-#define HV_ELF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -91,5 +90,3 @@ int elf_pv_load(const struct elf_pv_info *info, elf_put_fn *put, void *ctx);
 
 /** elf_feature_number - XENFEAT_x of a name without its prefix, -1 if the ABI has none. */
 int elf_feature_number(const char *name, size_t len);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Error numbers of the guest ABI (they are Linux' on x86), without their prefix. */
-#ifndef HV_ERRNO_H
-#define HV_ERRNO_H
+/* The error numbers of the guest ABI that are in use (they are Linux' on x86), without their prefix. */
+#pragma once
 
 #ifdef SOCLE_HOST
 #include <errno.h>
@@ -14,52 +13,26 @@
 #define ENXIO           6
 #define E2BIG           7
 #define ENOEXEC         8
-#define EBADF           9
-#define ECHILD          10
 #define EAGAIN          11
-#define EWOULDBLOCK     EAGAIN
 #define ENOMEM          12
 #define EACCES          13
 #define EFAULT          14
 #define EBUSY           16
 #define EEXIST          17
-#define EXDEV           18
 #define ENODEV          19
-#define ENOTDIR         20
-#define EISDIR          21
 #define EINVAL          22
-#define ENFILE          23
-#define EMFILE          24
 #define ENOSPC          28
-#define EROFS           30
-#define EMLINK          31
 #define EDOM            33
 #define ERANGE          34
 #define EDEADLK         35
-#define EDEADLOCK       EDEADLK
-#define ENAMETOOLONG    36
-#define ENOLCK          37
 #define ENOSYS          38
-#define ENOTEMPTY       39
 #define ENODATA         61
 #define ETIME           62
-#define EBADMSG         74
 #define EOVERFLOW       75
-#define EILSEQ          84
-#define ENOTSOCK        88
-#define EMSGSIZE        90
 #define EOPNOTSUPP      95
-#define EADDRINUSE      98
-#define EADDRNOTAVAIL   99
-#define ENOBUFS         105
-#define EISCONN         106
-#define ENOTCONN        107
 #define ETIMEDOUT       110
-#define ECONNREFUSED    111
 #endif
 
 /* Internal: the operation was preempted and its progress is recorded; a caller that can build a
  * continuation does so, nobody hands this number to a guest. */
 #define ERESTART 85
-
-#endif

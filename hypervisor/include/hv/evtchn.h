@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channels: what other parts of the hypervisor use of them. ABI: xen/event_channel.h. */
-#ifndef HV_EVTCHN_H
-#define HV_EVTCHN_H
+#pragma once
 
 #include <hv/types.h>
 
-struct domain;
-struct vcpu;
 struct evtchn_table; /* evtchn.c: lock, ports, ABI in use */
 
 /** evtchn_init - once at boot: the debug key. */
@@ -50,5 +47,3 @@ unsigned int evtchn_audit(struct domain *d);
 /** evtchn_audit_refs - report each frame that FIFO event channels of @d hold (general and
  * WRITABLE). */
 void evtchn_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx);
-
-#endif

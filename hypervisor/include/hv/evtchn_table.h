@@ -14,8 +14,7 @@
  *
  * The way of a send: lock the caller's port, look at its state, mark the peer pending, unlock. It
  * takes no lock of a table, so senders meet only if they use one port. */
-#ifndef HV_EVTCHN_TABLE_H
-#define HV_EVTCHN_TABLE_H
+#pragma once
 
 #include <hv/domain.h>
 #include <hv/evtchn.h>
@@ -132,5 +131,3 @@ void evtchn_fifo_stop(struct domain *d);
 void evtchn_fifo_free(struct domain *d);
 void evtchn_fifo_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable),
                             void *ctx);
-
-#endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Grant tables: what other parts of the hypervisor use of them. ABI: xen/grant_table.h. */
-#ifndef HV_GNTTAB_H
-#define HV_GNTTAB_H
+#pragma once
 
 #include <hv/types.h>
 
-struct domain;
-struct page;
 struct grant_table;
 
 /** gnttab_init - once at boot: the debug key. */
@@ -37,5 +34,3 @@ unsigned int gnttab_audit(struct domain *d);
 /** gnttab_audit_refs - report each reference that grant mappings of @d hold besides its page
  * tables: one general one per call, and a WRITABLE one if @writable. */
 void gnttab_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx);
-
-#endif

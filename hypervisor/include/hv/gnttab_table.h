@@ -16,8 +16,7 @@
  *     owner (D1 of hv/domain.h): so the granter of a mapping is the frame's owner.
  * N6  The hypervisor's own frames cannot be granted, though a domain be their owner (XSA-248).
  * N7  What a guest can make us do in one go is one element of a batch; results are GNTST_* <= 0. */
-#ifndef HV_GNTTAB_TABLE_H
-#define HV_GNTTAB_TABLE_H
+#pragma once
 
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -159,5 +158,3 @@ static inline uint32_t gnttab_nr_entries(const struct grant_table *gt)
 {
     return gt->nr_frames * ENTRIES_PER_FRAME;
 }
-
-#endif

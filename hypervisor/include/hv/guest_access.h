@@ -5,8 +5,7 @@
  * every copy against the part of the address space that is the guest's, over exactly the bytes
  * touched (XSA-29, XSA-212). All return 0 or -EFAULT; after a failure the destination's contents are
  * undefined. They may be called with locks held and never sleep. */
-#ifndef HV_GUEST_ACCESS_H
-#define HV_GUEST_ACCESS_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -29,5 +28,3 @@ bool guest_range_ok(guest_ptr_t p, size_t n);
 
 /** copy_string_from_guest - at most @size-1 bytes, always terminated; -EFAULT, -E2BIG. */
 int __must_check copy_string_from_guest(char *dst, guest_ptr_t src, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Small objects of the hypervisor, from size-class slabs on top of the page allocator. */
-#ifndef HV_HEAP_H
-#define HV_HEAP_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -20,5 +19,3 @@ size_t heap_used(void);
 
 /** heap_reset - no objects at all; the state at boot. */
 void heap_reset(void);
-
-#endif

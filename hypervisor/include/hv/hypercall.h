@@ -3,10 +3,11 @@
  *
  * A handler is dispatch, copy, call. Arguments arrive in registers; a narrower parameter takes the
  * low part and ignores what the guest left above it. Results are 0 or above, or a negative errno. */
-#ifndef HV_HYPERCALL_H
-#define HV_HYPERCALL_H
+#pragma once
 
-#include <hv/types.h>
+#include <hv/domain.h>
+#include <hv/guest_access.h>
+#include <hv/lib.h>
 
 /* common/ */
 long do_multicall(guest_ptr_t calls, uint32_t nr_calls);
@@ -61,5 +62,3 @@ extern unsigned int opt_preempt_every; /* debug builds: preempt=N */
 /** hypercall_continue - arrange that the current vcpu makes hypercall @nr again with these arguments
  * (from registers, or from the multicall entry that is running). Return its value at once. */
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Holding off this pcpu's interrupts for a moment. */
-#ifndef HV_IRQFLAGS_H
-#define HV_IRQFLAGS_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -21,6 +20,4 @@ static inline void irqs_restore(unsigned long flags)
 {
     irq_restore(flags);
 }
-#endif
-
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The small C library of ring 0: memory and string functions (names and meaning as in ISO C),
+/* The basics, with errors and messages, and the small C library of ring 0: memory and string functions (names and meaning as in ISO C),
  * formatted output and bit searches. */
-#ifndef HV_LIB_H
-#define HV_LIB_H
+#pragma once
 
-#include <hv/types.h>
+#include <hv/errno.h>
+#include <hv/printk.h>
 #include <stdarg.h>
 
 #ifdef SOCLE_HOST
@@ -92,5 +92,3 @@ static inline unsigned int popcount64(uint64_t w)
 
 /** muldiv64 - a * b / c with a 128-bit intermediate; saturates at UINT64_MAX. c != 0. */
 uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c);
-
-#endif

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Circular doubly linked list with the head as its own node. */
-#ifndef HV_LIST_H
-#define HV_LIST_H
+#pragma once
 
 #include <hv/types.h>
 
 struct list {
     struct list *next, *prev;
 };
-
-#define LIST_INIT(name)                                                                            \
-    {                                                                                              \
-        &(name), &(name)                                                                           \
-    }
 
 static inline void list_init(struct list *l)
 {
@@ -53,17 +47,6 @@ static inline void list_del(struct list *n)
 
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 
-#define list_first(head, type, member)                                                             \
-    (list_empty(head) ? NULL : list_entry((head)->next, type, member))
-
 #define list_for_each(pos, head, member)                                                           \
     for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);         \
          pos = list_entry(pos->member.next, __typeof__(*pos), member))
-
-#define list_for_each_safe(pos, tmp, head, member)                                                 \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member),                                 \
-        tmp = list_entry(pos->member.next, __typeof__(*pos), member);                              \
-         &pos->member != (head);                                                                   \
-         pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
-
-#endif

@@ -8,8 +8,7 @@
  *
  * Locks are not taken in interrupt handlers, but for LOCK_IRQ and LOCK_CONSOLE, which are taken
  * with interrupts off (spin_lock_irqsave). */
-#ifndef HV_LOCK_H
-#define HV_LOCK_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -101,5 +100,3 @@ void spin_unlock_irqrestore(spinlock_t *l, unsigned long flags);
 
 /** spin_is_locked_by_me - for assertions; always true in builds without lock checks. */
 bool spin_is_locked_by_me(const spinlock_t *l);
-
-#endif

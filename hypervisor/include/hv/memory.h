@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Audit and other services of the memory subsystem. */
-#ifndef HV_MEMORY_H
-#define HV_MEMORY_H
+#pragma once
 
 #include <hv/types.h>
-
-struct domain;
 
 /* ---- between memory.c, reservation.c and exchange.c: the parts of memory_op ---- */
 
@@ -58,5 +55,3 @@ void audit_expect_free(uint64_t pages);
  * Prints one line, "audit: ok (N frames, M pages free)" or "audit: FAILED, ..."; returns the number of
  * errors. */
 unsigned int audit_at_shutdown(void);
-
-#endif

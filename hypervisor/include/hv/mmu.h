@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What common code asks of the architecture's guest page tables. */
-#ifndef HV_MMU_H
-#define HV_MMU_H
+#pragma once
 
 #include <hv/page.h>
 #include <hv/cpumask.h>
-
-struct domain;
-struct vcpu;
 
 /** mmu_grant_map - write a mapping of @pg (another domain's frame, references for the mapping are
  * taken inside, like those of any entry) into the current domain's page tables.
@@ -45,5 +41,3 @@ void tlb_flush_since(const struct domain *d, uint32_t stamp);
 
 /** cache_flush_range - write these bytes of the direct map back to memory and drop them from all caches. */
 void cache_flush_range(const void *va, size_t n);
-
-#endif

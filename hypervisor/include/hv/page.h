@@ -16,13 +16,10 @@
  *     entry nr_done if PGT_PARTIAL_REF is set; the record is part of the type word.   [pt_check.c]
  * P5  Page-table types are gained and lost only under the owner's mmu_lock. WRITABLE counts move
  *     without a lock.                                                                           */
-#ifndef HV_PAGE_H
-#define HV_PAGE_H
+#pragma once
 
 #include <hv/lock.h>
 #include <hv/types.h>
-
-struct domain;
 
 struct page {
     uint64_t type;  /* PGT_*: type, flags, progress, count; atomic. While count is 0: PGR_* */
@@ -272,5 +269,3 @@ void page_put_type(struct page *pg);
 /** page_get_writable / page_put_writable - general and WRITABLE reference in one. */
 bool __must_check page_get_writable(struct page *pg, struct domain *d);
 void page_put_writable(struct page *pg);
-
-#endif

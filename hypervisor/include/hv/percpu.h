@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What belongs to one physical CPU. */
-#ifndef HV_PERCPU_H
-#define HV_PERCPU_H
+#pragma once
 
 #include <hv/config.h>
 #include <hv/cpumask.h>
 #include <hv/time.h>
 #include <asm/percpu.h> /* struct arch_pcpu, pcpu_self() */
 
-struct vcpu;
 struct multicall_entry;
 struct tasklet;
 struct sched_pcpu;
@@ -50,5 +48,3 @@ static inline unsigned int smp_processor_id(void)
 void smp_kick(unsigned int cpu);
 void cpu_relax(void);
 bool irqs_enabled(void);
-
-#endif

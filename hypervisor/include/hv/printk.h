@@ -3,12 +3,9 @@
  *
  * Levels: 0 error, 1 warning, 2 info, 3 debug. Messages that a guest can provoke go through
  * guest_printk(), which is rate-limited (XSA-146, XSA-152) and names the domain. */
-#ifndef HV_PRINTK_H
-#define HV_PRINTK_H
+#pragma once
 
 #include <hv/types.h>
-
-struct domain;
 
 enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -37,6 +34,4 @@ void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 #define ASSERT(c) BUG_ON(!(c))
 #else
 #define ASSERT(c) ((void)sizeof(c))
-#endif
-
 #endif

@@ -10,8 +10,7 @@
  *     no other pcpu takes the vcpu; released() makes up for what was missed because of that.
  * R4  A pcpu's bit in rq->idle means: its curr is the idle vcpu and nobody has told it of work yet. Who
  *     gives it work clears the bit and raises SOFTIRQ_SCHEDULE there. */
-#ifndef HV_RUNQUEUE_H
-#define HV_RUNQUEUE_H
+#pragma once
 
 #include <hv/domain.h>
 #include <hv/percpu.h>
@@ -81,5 +80,3 @@ static inline void runqueue_tickle(struct runqueue *rq, unsigned int cpu)
     cpumask_clear(&rq->idle, cpu);
     softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
 }
-
-#endif

@@ -4,16 +4,12 @@
  * sched.c keeps the vcpu states, wake-ups, runstate accounting and calls one policy through
  * struct scheduler; sched_credit.c (weighted fair share with caps) and sched_null.c (one vcpu per
  * pcpu) are policies. A vcpu is RUNNABLE when it has no pause flag set and its pause count is zero. */
-#ifndef HV_SCHED_H
-#define HV_SCHED_H
+#pragma once
 
 #include <hv/cpumask.h>
 #include <hv/list.h>
 #include <hv/lock.h>
 #include <hv/timer.h>
-
-struct vcpu;
-struct domain;
 
 /* v->pause_flags: reasons why a vcpu does not run; changed atomically. */
 #define VPF_BLOCKED 0 /* SCHEDOP_block, poll: ends with an event */
@@ -132,5 +128,3 @@ void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;
 void sched_switched_out(struct vcpu *prev);
 
 void sched_dump(void); /* debug key: run queues */
-
-#endif

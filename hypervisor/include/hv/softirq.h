@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Work put off from interrupts and from deep inside operations to the moment before a pcpu returns
  * to a guest, or idles. Handlers run with interrupts on, no locks held, at the base of the stack. */
-#ifndef HV_SOFTIRQ_H
-#define HV_SOFTIRQ_H
+#pragma once
 
 #include <hv/percpu.h>
 
@@ -37,5 +36,3 @@ struct tasklet {
 };
 void tasklet_init(struct tasklet *t, void (*fn)(void *), void *data);
 void tasklet_schedule(struct tasklet *t);
-
-#endif

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Time of the hypervisor: nanoseconds since boot, monotonic across CPUs. */
-#ifndef HV_TIME_H
-#define HV_TIME_H
+#pragma once
 
 #include <hv/types.h>
 
 typedef int64_t s_time_t; /* ns since boot */
 
 #define STIME_MAX ((s_time_t)0x7fffffffffffffffL)
-#define NS(n)     ((s_time_t)(n))
 #define US(n)     ((s_time_t)(n)*1000)
 #define MS(n)     ((s_time_t)(n)*1000000)
 #define SECONDS(n) ((s_time_t)(n)*1000000000)
 
 s_time_t now(void);
 uint32_t time_tsc_khz(void);
-
-struct vcpu;
-struct domain;
 
 /** time_update_vcpu - write the vcpu's pvclock record (vcpu_info.time and the area that it has
  * registered with register_vcpu_time_memory_area); called when it is switched in. */
@@ -31,5 +26,3 @@ uint64_t time_wallclock_boot_ns(void); /* wall clock at system time 0, ns since 
 /** arch_timer_set - arm this pcpu's one-shot interrupt for @deadline (STIME_MAX: none). A deadline in
  * the past fires at once. It raises SOFTIRQ_TIMER. */
 void arch_timer_set(s_time_t deadline);
-
-#endif

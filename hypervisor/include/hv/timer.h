@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: a function to be called at a system time, in softirq context on one pcpu. */
-#ifndef HV_TIMER_H
-#define HV_TIMER_H
+#pragma once
 
 #include <hv/time.h>
 
@@ -33,5 +32,3 @@ static inline bool timer_expires_before(const struct timer *a, const struct time
 int timer_init_cpu(unsigned int cpu);
 /** timer_softirq - run what has expired on this pcpu and re-arm the hardware. */
 void timer_softirq(void);
-
-#endif

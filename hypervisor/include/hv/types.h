@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Basic types and the few macros that everything uses. Frame numbers of different meaning are
  * different types: to mix them up is a compile error. */
-#ifndef HV_TYPES_H
-#define HV_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct domain;
+struct page;
+struct vcpu;
 
 typedef struct {
     uint64_t n;
@@ -96,5 +99,3 @@ static inline guest_ptr_t guest_ptr_index(guest_ptr_t p, uint64_t i, size_t size
 /* Read or write a word that another CPU or a guest may change: exactly one access. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
-
-#endif

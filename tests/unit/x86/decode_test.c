@@ -611,7 +611,7 @@ static void emulate(struct machine *m, const struct insn *i)
     memcpy((void *)(uintptr_t)at, &val, i->size);
     if (i->op == INSN_XCHG || i->op == INSN_XADD)
         insn_reg_set(m->gpr, i->reg, i->reg_high, i->size, old);
-    if (i->op == INSN_CMPXCHG && !(m->flags & INSN_FLAG_ZF))
+    if (i->op == INSN_CMPXCHG && !(m->flags & X86_EFLAGS_ZF))
         insn_reg_set(m->gpr, RAX, false, i->size, old);
 }
 
@@ -622,11 +622,11 @@ static uint64_t undefined_flags(enum insn_op op)
     case INSN_AND:
     case INSN_OR:
     case INSN_XOR:
-        return INSN_FLAG_AF;
+        return X86_EFLAGS_AF;
     case INSN_BTS:
     case INSN_BTR:
     case INSN_BTC:
-        return INSN_FLAG_OF | INSN_FLAG_SF | INSN_FLAG_AF | INSN_FLAG_PF;
+        return X86_EFLAGS_OF | X86_EFLAGS_SF | X86_EFLAGS_AF | X86_EFLAGS_PF;
     default:
         return 0;
     }
@@ -697,13 +697,13 @@ static void agrees_with_the_processor(void **state)
 
 static void cmpxchg8b_result(void **state)
 {
-    uint64_t flags = INSN_FLAGS_ARITH & ~INSN_FLAG_ZF;
+    uint64_t flags = INSN_FLAGS_ARITH & ~X86_EFLAGS_ZF;
 
     (void)state;
     assert_int_equal(insn_alu(INSN_CMPXCHG8B, 5, 7, 5, 8, &flags), 7);
     assert_int_equal(flags, INSN_FLAGS_ARITH);
     assert_int_equal(insn_alu(INSN_CMPXCHG8B, 5, 7, 1ul << 32 | 5, 8, &flags), 5);
-    assert_int_equal(flags, INSN_FLAGS_ARITH & ~INSN_FLAG_ZF);
+    assert_int_equal(flags, INSN_FLAGS_ARITH & ~X86_EFLAGS_ZF);
 }
 
 int main(void)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The few ACPI tables a hypervisor needs, read once at boot into fixed arrays. */
-#ifndef ASM_ACPI_TABLES_H
-#define ASM_ACPI_TABLES_H
+#pragma once
 
 #include <asm/phys_reader.h>
 
@@ -116,5 +115,3 @@ int acpi_parse(const struct phys_reader *r, uint64_t rsdp, const void *copy, siz
  * Returns 0; -ENOENT; -EFAULT. */
 int acpi_pm1_sleep_type(const struct phys_reader *r, const struct acpi_info *info,
                         unsigned int state, uint8_t *type_a, uint8_t *type_b);
-
-#endif

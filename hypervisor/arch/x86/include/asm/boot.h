@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot: what setup.c calls in turn. */
-#ifndef ASM_BOOT_H
-#define ASM_BOOT_H
+#pragma once
 
 #include <asm/acpi_tables.h>
 #include <asm/multiboot.h>
@@ -78,5 +77,3 @@ extern const struct phys_reader firmware_reader;
 
 extern struct cmdline_mem opt_dom0_mem;
 extern unsigned int opt_dom0_max_vcpus; /* default: as many as pcpus, set by setup.c */
-
-#endif

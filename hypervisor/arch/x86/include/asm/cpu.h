@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the CPUs of this machine can do. Read once on the boot CPU; the others must agree. */
-#ifndef ASM_CPU_H
-#define ASM_CPU_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -28,5 +27,3 @@ extern unsigned int opt_smap; /* 0 off, 1 on */
 void cpu_detect(void);
 /** cpu_init_this - CR0, CR4, EFER, PAT, SYSCALL MSRs, GDT, TSS, IDT, XCR0 of the pcpu that calls. */
 void cpu_init_this(void);
-
-#endif

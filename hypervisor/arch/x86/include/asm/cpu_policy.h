@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What CPUID tells a guest. */
-#ifndef ASM_CPU_POLICY_H
-#define ASM_CPU_POLICY_H
+#pragma once
 
 #include <hv/types.h>
-
-struct vcpu;
 
 struct cpuid_leaf {
     uint32_t a, b, c, d;
@@ -17,5 +14,3 @@ void cpu_policy_init(void);
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out);
 /** guest_cr4 - the CR4 that @v sees. */
 uint64_t guest_cr4(const struct vcpu *v);
-
-#endif

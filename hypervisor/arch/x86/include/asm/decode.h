@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The emulator's decoder: bytes of 64-bit mode in, a description out, for a small whitelist of
  * instructions. Pure functions; what they compute never depends on anything but their arguments. */
-#ifndef ASM_DECODE_H
-#define ASM_DECODE_H
+#pragma once
 
-#include <hv/types.h>
+#include <asm/regs.h>
 
 #define INSN_MAX_LENGTH 15
 
@@ -123,14 +122,8 @@ uint64_t insn_source(const struct insn *insn, const uint64_t gpr[16]);
 uint64_t insn_reg_get(const uint64_t gpr[16], unsigned int reg, bool high, unsigned int size);
 void insn_reg_set(uint64_t gpr[16], unsigned int reg, bool high, unsigned int size, uint64_t val);
 
-#define INSN_FLAG_CF 0x001u
-#define INSN_FLAG_PF 0x004u
-#define INSN_FLAG_AF 0x010u
-#define INSN_FLAG_ZF 0x040u
-#define INSN_FLAG_SF 0x080u
-#define INSN_FLAG_OF 0x800u
 #define INSN_FLAGS_ARITH                                                                           \
-    (INSN_FLAG_CF | INSN_FLAG_PF | INSN_FLAG_AF | INSN_FLAG_ZF | INSN_FLAG_SF | INSN_FLAG_OF)
+    (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_OF)
 
 /** insn_alu - new value of the destination of INSN_MOV .. INSN_CMPXCHG8B
  * @dst, @src  operands, only the low @size bytes count (bit instructions: @src as insn_source())
@@ -141,5 +134,3 @@ void insn_reg_set(uint64_t gpr[16], unsigned int reg, bool high, unsigned int si
  * writes (xchg, xadd: the old @dst; failed cmpxchg: the accumulator) are the caller's. */
 uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, unsigned int size,
                   uint64_t *flags);
-
-#endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the direct map of all RAM and the frame table are: fixed addresses, so that going from a
  * frame to its contents, or to its entry, is one shift and one addition. */
-#ifndef ASM_DIRECTMAP_H
-#define ASM_DIRECTMAP_H
+#pragma once
 
 #include <hv/types.h>
 #include <asm/layout.h>
-
-struct page;
 
 #ifndef SOCLE_HOST
 #define frame_table ((struct page *)FRAMETABLE_VIRT)
@@ -33,5 +30,3 @@ static inline void *paddr_to_virt(paddr_t pa)
 {
     return (char *)mfn_to_virt(mfn(pa >> PAGE_SHIFT)) + (pa & ~PAGE_MASK);
 }
-
-#endif

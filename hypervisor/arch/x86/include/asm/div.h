@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The one division that C has no type for on this CPU without a support library. */
-#ifndef ASM_DIV_H
-#define ASM_DIV_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -11,5 +10,3 @@ static inline uint64_t div128by64(uint64_t hi, uint64_t lo, uint64_t c)
     asm("divq %2" : "+a"(lo), "+d"(hi) : "rm"(c) : "cc");
     return lo;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The x86 part of struct vcpu and struct domain. */
-#ifndef ASM_DOMAIN_H
-#define ASM_DOMAIN_H
+#pragma once
 
 #include <hv/cpumask.h>
 #include <hv/lock.h>
@@ -85,5 +84,3 @@ struct arch_domain {
     uint32_t relinquish_pos;
     bool strict_m2p;
 };
-
-#endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* FPU and extended state of vcpus. */
-#ifndef ASM_FPU_H
-#define ASM_FPU_H
+#pragma once
 
 #include <hv/percpu.h>
-
-struct vcpu;
 
 int fpu_vcpu_init(struct vcpu *v); /* -ENOMEM */
 void fpu_vcpu_free(struct vcpu *v);
@@ -18,5 +15,3 @@ void fpu_set_context(struct vcpu *v, const void *fxsave512, bool valid);
 /** fpu_set_xcr0 - the guest's XSETBV of register 0; -EINVAL if the value breaks a rule (XSA-54). */
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
 void fpu_set_ts(struct vcpu *v, bool set);
-
-#endif

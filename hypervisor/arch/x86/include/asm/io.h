@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* I/O ports and device memory on behalf of a guest. */
-#ifndef ASM_IO_H
-#define ASM_IO_H
+#pragma once
 
 #include <hv/types.h>
-
-struct domain;
 
 /** port_read, port_write - @size 1, 2 or 4 bytes. The control domain reaches every port that the
  * hypervisor does not use itself; others read all ones and write nothing. */
@@ -18,5 +15,3 @@ void port_reserve(uint16_t first, unsigned int n);
 /** iomem_reserve - keep the pages of [@paddr, @paddr + @len) for the hypervisor; boot only. Who may map
  * the rest: iomem_permitted() of asm/mmu.h. */
 void iomem_reserve(uint64_t paddr, uint64_t len);
-
-#endif

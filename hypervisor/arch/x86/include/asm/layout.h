@@ -6,8 +6,7 @@
  *  ffff8280'00000000  261   image, per-pcpu areas, mapping window: within 2 GiB of each other
  *  ffff8300'00000000  262.. direct map of all RAM, up to the end of the range
  */
-#ifndef ASM_LAYOUT_H
-#define ASM_LAYOUT_H
+#pragma once
 
 #define HV_L4_FIRST 256
 #define HV_L4_SLOTS 16
@@ -23,7 +22,6 @@
 #define PERCPU_VIRT      0xffff828010000000 /* 512 KiB for each pcpu */
 #define PERCPU_STRIDE    0x80000
 #define FIXMAP_VIRT      0xffff828020000000 /* 2 MiB: device registers, ACPI tables */
-#define FIXMAP_SIZE      0x200000
 #define DIRECTMAP_VIRT   0xffff830000000000
 #define DIRECTMAP_SIZE   0x0000050000000000
 
@@ -34,7 +32,6 @@
 #define PERCPU_TSS   0x30000 /* TSS and I/O bitmap: 4 pages */
 #define PERCPU_STACK 0x40000 /* 32 KiB, aligned to its size */
 
-#define STACK_ORDER 3
 #define STACK_SIZE  0x8000
 /* Pages of a stack block: 0 #MC, 1 NMI, 2 #DB, 3 #DF, 4 guard (not mapped), 5..7 main. */
 #define STACK_GUARD_PAGE 4
@@ -48,5 +45,3 @@
 #define SEL_TSS         0xe040
 #define SEL_LDT         0xe050
 #define SEL_PERCPU      0xe060 /* limit holds the pcpu number, read by lsl */
-
-#endif

@@ -8,15 +8,12 @@
  *   GDT frame, LDT page        a general one and one of type SEGDESC
  *   half-done table (P4)       a general one of itself and its single type reference; see page_type.h
  *   v->arch.old_table          a general one */
-#ifndef ASM_MMU_H
-#define ASM_MMU_H
+#pragma once
 
 #include <hv/mmu.h>
 #include <hv/types.h>
 #include <asm/pte.h>
 
-struct domain;
-struct vcpu;
 struct cpu_regs;
 
 /** mmu_init - learn from the CPU which bits entries may have. Once, after cpu_detect(). */
@@ -88,5 +85,3 @@ bool descriptor_page_check(uint64_t *table);
 
 /** ptwrite_fault - a guest kernel's write to an L1 table of its own: done for it. */
 bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2);
-
-#endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* MSRs as a guest sees them: an explicit list (XSA-333, XSA-351); everything else is #GP. */
-#ifndef ASM_MSR_H
-#define ASM_MSR_H
+#pragma once
 
 #include <hv/types.h>
-
-struct vcpu;
 
 /** guest_rdmsr, guest_wrmsr - 0, or -EPERM: the guest gets #GP. */
 int guest_rdmsr(uint32_t msr, uint64_t *val);
@@ -13,5 +10,3 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val);
 
 /** hypercall_page_fill - write the ABI's hypercall page at @page (a page in the direct map). */
 void hypercall_page_fill(void *page);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the boot loader told us, by Multiboot 1 or 2, in one form. Everything is copied out of the
  * loader's memory except the modules themselves; that memory is free afterwards. */
-#ifndef ASM_MULTIBOOT_H
-#define ASM_MULTIBOOT_H
+#pragma once
 
 #include <asm/phys_reader.h>
 
@@ -85,5 +84,3 @@ int multiboot_parse(uint32_t magic, uint64_t paddr, const struct phys_reader *r,
 
 /** boot_region_add - lay [base, base + len) of @type over the map; see boot_info.region. */
 void boot_region_add(struct boot_info *info, uint64_t base, uint64_t len, uint32_t type);
-
-#endif

@@ -11,8 +11,7 @@
  *              lock may carry on, in either direction: page_get_type() of the same type validates the
  *              rest, page_undo_partial() gives back what is held. So no caller's references can get
  *              mixed up with those of another (XSA-58, 299, 310). */
-#ifndef ASM_PAGE_TYPE_H
-#define ASM_PAGE_TYPE_H
+#pragma once
 
 #include <hv/mmu.h>
 #include <hv/page.h>
@@ -73,5 +72,3 @@ static inline void page_type_put_writable(struct page *pg)
     page_stamp(pg); /* before the count: with count 0 the stamp is what others go by */
     __atomic_fetch_sub(&pg->type, 1, __ATOMIC_SEQ_CST);
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The x86 part of struct pcpu, and how a pcpu finds itself: by its stack.
  * The GS base belongs to the guest at all times, so the way in needs neither swapgs nor an MSR. */
-#ifndef ASM_PERCPU_H
-#define ASM_PERCPU_H
+#pragma once
 
 #include <hv/types.h>
 #include <asm/layout.h>
@@ -41,6 +40,4 @@ static inline struct pcpu *pcpu_self_inline(void)
     return ((struct stack_top *)((sp | (STACK_SIZE - 1)) + 1) - 1)->self;
 }
 #define pcpu_self() pcpu_self_inline()
-#endif
-
 #endif

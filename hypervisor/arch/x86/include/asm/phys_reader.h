@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How the parsers of firmware and boot-loader tables reach physical memory: by a callback, so that
  * they run before our page tables exist, after, and on the host. */
-#ifndef ASM_PHYS_READER_H
-#define ASM_PHYS_READER_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -17,5 +16,3 @@ struct phys_reader {
 
 /** phys_read - copy @len bytes from @paddr; 0, or -EFAULT with nothing said about @dst. */
 int phys_read(const struct phys_reader *r, uint64_t paddr, void *dst, size_t len);
-
-#endif

@@ -1,41 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Single instructions as functions, and the numbers of control bits and MSRs. Intel SDM vol. 3, 4. */
-#ifndef ASM_PROCESSOR_H
-#define ASM_PROCESSOR_H
+#pragma once
 
 #include <hv/types.h>
 
 #define X86_CR0_PE (1UL << 0)
 #define X86_CR0_MP (1UL << 1)
-#define X86_CR0_EM (1UL << 2)
 #define X86_CR0_TS (1UL << 3)
 #define X86_CR0_ET (1UL << 4)
 #define X86_CR0_NE (1UL << 5)
 #define X86_CR0_WP (1UL << 16)
 #define X86_CR0_AM (1UL << 18)
-#define X86_CR0_NW (1UL << 29)
-#define X86_CR0_CD (1UL << 30)
 #define X86_CR0_PG (1UL << 31)
 
-#define X86_CR4_VME        (1UL << 0)
-#define X86_CR4_PVI        (1UL << 1)
 #define X86_CR4_TSD        (1UL << 2)
 #define X86_CR4_DE         (1UL << 3)
-#define X86_CR4_PSE        (1UL << 4)
 #define X86_CR4_PAE        (1UL << 5)
 #define X86_CR4_MCE        (1UL << 6)
 #define X86_CR4_PGE        (1UL << 7)
-#define X86_CR4_PCE        (1UL << 8)
 #define X86_CR4_OSFXSR     (1UL << 9)
 #define X86_CR4_OSXMMEXCPT (1UL << 10)
 #define X86_CR4_UMIP       (1UL << 11)
 #define X86_CR4_FSGSBASE   (1UL << 16)
-#define X86_CR4_PCIDE      (1UL << 17)
 #define X86_CR4_OSXSAVE    (1UL << 18)
 #define X86_CR4_SMEP       (1UL << 20)
 #define X86_CR4_SMAP       (1UL << 21)
 
-#define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
 #define MSR_SYSENTER_CS     0x174
 #define MSR_SYSENTER_ESP    0x175
@@ -52,7 +42,6 @@
 #define MSR_FS_BASE         0xc0000100
 #define MSR_GS_BASE         0xc0000101
 #define MSR_SHADOW_GS_BASE  0xc0000102
-#define MSR_TSC_AUX         0xc0000103
 
 #define EFER_SCE  (1UL << 0)
 #define EFER_LME  (1UL << 8)
@@ -171,5 +160,3 @@ DEFINE_IO(32, l)
 
 #define barrier() asm volatile("" : : : "memory")
 #define mb()      asm volatile("mfence" : : : "memory")
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The references of page-table entries: taken when an entry comes into being, dropped when it goes. */
-#ifndef ASM_PT_CHECK_H
-#define ASM_PT_CHECK_H
+#pragma once
 
 #include <asm/page_type.h>
 #include <asm/pte.h>
@@ -48,5 +47,3 @@ static inline bool pt_guest_slot(int level, unsigned int i)
  * the start. 0, -ERESTART or (take) the error of an entry; @p is exact in every case (P4). */
 int __must_check pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progress *p);
 int __must_check pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progress *p);
-
-#endif

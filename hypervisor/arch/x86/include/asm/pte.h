@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* x86-64 page-table entries: bits and helpers. Intel SDM vol. 3, 4.5. */
-#ifndef ASM_PTE_H
-#define ASM_PTE_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -26,10 +25,8 @@ typedef uint64_t pte_t; /* an entry of any level */
 #define PTE_CACHE     (PTE_PWT | PTE_PCD | PTE_PAT)
 
 #define PT_ENTRIES 512
-#define L1_SHIFT   12
 #define L2_SHIFT   21
 #define L3_SHIFT   30
-#define L4_SHIFT   39
 
 static inline mfn_t pte_mfn(pte_t e)
 {
@@ -46,5 +43,3 @@ static inline unsigned int pt_index(uint64_t va, int level)
 {
     return (va >> (PAGE_SHIFT + 9 * (level - 1))) & (PT_ENTRIES - 1);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The registers of an interrupted context, as the entry code pushes them. */
-#ifndef ASM_REGS_H
-#define ASM_REGS_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -41,16 +40,11 @@ static inline bool regs_guest_mode(const struct cpu_regs *r)
 #define X86_EFLAGS_RF   0x00010000
 #define X86_EFLAGS_VM   0x00020000
 #define X86_EFLAGS_AC   0x00040000
-#define X86_EFLAGS_VIF  0x00080000
-#define X86_EFLAGS_VIP  0x00100000
-#define X86_EFLAGS_ID   0x00200000
 
-#define TRAP_DE  0
 #define TRAP_DB  1
 #define TRAP_NMI 2
 #define TRAP_BP  3
 #define TRAP_OF  4
-#define TRAP_BR  5
 #define TRAP_UD  6
 #define TRAP_NM  7
 #define TRAP_DF  8
@@ -59,15 +53,11 @@ static inline bool regs_guest_mode(const struct cpu_regs *r)
 #define TRAP_SS  12
 #define TRAP_GP  13
 #define TRAP_PF  14
-#define TRAP_MF  16
 #define TRAP_AC  17
 #define TRAP_MC  18
-#define TRAP_XM  19
 
 #define PFEC_P    1 /* page fault error code: protection violation, not absence */
 #define PFEC_W    2
 #define PFEC_U    4
 #define PFEC_RSVD 8
 #define PFEC_I    16
-
-#endif

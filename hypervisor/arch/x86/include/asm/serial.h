@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where console output goes on this machine. */
-#ifndef ASM_SERIAL_H
-#define ASM_SERIAL_H
+#pragma once
 
 /** serial_configure - `com1=` and `com2=`: baud rate or auto, format, port, interrupt; each may be
  * left out. -ENODEV: no such line, -EINVAL. */
@@ -17,5 +16,3 @@ struct boot_display;
 void vga_console(const struct boot_display *display);
 void vga_remap(void); /* once our own page tables are loaded */
 void vga_release(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the running vcpu has loaded in its pcpu, and how a hypercall changes it. */
-#ifndef ASM_SWITCH_H
-#define ASM_SWITCH_H
+#pragma once
 
 #include <asm/processor.h>
 #include <asm/pte.h>
@@ -37,5 +36,3 @@ static inline void *pcpu_stack_base(void)
     asm("mov %%rsp, %0" : "=r"(sp));
     return (struct stack_top *)((sp | (STACK_SIZE - 1)) + 1) - 1;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Services of arch/x86 to itself: interrupts, device mappings, descriptor tables, bring-up. */
-#ifndef ASM_SYSTEM_H
-#define ASM_SYSTEM_H
+#pragma once
 
 #include <hv/types.h>
 #include <asm/regs.h>
@@ -51,5 +50,3 @@ static inline uintptr_t percpu_area(unsigned int cpu)
 void dump_regs(const struct cpu_regs *regs);
 void dump_stack(uintptr_t sp, uintptr_t bp);
 const char *symbol_lookup(uintptr_t addr, uintptr_t *offset);
-
-#endif

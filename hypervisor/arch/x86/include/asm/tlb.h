@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* This pcpu's TLB. User mappings of guests are global, so that they survive the switches between a
  * guest's user and kernel tables; a switch to another address space must flush them. */
-#ifndef ASM_TLB_H
-#define ASM_TLB_H
+#pragma once
 
 #include <hv/mmu.h>
 #include <hv/percpu.h>
@@ -28,6 +27,4 @@ static inline void caches_write_back(void)
 {
     asm volatile("wbinvd" : : : "memory");
 }
-#endif
-
 #endif

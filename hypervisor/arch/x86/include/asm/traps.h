@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Traps: how a guest is interrupted, and how it comes back. */
-#ifndef ASM_TRAPS_H
-#define ASM_TRAPS_H
+#pragma once
 
 #include <hv/domain.h>
 
@@ -86,5 +85,3 @@ static inline bool guest_code_ok(uint64_t va)
 {
     return is_canonical(va) && (va < HV_VIRT_START || va >= HV_VIRT_END);
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The routines of usercopy.S, and their short forms in line: a hot hypercall copies a few words of a
  * size known when it is compiled. Ranges are checked by their callers. */
-#ifndef ASM_USERCOPY_H
-#define ASM_USERCOPY_H
+#pragma once
 
 #include <hv/errno.h>
 #include <hv/types.h>
@@ -126,5 +125,3 @@ static inline __attribute__((always_inline)) int copy_to_guest_fast(guest_ptr_t 
                ? -EFAULT
                : put_guest_inline((void *)dst.va, src, n);
 }
-
-#endif
