@@ -107,6 +107,35 @@ $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 -include $(patsubst %.o,%.d,$(pv-lib) $(pv-hello) $(pv-bench))
 -include $(patsubst tests/pv/%.c,$(O)/guests/tests/pv/%.d,$(wildcard tests/pv/*.c))
 
+# ---- dom0 tools: dom0-tools/NAME/*.c becomes socle-NAME; ordinary programs, with libsocle ----
+
+tool-names := $(patsubst dom0-tools/%/main.c,%,$(wildcard dom0-tools/*/main.c))
+tools      := $(tool-names:%=$(O)/dom0-tools/socle-%)
+tool-lib   := $(O)/dom0-tools/libsocle.a
+# The hypervisor's reader of ELF files serves the tools as well.
+tool-lib-src := $(wildcard dom0-tools/libsocle/*.c) hypervisor/common/elf.c
+tool-src   := $(wildcard $(tool-names:%=dom0-tools/%/*.c))
+tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arch/x86/setup.c)
+tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
+tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd
+
+$(O)/dom0-tools/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(tool-cflags) -MMD -MP -c -o $@ $<
+
+$(tool-lib): $(tool-lib-src:%.c=$(O)/dom0-tools/obj/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+define tool
+$(O)/dom0-tools/socle-$(1): $(patsubst %.c,$(O)/dom0-tools/obj/%.o,$(wildcard dom0-tools/$(1)/*.c)) $(tool-lib)
+	$$(Q)$$(CC) -pie -Wl,-z,relro,-z,now -o $$@ $$^ $$(tool-libs) $$(tool-libs-$(1))
+endef
+$(foreach t,$(tool-names),$(eval $(call tool,$t)))
+
+-include $(patsubst %.c,$(O)/dom0-tools/obj/%.d,$(tool-lib-src) $(tool-src))
+
 # ---- unit tests: the hypervisor's logic on this machine, under sanitizers ----
 
 # The part of arch/x86 that has no instruction of its own.
@@ -114,6 +143,7 @@ pure-x86 := page_type pt_check mmu mmu_root mmuext mmu_grant desc_check desc_fra
     ptwrite audit decode multiboot acpi_tables phys_reader bootmem
 host-src := $(wildcard hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
 san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+tool-test-cflags := -std=gnu11 -O1 -g $(warn) $(tool-defs) -I. -fno-omit-frame-pointer
 host-cflags := -std=gnu11 -O1 -g $(warn) $(hv-inc) -DSOCLE_HOST -DSOCLE_DEBUG -fno-strict-aliasing \
     -fwrapv -fno-omit-frame-pointer
 
@@ -121,6 +151,7 @@ unit-src  := $(wildcard tests/unit/*/*_test.c)
 unit-fake := $(patsubst %.c,$(O)/host/%.o,$(wildcard tests/unit/fake/*.c))
 unit-lib  := $(O)/host/libsocle.a
 unit-test := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(unit-src))
+unit-tools := $(O)/host/tools/libtools.a
 
 $(O)/host/%.o: %.c
 	@mkdir -p $(@D)
@@ -135,12 +166,29 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
+# Tests of the tools have no hypervisor around them: all of the tools but their main() and libsocle.
+tool-testable := $(tool-lib-src) $(filter-out %/main.c,$(tool-src))
+
+$(O)/host/tools/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(tool-test-cflags) $(san) -MMD -MP -c -o $@ $<
+
+$(unit-tools): $(tool-testable:%.c=$(O)/host/tools/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(O)/tests/unit/tools/%: $(O)/host/tools/tests/unit/tools/%.o $(unit-tools)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-tools) -lcmocka $(tool-libs)
+
 -include $(patsubst %.c,$(O)/host/%.d,$(host-src) $(unit-src)) $(unit-fake:.o=.d)
+-include $(patsubst %.c,$(O)/host/tools/%.d,$(tool-testable) $(unit-src))
 
 # ---- fuzzers ----
 
 fuzz-src  := $(wildcard tests/fuzz/*_fuzz.c)
-fuzz-test := $(patsubst tests/fuzz/%_fuzz.c,$(O)/tests/fuzz/%,$(fuzz-src))
+fuzz-tool := $(wildcard tests/fuzz/tools/*_fuzz.c)
+fuzz-test := $(patsubst tests/fuzz/%_fuzz.c,$(O)/tests/fuzz/%,$(fuzz-src) $(fuzz-tool))
 fuzz-lib  := $(O)/fuzz/libsocle.a
 fuzz-fake := $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard tests/unit/fake/*.c))
 FUZZ_SECONDS ?= 60
@@ -157,16 +205,32 @@ $(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-lib)
 
+fuzz-tools := $(O)/fuzz/tools/libtools.a
+
+$(O)/fuzz/tools/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(tool-test-cflags) $(san) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(fuzz-tools): $(tool-testable:%.c=$(O)/fuzz/tools/%.o)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-tools) $(tool-libs)
+
 -include $(patsubst %.c,$(O)/fuzz/%.d,$(host-src) $(fuzz-src)) $(fuzz-fake:.o=.d)
+-include $(patsubst %.c,$(O)/fuzz/tools/%.d,$(tool-testable) $(fuzz-tool))
 
 # ---- targets ----
 
-.PHONY: all hypervisor guests unit fuzzers deps run test test-all bench fuzz format lint help clean
+.PHONY: all hypervisor guests dom0-tools unit fuzzers deps run test test-all bench fuzz format lint help clean
 
-all: hypervisor guests unit ## build everything but the fuzzers into build/
+all: hypervisor guests dom0-tools unit ## build everything but the fuzzers into build/
 
 hypervisor: $(O)/socle $(O)/socle-debug
 guests: $(guests)
+dom0-tools: $(tools)
 unit: $(unit-test)
 fuzzers: $(fuzz-test)
 
@@ -181,7 +245,7 @@ run: deps ## boot the hello guest as dom0; Ctrl-A X leaves. CPUS=n MEM=MiB GUEST
 	    -initrd "$(O)/guests/hello.elf $(GUEST_ARGS)" $(ARGS)
 
 # `make test only=evtchn` runs the tests whose names contain that.
-tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t) $(pv-test) \
+tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/tools/*.t) $(pv-test) \
     $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
 prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 
@@ -207,7 +271,7 @@ fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a 
 	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000" TIMEOUT=3600 \
 	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
 
-sources = $(shell find hypervisor include pv-guest tests -name '*.[ch]')
+sources = $(shell find hypervisor include pv-guest dom0-tools tests -name '*.[ch]')
 
 format: ## bring all C sources into the project's form
 	@tests/deps lint
@@ -217,6 +281,7 @@ lint: ## complain about form, and about what the analyser of clang sees
 	@tests/deps lint
 	clang-format --dry-run -Werror $(sources)
 	clang-tidy --quiet --checks=-clang-analyzer-security.insecureAPI.* $(host-src) -- $(hv-inc) -std=gnu11 -DSOCLE_HOST -DSOCLE_DEBUG
+	clang-tidy --quiet --checks=-clang-analyzer-security.insecureAPI.* $(filter dom0-tools/%,$(tool-lib-src) $(tool-src)) -- $(tool-defs) -std=gnu11
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## *\(.*\)/make \1	\2/p' Makefile | expand -t 14
