@@ -16,6 +16,7 @@ struct state {
     uint8_t rep;  /* 0, 0xf2, 0xf3 */
     uint8_t segp; /* the segment prefix, 0: none */
     bool opsize, lock;
+    uint8_t opcode; /* its last byte */
     struct insn i;
 };
 
@@ -25,6 +26,12 @@ static void refuse(struct state *s, int err)
 {
     if (!s->err)
         s->err = err;
+}
+
+static void refuse_if(struct state *s, bool illegal)
+{
+    if (illegal)
+        refuse(s, -EOPNOTSUPP);
 }
 
 /* ---- Fetching: after an error everything reads as 0 ---- */
@@ -62,15 +69,6 @@ static uint64_t fetch_int(struct state *s, unsigned int size)
 
 /* ---- Prefixes ---- */
 
-/* Two different segment prefixes where one is fs or gs: processors do not agree on which one
- * counts. */
-static void segment_prefix(struct state *s, uint8_t byte)
-{
-    if (s->segp && s->segp != byte && (s->segp >= 0x64 || byte >= 0x64))
-        refuse(s, -EOPNOTSUPP);
-    s->segp = byte;
-}
-
 /* Returns the first byte that is no prefix. A REX prefix counts only directly before that byte. */
 static uint8_t prefixes(struct state *s)
 {
@@ -87,17 +85,18 @@ static uint8_t prefixes(struct state *s)
         case 0xf0:
             s->lock = true;
             break;
-        case 0xf2:
-        case 0xf3:
+        case 0xf2 ... 0xf3:
             s->rep = byte;
             break;
         case 0x26:
         case 0x2e:
         case 0x36:
         case 0x3e:
-        case 0x64:
-        case 0x65:
-            segment_prefix(s, byte);
+        case 0x64 ... 0x65:
+            /* Of two different ones of which one is fs or gs, processors do not agree which counts.
+             */
+            refuse_if(s, s->segp && s->segp != byte && (s->segp >= 0x64 || byte >= 0x64));
+            s->segp = byte;
             break;
         case 0x40 ... 0x4f:
             s->rex = byte;
@@ -113,14 +112,7 @@ static uint8_t prefixes(struct state *s)
  * 0xf2 and 0xf3 before an opcode that has no use for them. */
 static void no_prefix(struct state *s)
 {
-    if (s->opsize || s->rep)
-        refuse(s, -EOPNOTSUPP);
-}
-
-static void no_rep(struct state *s)
-{
-    if (s->rep)
-        refuse(s, -EOPNOTSUPP);
+    refuse_if(s, s->opsize || s->rep);
 }
 
 /* ---- Operands ---- */
@@ -131,15 +123,20 @@ static uint8_t operand_size(const struct state *s)
 }
 
 /* Many opcodes come in pairs: even for bytes, odd for words of the operand size. */
-static uint8_t size_by_opcode(const struct state *s, uint8_t opcode)
+static uint8_t size_by_opcode(const struct state *s)
 {
-    return opcode & 1 ? operand_size(s) : 1;
+    return s->opcode & 1 ? operand_size(s) : 1;
+}
+
+/* The number of a register: three bits of @field and one of the REX prefix. */
+static uint8_t reg_number(const struct state *s, unsigned int field, uint8_t rex_bit)
+{
+    return (uint8_t)((field & 7) | (s->rex & rex_bit ? 8 : 0));
 }
 
 static void sib(struct state *s, unsigned int mod)
 {
-    uint8_t byte = fetch(s);
-    uint8_t index = (byte >> 3 & 7) | (s->rex & REX_X ? 8 : 0);
+    uint8_t byte = fetch(s), index = reg_number(s, byte >> 3, REX_X);
 
     s->i.mem.scale = (uint8_t)(1 << (byte >> 6));
     if (index != 4)
@@ -147,7 +144,7 @@ static void sib(struct state *s, unsigned int mod)
     if ((byte & 7) == 5 && mod == 0)
         s->i.mem.disp = (int64_t)fetch_int(s, 4);
     else
-        s->i.mem.base = (byte & 7) | (s->rex & REX_B ? 8 : 0);
+        s->i.mem.base = reg_number(s, byte, REX_B);
 }
 
 static void memory_operand(struct state *s, unsigned int mod, unsigned int rm)
@@ -159,268 +156,179 @@ static void memory_operand(struct state *s, unsigned int mod, unsigned int rm)
         s->i.mem.rip_relative = true;
         s->i.mem.disp = (int64_t)fetch_int(s, 4);
     } else {
-        s->i.mem.base = (uint8_t)(rm | (s->rex & REX_B ? 8 : 0));
+        s->i.mem.base = reg_number(s, rm, REX_B);
     }
-    if (mod == 1)
-        s->i.mem.disp = (int64_t)fetch_int(s, 1);
-    else if (mod == 2)
-        s->i.mem.disp = (int64_t)fetch_int(s, 4);
+    if (mod)
+        s->i.mem.disp = (int64_t)fetch_int(s, mod == 1 ? 1 : 4);
 }
 
 /* Returns the reg field without its REX bit, which is what groups choose their member by. */
 static unsigned int modrm(struct state *s)
 {
     uint8_t byte = fetch(s);
-    unsigned int mod = byte >> 6, reg = byte >> 3 & 7, rm = byte & 7;
 
-    s->i.reg = (uint8_t)(reg | (s->rex & REX_R ? 8 : 0));
-    if (mod == 3)
-        s->i.rm = (uint8_t)(rm | (s->rex & REX_B ? 8 : 0));
+    s->i.reg = reg_number(s, byte >> 3, REX_R);
+    if (byte >> 6 == 3)
+        s->i.rm = reg_number(s, byte, REX_B);
     else
-        memory_operand(s, mod, rm);
-    return reg;
+        memory_operand(s, byte >> 6, byte & 7);
+    return byte >> 3 & 7;
 }
 
 static unsigned int modrm_memory(struct state *s)
 {
     unsigned int reg = modrm(s);
 
-    if (!s->i.has_mem)
-        refuse(s, -EOPNOTSUPP);
+    refuse_if(s, !s->i.has_mem);
     return reg;
 }
 
-/* ---- Shapes of instructions ---- */
+/* ---- Shapes of instructions: each fetches what follows the opcode ---- */
+
+static void plain(struct state *s)
+{
+    no_prefix(s);
+}
 
 /* memory <- memory op register */
-static void store_reg(struct state *s, enum insn_op op, uint8_t size)
+static void store_reg(struct state *s)
 {
-    s->i.op = op;
-    s->i.size = size;
+    s->i.size = size_by_opcode(s);
     s->i.src = INSN_SRC_REG;
     modrm_memory(s);
-    if (size == 1 && !s->rex && s->i.reg >= 4) { /* without REX these are ah, ch, dh, bh */
+    if (s->i.size == 1 && !s->rex && s->i.reg >= 4) { /* without REX these are ah, ch, dh, bh */
         s->i.reg -= 4;
         s->i.reg_high = true;
     }
 }
 
+static void movnti(struct state *s)
+{
+    no_prefix(s);
+    store_reg(s);
+}
+
+static void bit_string(struct state *s)
+{
+    store_reg(s);
+    s->i.bit_string = true;
+}
+
+/* Immediates are never wider than 4 bytes. */
 static void store_imm(struct state *s, enum insn_op op, uint8_t size, unsigned int imm_size)
 {
     s->i.op = op;
     s->i.size = size;
     s->i.src = INSN_SRC_IMM;
-    s->i.imm = fetch_int(s, imm_size);
+    s->i.imm = fetch_int(s, min(imm_size, 4u));
 }
 
-static void plain(struct state *s, enum insn_op op)
+static void mov_imm(struct state *s)
 {
-    no_prefix(s);
-    s->i.op = op;
+    uint8_t size = size_by_opcode(s);
+
+    store_imm(s, modrm_memory(s) == 0 ? INSN_MOV : INSN_NONE, size, size);
 }
 
-static void string(struct state *s, enum insn_op op, uint8_t size)
+/* Group 1: the eight operations in the order of opcodes; compare, the last, stores nothing. */
+static void alu_imm(struct state *s)
 {
-    if (s->rep == 0xf2)
-        refuse(s, -EOPNOTSUPP);
-    s->i.op = op;
-    s->i.size = size;
-    s->i.rep = s->rep == 0xf3;
+    static const uint8_t op[] = {INSN_ADD, INSN_OR,  INSN_ADC, INSN_SBB,
+                                 INSN_AND, INSN_SUB, INSN_XOR, INSN_NONE};
+    uint8_t size = size_by_opcode(s);
+
+    store_imm(s, op[modrm_memory(s)], size, s->opcode == 0x83 ? 1 : size);
 }
 
-/* Ports are never wider than 4 bytes: REX.W has no effect, also not on 0x66... which it overrides.
- */
-static uint8_t port_size(const struct state *s, uint8_t opcode)
+/* Unary operations of 0xf6, 0xf7 (not, neg) and 0xfe, 0xff (inc, dec). */
+static void unary(struct state *s)
 {
-    return min(size_by_opcode(s, opcode), (uint8_t)4);
-}
+    static const uint8_t f6[8] = {[2] = INSN_NOT, [3] = INSN_NEG};
+    static const uint8_t fe[8] = {[0] = INSN_INC, [1] = INSN_DEC};
 
-static void port(struct state *s, enum insn_op op, uint8_t opcode, enum insn_src src)
-{
-    no_rep(s);
-    s->i.op = op;
-    s->i.size = port_size(s, opcode);
-    s->i.src = src;
-    if (src == INSN_SRC_IMM)
-        s->i.imm = fetch(s);
+    s->i.op = (s->opcode < 0xf8 ? f6 : fe)[modrm_memory(s)];
+    s->i.size = size_by_opcode(s);
 }
 
 /* mov to memory from al or rax, at an address that stands in the instruction as a whole */
-static void store_moffs(struct state *s, uint8_t opcode)
+static void store_moffs(struct state *s)
 {
-    s->i.op = INSN_MOV;
-    s->i.size = size_by_opcode(s, opcode);
+    s->i.size = size_by_opcode(s);
     s->i.src = INSN_SRC_REG;
     s->i.has_mem = true;
     s->i.mem.disp = (int64_t)fetch_uint(s, s->i.address_size);
 }
 
-/* The mod field is ignored here, both operands are registers. */
-static void control_register(struct state *s, enum insn_op op)
+static void string(struct state *s)
+{
+    refuse_if(s, s->rep == 0xf2);
+    s->i.size = size_by_opcode(s);
+    s->i.rep = s->rep == 0xf3;
+}
+
+/* Ports are never wider than 4 bytes: REX.W has no effect, also not on 0x66... which it overrides.
+ */
+static void port_string(struct state *s)
+{
+    string(s);
+    s->i.size = min(s->i.size, (uint8_t)4);
+}
+
+static void port_dx(struct state *s)
+{
+    refuse_if(s, s->rep);
+    s->i.size = min(size_by_opcode(s), (uint8_t)4);
+    s->i.src = INSN_SRC_DX;
+}
+
+static void port_imm(struct state *s)
+{
+    port_dx(s);
+    s->i.src = INSN_SRC_IMM;
+    s->i.imm = fetch(s);
+}
+
+/* Control or debug register: those of @exist. The mod field is ignored, both operands are
+ * registers.
+ */
+static void special_register(struct state *s, unsigned int exist)
 {
     uint8_t byte = fetch(s);
 
     no_prefix(s);
-    s->i.op = op;
     s->i.size = 8;
-    s->i.reg = (uint8_t)((byte >> 3 & 7) | (s->rex & REX_R ? 8 : 0));
-    s->i.rm = (uint8_t)((byte & 7) | (s->rex & REX_B ? 8 : 0));
+    s->i.reg = reg_number(s, byte >> 3, REX_R);
+    s->i.rm = reg_number(s, byte, REX_B);
+    refuse_if(s, !(exist >> s->i.reg & 1));
 }
 
-static void cr(struct state *s, enum insn_op op)
+static void control_register(struct state *s)
 {
-    control_register(s, op);
-    if (s->i.reg > 8 || !(1u << s->i.reg & 0x11d)) /* 0, 2, 3, 4 and 8 exist */
-        refuse(s, -EOPNOTSUPP);
+    special_register(s, 0x11d); /* 0, 2, 3, 4 and 8 */
 }
 
-static void dr(struct state *s, enum insn_op op)
+static void debug_register(struct state *s)
 {
-    control_register(s, op);
-    if (s->i.reg > 7)
-        refuse(s, -EOPNOTSUPP);
-}
-
-/* ---- Opcodes ---- */
-
-/* The eight operations in the order of opcodes and of group 1; compare, the last, stores nothing.
- */
-static enum insn_op alu_op(unsigned int nr)
-{
-    static const uint8_t op[] = {INSN_ADD, INSN_OR,  INSN_ADC, INSN_SBB,
-                                 INSN_AND, INSN_SUB, INSN_XOR, INSN_NONE};
-
-    return (enum insn_op)op[nr];
-}
-
-/* Unary operations of 0xf6, 0xf7 (not, neg) and 0xfe, 0xff (inc, dec). */
-static void unary(struct state *s, uint8_t opcode)
-{
-    static const uint8_t f6[8] = {[2] = INSN_NOT, [3] = INSN_NEG};
-    static const uint8_t fe[8] = {[0] = INSN_INC, [1] = INSN_DEC};
-    unsigned int nr = modrm_memory(s);
-
-    s->i.op = (enum insn_op)(opcode < 0xf8 ? f6 : fe)[nr];
-    s->i.size = size_by_opcode(s, opcode);
-}
-
-static void one_byte(struct state *s, uint8_t opcode)
-{
-    uint8_t size = size_by_opcode(s, opcode);
-
-    switch (opcode) {
-    case 0x00:
-    case 0x01:
-    case 0x08:
-    case 0x09:
-    case 0x10:
-    case 0x11:
-    case 0x18:
-    case 0x19:
-    case 0x20:
-    case 0x21:
-    case 0x28:
-    case 0x29:
-    case 0x30:
-    case 0x31:
-        store_reg(s, alu_op(opcode >> 3), size);
-        break;
-    case 0x6c:
-    case 0x6d:
-        string(s, INSN_INS, port_size(s, opcode));
-        break;
-    case 0x6e:
-    case 0x6f:
-        string(s, INSN_OUTS, port_size(s, opcode));
-        break;
-    case 0x80:
-    case 0x81:
-        store_imm(s, alu_op(modrm_memory(s)), size, min(size, (uint8_t)4));
-        break;
-    case 0x83:
-        store_imm(s, alu_op(modrm_memory(s)), size, 1);
-        break;
-    case 0x86:
-    case 0x87:
-        store_reg(s, INSN_XCHG, size);
-        break;
-    case 0x88:
-    case 0x89:
-        store_reg(s, INSN_MOV, size);
-        break;
-    case 0xa2:
-    case 0xa3:
-        store_moffs(s, opcode);
-        break;
-    case 0xa4:
-    case 0xa5:
-        string(s, INSN_MOVS, size);
-        break;
-    case 0xaa:
-    case 0xab:
-        string(s, INSN_STOS, size);
-        break;
-    case 0xc6:
-    case 0xc7:
-        store_imm(s, modrm_memory(s) == 0 ? INSN_MOV : INSN_NONE, size, min(size, (uint8_t)4));
-        break;
-    case 0xe4:
-    case 0xe5:
-        port(s, INSN_IN, opcode, INSN_SRC_IMM);
-        break;
-    case 0xe6:
-    case 0xe7:
-        port(s, INSN_OUT, opcode, INSN_SRC_IMM);
-        break;
-    case 0xec:
-    case 0xed:
-        port(s, INSN_IN, opcode, INSN_SRC_DX);
-        break;
-    case 0xee:
-    case 0xef:
-        port(s, INSN_OUT, opcode, INSN_SRC_DX);
-        break;
-    case 0xf4:
-        plain(s, INSN_HLT);
-        break;
-    case 0xf6:
-    case 0xf7:
-    case 0xfe:
-    case 0xff:
-        unary(s, opcode);
-        break;
-    case 0xfa:
-        plain(s, INSN_CLI);
-        break;
-    case 0xfb:
-        plain(s, INSN_STI);
-        break;
-    default:
-        break;
-    }
+    special_register(s, 0xff);
 }
 
 /* 0f 01: with a register operand the whole byte is an opcode of its own, but for smsw and lmsw. */
 static void group7(struct state *s)
 {
     static const uint8_t by_memory[8] = {[4] = INSN_SMSW, [6] = INSN_LMSW, [7] = INSN_INVLPG};
+    static const uint8_t by_byte[0x40] = {
+        [0x10] = INSN_XGETBV, [0x11] = INSN_XSETBV, [0x38] = INSN_SWAPGS, [0x39] = INSN_RDTSCP};
     uint8_t byte = s->pos < s->len ? s->bytes[s->pos] : 0; /* modrm() sees to it that it is there */
     unsigned int nr = modrm(s);
 
-    no_rep(s);
+    refuse_if(s, s->rep);
     if (s->i.has_mem || nr == 4 || nr == 6) {
-        s->i.op = (enum insn_op)by_memory[nr];
+        s->i.op = by_memory[nr];
         s->i.size = nr == 4 && !s->i.has_mem ? operand_size(s) : nr == 7 ? 0 : 2;
-        return;
+    } else {
+        no_prefix(s);
+        s->i.op = by_byte[byte & 0x3f];
     }
-    if (byte == 0xd0)
-        plain(s, INSN_XGETBV);
-    else if (byte == 0xd1)
-        plain(s, INSN_XSETBV);
-    else if (byte == 0xf8)
-        plain(s, INSN_SWAPGS);
-    else if (byte == 0xf9)
-        plain(s, INSN_RDTSCP);
 }
 
 /* 0f ba: bit operations with the bit's number in the instruction; it never moves the address. */
@@ -429,7 +337,7 @@ static void group8(struct state *s)
     static const uint8_t op[8] = {[5] = INSN_BTS, [6] = INSN_BTR, [7] = INSN_BTC};
     unsigned int nr = modrm_memory(s);
 
-    store_imm(s, (enum insn_op)op[nr], operand_size(s), 1);
+    store_imm(s, op[nr], operand_size(s), 1);
 }
 
 /* 0f c7: 8 bytes whatever 0x66 says (XSA-200); with REX.W it would be 16, which is not ours. */
@@ -440,92 +348,65 @@ static void group9(struct state *s)
     s->i.size = 8;
 }
 
-static void bit_string(struct state *s, enum insn_op op)
-{
-    store_reg(s, op, operand_size(s));
-    s->i.bit_string = true;
-}
+/* ---- Opcodes ---- */
 
-static void movnti(struct state *s)
-{
-    no_prefix(s);
-    store_reg(s, INSN_MOV, operand_size(s));
-}
+struct opcode {
+    void (*shape)(struct state *s); /* NULL: not on the list */
+    uint8_t op;                     /* INSN_NONE: the shape tells */
+};
 
-static void two_bytes(struct state *s, uint8_t opcode)
-{
-    uint8_t size = size_by_opcode(s, opcode);
+static const struct opcode one_byte[256] = {
+    [0x00 ... 0x01] = {store_reg, INSN_ADD},
+    [0x08 ... 0x09] = {store_reg, INSN_OR},
+    [0x10 ... 0x11] = {store_reg, INSN_ADC},
+    [0x18 ... 0x19] = {store_reg, INSN_SBB},
+    [0x20 ... 0x21] = {store_reg, INSN_AND},
+    [0x28 ... 0x29] = {store_reg, INSN_SUB},
+    [0x30 ... 0x31] = {store_reg, INSN_XOR},
+    [0x6c ... 0x6d] = {port_string, INSN_INS},
+    [0x6e ... 0x6f] = {port_string, INSN_OUTS},
+    [0x80 ... 0x81] = {alu_imm},
+    [0x83] = {alu_imm},
+    [0x86 ... 0x87] = {store_reg, INSN_XCHG},
+    [0x88 ... 0x89] = {store_reg, INSN_MOV},
+    [0xa2 ... 0xa3] = {store_moffs, INSN_MOV},
+    [0xa4 ... 0xa5] = {string, INSN_MOVS},
+    [0xaa ... 0xab] = {string, INSN_STOS},
+    [0xc6 ... 0xc7] = {mov_imm},
+    [0xe4 ... 0xe5] = {port_imm, INSN_IN},
+    [0xe6 ... 0xe7] = {port_imm, INSN_OUT},
+    [0xec ... 0xed] = {port_dx, INSN_IN},
+    [0xee ... 0xef] = {port_dx, INSN_OUT},
+    [0xf4] = {plain, INSN_HLT},
+    [0xf6 ... 0xf7] = {unary},
+    [0xfa] = {plain, INSN_CLI},
+    [0xfb] = {plain, INSN_STI},
+    [0xfe ... 0xff] = {unary},
+};
 
-    switch (opcode) {
-    case 0x01:
-        group7(s);
-        break;
-    case 0x06:
-        plain(s, INSN_CLTS);
-        break;
-    case 0x08:
-        plain(s, INSN_INVD);
-        break;
-    case 0x09:
-        plain(s, INSN_WBINVD);
-        break;
-    case 0x20:
-        cr(s, INSN_MOV_FROM_CR);
-        break;
-    case 0x21:
-        dr(s, INSN_MOV_FROM_DR);
-        break;
-    case 0x22:
-        cr(s, INSN_MOV_TO_CR);
-        break;
-    case 0x23:
-        dr(s, INSN_MOV_TO_DR);
-        break;
-    case 0x30:
-        plain(s, INSN_WRMSR);
-        break;
-    case 0x31:
-        plain(s, INSN_RDTSC);
-        break;
-    case 0x32:
-        plain(s, INSN_RDMSR);
-        break;
-    case 0x33:
-        plain(s, INSN_RDPMC);
-        break;
-    case 0xa2:
-        plain(s, INSN_CPUID);
-        break;
-    case 0xab:
-        bit_string(s, INSN_BTS);
-        break;
-    case 0xb0:
-    case 0xb1:
-        store_reg(s, INSN_CMPXCHG, size);
-        break;
-    case 0xb3:
-        bit_string(s, INSN_BTR);
-        break;
-    case 0xba:
-        group8(s);
-        break;
-    case 0xbb:
-        bit_string(s, INSN_BTC);
-        break;
-    case 0xc0:
-    case 0xc1:
-        store_reg(s, INSN_XADD, size);
-        break;
-    case 0xc3:
-        movnti(s);
-        break;
-    case 0xc7:
-        group9(s);
-        break;
-    default:
-        break;
-    }
-}
+static const struct opcode two_bytes[256] = {
+    [0x01] = {group7},
+    [0x06] = {plain, INSN_CLTS},
+    [0x08] = {plain, INSN_INVD},
+    [0x09] = {plain, INSN_WBINVD},
+    [0x20] = {control_register, INSN_MOV_FROM_CR},
+    [0x21] = {debug_register, INSN_MOV_FROM_DR},
+    [0x22] = {control_register, INSN_MOV_TO_CR},
+    [0x23] = {debug_register, INSN_MOV_TO_DR},
+    [0x30] = {plain, INSN_WRMSR},
+    [0x31] = {plain, INSN_RDTSC},
+    [0x32] = {plain, INSN_RDMSR},
+    [0x33] = {plain, INSN_RDPMC},
+    [0xa2] = {plain, INSN_CPUID},
+    [0xab] = {bit_string, INSN_BTS},
+    [0xb0 ... 0xb1] = {store_reg, INSN_CMPXCHG},
+    [0xb3] = {bit_string, INSN_BTR},
+    [0xba] = {group8},
+    [0xbb] = {bit_string, INSN_BTC},
+    [0xc0 ... 0xc1] = {store_reg, INSN_XADD},
+    [0xc3] = {movnti, INSN_MOV},
+    [0xc7] = {group9},
+};
 
 /* The lock prefix is legal on read-modify-write instructions with a memory destination. */
 static bool may_lock(const struct insn *i)
@@ -536,19 +417,22 @@ static bool may_lock(const struct insn *i)
 int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
 {
     struct state s = {.bytes = bytes, .len = len};
-    uint8_t opcode;
+    const struct opcode *o = one_byte;
 
     s.i.address_size = 8;
     s.i.mem = (struct insn_mem){.base = INSN_NO_REG, .index = INSN_NO_REG, .scale = 1};
 
-    opcode = prefixes(&s);
-    if (opcode == 0x0f)
-        two_bytes(&s, fetch(&s));
-    else
-        one_byte(&s, opcode);
+    s.opcode = prefixes(&s);
+    if (s.opcode == 0x0f) {
+        s.opcode = fetch(&s);
+        o = two_bytes;
+    }
+    o += s.opcode;
+    s.i.op = o->op;
+    if (o->shape)
+        o->shape(&s);
 
-    if (s.i.op == INSN_NONE || (s.lock && !may_lock(&s.i)))
-        refuse(&s, -EOPNOTSUPP);
+    refuse_if(&s, s.i.op == INSN_NONE || (s.lock && !may_lock(&s.i)));
     if (s.err)
         return s.err;
     s.i.length = (uint8_t)s.pos;
@@ -630,42 +514,21 @@ uint64_t insn_source(const struct insn *i, const uint64_t gpr[16])
 
 /* ---- Arithmetic ---- */
 
-static uint64_t parity(uint64_t r)
-{
-    return __builtin_parity(r & 0xff) ? 0 : X86_EFLAGS_PF;
-}
-
-/* The flags that only depend on the result. */
-static uint64_t result_flags(uint64_t r, unsigned int size)
-{
-    return parity(r) | (r == 0 ? X86_EFLAGS_ZF : 0) | (r >> (8 * size - 1) & 1 ? X86_EFLAGS_SF : 0);
-}
-
 static void set_flags(uint64_t *flags, uint64_t which, uint64_t to)
 {
     *flags = (*flags & ~which) | (to & which);
 }
 
-static uint64_t add(uint64_t d, uint64_t s, bool carry, unsigned int size, uint64_t *flags)
+/* The arithmetic flags of result @r. Bit n of @carries: there was a carry, or borrow, out of bit n.
+ */
+static uint64_t arith_flags(uint64_t r, uint64_t carries, unsigned int size)
 {
-    uint64_t r = (d + s + carry) & size_mask(size), f = result_flags(r, size);
+    unsigned int top = 8 * size - 1;
 
-    f |= r < d || (carry && r == d) ? X86_EFLAGS_CF : 0;
-    f |= (d ^ s ^ r) & X86_EFLAGS_AF;
-    f |= (~(d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? X86_EFLAGS_OF : 0;
-    *flags = f;
-    return r;
-}
-
-static uint64_t sub(uint64_t d, uint64_t s, bool borrow, unsigned int size, uint64_t *flags)
-{
-    uint64_t r = (d - s - borrow) & size_mask(size), f = result_flags(r, size);
-
-    f |= d < s || (borrow && d == s) ? X86_EFLAGS_CF : 0;
-    f |= (d ^ s ^ r) & X86_EFLAGS_AF;
-    f |= ((d ^ s) & (d ^ r)) >> (8 * size - 1) & 1 ? X86_EFLAGS_OF : 0;
-    *flags = f;
-    return r;
+    return (__builtin_parity(r & 0xff) ? 0 : X86_EFLAGS_PF) | (r == 0 ? X86_EFLAGS_ZF : 0) |
+           (r >> top & 1 ? X86_EFLAGS_SF : 0) | (carries >> top & 1 ? X86_EFLAGS_CF : 0) |
+           (carries >> 3 & 1 ? X86_EFLAGS_AF : 0) |
+           ((carries ^ carries << 1) >> top & 1 ? X86_EFLAGS_OF : 0);
 }
 
 /* The bit goes to CF, the other flags stay. */
@@ -677,22 +540,20 @@ static uint64_t bit_op(enum insn_op op, uint64_t d, uint64_t nr, unsigned int si
     return op == INSN_BTS ? d | bit : op == INSN_BTR ? d & ~bit : d ^ bit;
 }
 
-static uint64_t cmpxchg(uint64_t d, uint64_t s, uint64_t acc, unsigned int size, uint64_t *flags)
-{
-    uint64_t f;
-
-    (void)sub(acc, d, false, size, &f);
-    set_flags(flags, INSN_FLAGS_ARITH, f);
-    return acc == d ? s : d;
-}
-
 uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, unsigned int size,
                   uint64_t *flags)
 {
-    uint64_t mask = size_mask(size), d = dst & mask, s = src & mask, r = d;
-    uint64_t f = 0, changed = INSN_FLAGS_ARITH; /* which of f count */
-    bool carry = *flags & X86_EFLAGS_CF;
+    uint64_t mask = size_mask(size), d = dst & mask, s = src & mask, r;
+    uint64_t carries = 0, changed = INSN_FLAGS_ARITH;
+    bool carry = (op == INSN_ADC || op == INSN_SBB) && (*flags & X86_EFLAGS_CF);
 
+    if (op == INSN_INC || op == INSN_DEC) {
+        s = 1;
+        changed &= ~X86_EFLAGS_CF;
+    } else if (op == INSN_NEG) {
+        s = d;
+        d = 0;
+    }
     switch (op) {
     case INSN_MOV:
     case INSN_XCHG:
@@ -706,49 +567,38 @@ uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, uns
     case INSN_BTC:
         return bit_op(op, d, s, size, flags);
     case INSN_CMPXCHG:
-        return cmpxchg(d, s, acc & mask, size, flags);
+        (void)insn_alu(INSN_SUB, acc, d, 0, size, flags);
+        return (acc & mask) == d ? s : d;
     case INSN_CMPXCHG8B:
         set_flags(flags, X86_EFLAGS_ZF, dst == acc ? X86_EFLAGS_ZF : 0);
         return dst == acc ? src : dst;
     case INSN_ADD:
-    case INSN_XADD:
-        r = add(d, s, false, size, &f);
-        break;
     case INSN_ADC:
-        r = add(d, s, carry, size, &f);
+    case INSN_XADD:
+    case INSN_INC:
+        r = d + s + carry;
+        carries = (d & s) | ((d | s) & ~r);
         break;
     case INSN_SUB:
-        r = sub(d, s, false, size, &f);
-        break;
     case INSN_SBB:
-        r = sub(d, s, carry, size, &f);
-        break;
     case INSN_NEG:
-        r = sub(0, d, false, size, &f);
-        break;
-    case INSN_INC:
-        r = add(d, 1, false, size, &f);
-        changed &= ~X86_EFLAGS_CF;
-        break;
     case INSN_DEC:
-        r = sub(d, 1, false, size, &f);
-        changed &= ~X86_EFLAGS_CF;
+        r = d - s - carry;
+        carries = (~d & s) | ((~d | s) & r);
         break;
     case INSN_OR:
         r = d | s;
-        f = result_flags(r, size);
         break;
     case INSN_AND:
         r = d & s;
-        f = result_flags(r, size);
         break;
     case INSN_XOR:
         r = d ^ s;
-        f = result_flags(r, size);
         break;
     default: /* stores nothing */
         return d;
     }
-    set_flags(flags, changed, f);
+    r &= mask;
+    set_flags(flags, changed, arith_flags(r, carries, size));
     return r;
 }
