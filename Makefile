@@ -112,8 +112,8 @@ $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 tool-names := $(patsubst dom0-tools/%/main.c,%,$(wildcard dom0-tools/*/main.c))
 tools      := $(tool-names:%=$(O)/dom0-tools/socle-%)
 tool-lib   := $(O)/dom0-tools/libsocle.a
-# The hypervisor's reader of ELF files serves the tools as well.
-tool-lib-src := $(wildcard dom0-tools/libsocle/*.c) hypervisor/common/elf.c
+# The hypervisor's reader of ELF files serves the tools as well, with what it needs.
+tool-lib-src := $(wildcard dom0-tools/libsocle/*.c) hypervisor/common/elf.c hypervisor/common/lib.c
 tool-src   := $(wildcard $(tool-names:%=dom0-tools/%/*.c))
 tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arch/x86/setup.c)
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)

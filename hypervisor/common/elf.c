@@ -91,33 +91,18 @@ static int check_header(struct elf_pv_info *info, struct ehdr *eh)
     return 0;
 }
 
-static struct phdr phdr_at(const struct elf_pv_info *info, const struct ehdr *eh, unsigned int i)
+/* Header @i of the table at @off, which is known to be in the file. */
+static void header_at(const struct elf_pv_info *info, uint64_t off, unsigned int i, void *dst,
+                      size_t size)
 {
-    struct phdr ph;
-
-    memcpy(&ph, info->image + eh->phoff + i * sizeof(ph), sizeof(ph));
-    return ph;
+    memcpy(dst, info->image + off + i * size, size);
 }
 
 /* Keeps the list sorted by paddr. Equal or crossing ranges show up as neighbours afterwards. */
-static void insert_segment(struct elf_pv_info *info, const struct phdr *ph)
-{
-    unsigned int i = info->nr_segments++;
-
-    for (; i > 0 && info->segment[i - 1].paddr > ph->paddr; i--)
-        info->segment[i] = info->segment[i - 1];
-    info->segment[i] = (struct elf_segment){
-        .paddr = ph->paddr,
-        .vaddr = ph->vaddr,
-        .offset = ph->offset,
-        .filesz = ph->filesz,
-        .memsz = ph->memsz,
-        .flags = ph->flags,
-    };
-}
-
 static int add_segment(struct elf_pv_info *info, const struct phdr *ph)
 {
+    unsigned int i = info->nr_segments;
+
     if (ph->filesz > ph->memsz)
         return fail(info, -EINVAL, "segment has more bytes in the file than in memory");
     if (!in_file(info, ph->offset, ph->filesz))
@@ -126,9 +111,11 @@ static int add_segment(struct elf_pv_info *info, const struct phdr *ph)
         return fail(info, -EINVAL, "segment wraps around the end of memory");
     if (ph->memsz == 0)
         return 0;
-    if (info->nr_segments == ELF_MAX_SEGMENTS)
+    if (i == ELF_MAX_SEGMENTS)
         return fail(info, -EINVAL, "too many loadable segments");
-    insert_segment(info, ph);
+    for (info->nr_segments++; i > 0 && info->segment[i - 1].paddr > ph->paddr; i--)
+        info->segment[i] = info->segment[i - 1];
+    info->segment[i] = (struct elf_segment){ph->paddr, ph->offset, ph->filesz, ph->memsz};
     return 0;
 }
 
@@ -137,9 +124,11 @@ static int add_segment(struct elf_pv_info *info, const struct phdr *ph)
 static int collect_segments(struct elf_pv_info *info, const struct ehdr *eh)
 {
     for (unsigned int i = 0; i < eh->phnum; i++) {
-        struct phdr ph = phdr_at(info, eh, i);
-        int rc = ph.type == PT_LOAD && (ph.flags & PF_RWX) ? add_segment(info, &ph) : 0;
+        struct phdr ph;
+        int rc;
 
+        header_at(info, eh->phoff, i, &ph, sizeof(ph));
+        rc = ph.type == PT_LOAD && (ph.flags & PF_RWX) ? add_segment(info, &ph) : 0;
         if (rc)
             return rc;
     }
@@ -159,7 +148,14 @@ static int collect_segments(struct elf_pv_info *info, const struct ehdr *eh)
     return 0;
 }
 
-/* ---- Feature and other strings ---- */
+/* ---- What a kernel says of itself ---- */
+
+/* One thing said: the contents of a note, or what follows the name in section __xen_guest. */
+struct value {
+    const char *s;
+    size_t len;
+    bool is_note;
+};
 
 static const char *const feature_names[] = {
     [XENFEAT_writable_page_tables] = "writable_page_tables",
@@ -197,13 +193,16 @@ int elf_feature_number(const char *name, size_t len)
 
 /* `name|!name|...`, `!` marks what the kernel cannot do without. An optional feature that nobody
  * knows is no obstacle, a required one is. */
-static int add_features(struct elf_pv_info *info, const char *s, size_t len)
+static int take_features(struct elf_pv_info *info, const struct value *v, void *dst)
 {
-    while (len) {
-        const char *bar = memchr(s, '|', len);
-        size_t n = bar ? (size_t)(bar - s) : len;
-        bool required = n && s[0] == '!';
-        int nr = elf_feature_number(s + required, n - required);
+    const char *s = v->s, *end = s + strnlen(s, v->len), *bar;
+
+    (void)dst;
+    for (; s < end; s = bar + 1) {
+        bar = memchr(s, '|', (size_t)(end - s));
+        bar = bar ? bar : end;
+        bool required = s[0] == '!';
+        int nr = elf_feature_number(s + required, (size_t)(bar - s) - required);
 
         if (nr >= 0) {
             info->features_supported |= 1u << nr;
@@ -211,156 +210,139 @@ static int add_features(struct elf_pv_info *info, const char *s, size_t len)
         } else if (required) {
             return fail(info, -EINVAL, "kernel requires a feature that does not exist");
         }
-        s += bar ? n + 1 : n;
-        len -= bar ? n + 1 : n;
     }
     return 0;
 }
 
-static void set_text(char dst[ELF_STRING_SIZE], const char *s, size_t len)
+static int take_text(struct elf_pv_info *info, const struct value *v, void *dst)
 {
-    len = min(len, (size_t)ELF_STRING_SIZE - 1);
+    (void)info;
     memset(dst, 0, ELF_STRING_SIZE);
-    memcpy(dst, s, len);
-}
-
-static void set_pae(struct elf_pv_info *info, const char *s, size_t len)
-{
-    if (text_is(s, len, "yes"))
-        info->pae = ELF_PAE_YES;
-    else if (text_is(s, len, "yes[extended-cr3]"))
-        info->pae = ELF_PAE_EXTENDED_CR3;
-    else if (text_is(s, len, "bimodal") || text_is(s, len, "yes,bimodal"))
-        info->pae = ELF_PAE_BIMODAL;
-    else
-        info->pae = ELF_PAE_NO;
-}
-
-/* ---- Xen's notes ---- */
-
-struct note {
-    uint32_t type;
-    const uint8_t *desc;
-    uint32_t len;
-};
-
-static int note_number(struct elf_pv_info *info, const struct note *n, uint64_t *val)
-{
-    if (n->len != 1 && n->len != 2 && n->len != 4 && n->len != 8)
-        return fail(info, -EINVAL, "a numeric Xen note is not 1, 2, 4 or 8 bytes long");
-    *val = 0;
-    memcpy(val, n->desc, n->len); /* little-endian into little-endian */
+    memcpy(dst, v->s, strnlen(v->s, min(v->len, (size_t)ELF_STRING_SIZE - 1)));
     return 0;
 }
 
-static int note_flag(struct elf_pv_info *info, const struct note *n, bool *flag)
+static int take_pae(struct elf_pv_info *info, const struct value *v, void *dst)
+{
+    size_t len = strnlen(v->s, v->len);
+
+    (void)info;
+    *(bool *)dst = !text_is(v->s, min(len, (size_t)3), "yes") && !text_is(v->s, len, "bimodal");
+    return 0;
+}
+
+static int take_digits(struct elf_pv_info *info, const struct value *v, uint64_t *val)
+{
+    char text[24] = "";
+    const char *end;
+
+    if (v->len == 0)
+        return fail(info, -EINVAL, "a number is missing in section __xen_guest");
+    memcpy(text, v->s, min(v->len, sizeof(text) - 1));
+    *val = hv_strtoul(text, &end, (text[1] | 0x20) == 'x' ? 16 : 10);
+    if (v->len >= sizeof(text) || *end || end == text || *val == UINT64_MAX)
+        return fail(info, -EINVAL, "a number in section __xen_guest is malformed");
+    return 0;
+}
+
+static int take_number(struct elf_pv_info *info, const struct value *v, void *dst)
+{
+    uint64_t val = 0;
+
+    if (!v->is_note)
+        return take_digits(info, v, dst);
+    if (v->len != 1 && v->len != 2 && v->len != 4 && v->len != 8)
+        return fail(info, -EINVAL, "a numeric Xen note is not 1, 2, 4 or 8 bytes long");
+    memcpy(&val, v->s, v->len); /* little-endian into little-endian */
+    *(uint64_t *)dst = val;
+    return 0;
+}
+
+static int take_flag(struct elf_pv_info *info, const struct value *v, void *dst)
 {
     uint64_t val;
-    int rc = note_number(info, n, &val);
+    int rc = take_number(info, v, &val);
 
     if (rc == 0)
-        *flag = val != 0;
+        *(bool *)dst = val != 0;
     return rc;
 }
 
-/* Length of a string note up to its terminator, if it has one. */
-static size_t note_strlen(const struct note *n)
-{
-    return strnlen((const char *)n->desc, n->len);
-}
-
-static int note_l1_mfn(struct elf_pv_info *info, const struct note *n)
-{
-    if (n->len < 16 || n->len % 16)
-        return fail(info, -EINVAL, "Xen note L1_MFN_VALID is no list of mask and value pairs");
-    memcpy(&info->l1_mfn_mask, n->desc, 8);
-    memcpy(&info->l1_mfn_value, n->desc + 8, 8);
-    info->l1_mfn_valid = true;
-    return 0;
-}
-
-static int note_features(struct elf_pv_info *info, const struct note *n)
+static int take_feature_bits(struct elf_pv_info *info, const struct value *v, void *dst)
 {
     uint64_t bits;
-    int rc = note_number(info, n, &bits);
+    int rc = take_number(info, v, &bits);
 
+    (void)dst;
     if (rc == 0)
         info->features_supported |= (uint32_t)bits;
     return rc;
 }
 
-static int take_note(struct elf_pv_info *info, const struct note *n)
-{
-    const char *s = (const char *)n->desc;
+#define FIELD(member) offsetof(struct elf_pv_info, member)
 
-    switch (n->type) {
-    case XEN_ELFNOTE_ENTRY:
-        return note_number(info, n, &info->entry);
-    case XEN_ELFNOTE_HYPERCALL_PAGE:
-        return note_number(info, n, &info->hypercall_page);
-    case XEN_ELFNOTE_VIRT_BASE:
-        return note_number(info, n, &info->virt_base);
-    case XEN_ELFNOTE_PADDR_OFFSET:
-        return note_number(info, n, &info->paddr_offset);
-    case XEN_ELFNOTE_HV_START_LOW:
-        return note_number(info, n, &info->hv_start_low);
-    case XEN_ELFNOTE_INIT_P2M:
-        return note_number(info, n, &info->init_p2m);
-    case XEN_ELFNOTE_PHYS32_ENTRY:
-        return note_number(info, n, &info->phys32_entry);
-    case XEN_ELFNOTE_MOD_START_PFN:
-        return note_flag(info, n, &info->mod_start_pfn);
-    case XEN_ELFNOTE_SUSPEND_CANCEL:
-        return note_flag(info, n, &info->suspend_cancel);
-    case XEN_ELFNOTE_SUPPORTED_FEATURES:
-        return note_features(info, n);
-    case XEN_ELFNOTE_L1_MFN_VALID:
-        return note_l1_mfn(info, n);
-    case XEN_ELFNOTE_FEATURES:
-        return add_features(info, s, note_strlen(n));
-    case XEN_ELFNOTE_PAE_MODE:
-        set_pae(info, s, note_strlen(n));
-        break;
-    case XEN_ELFNOTE_BSD_SYMTAB:
-        info->bsd_symtab = text_is(s, note_strlen(n), "yes");
-        break;
-    case XEN_ELFNOTE_XEN_VERSION:
-        set_text(info->xen_version, s, note_strlen(n));
-        break;
-    case XEN_ELFNOTE_GUEST_OS:
-        set_text(info->guest_os, s, note_strlen(n));
-        break;
-    case XEN_ELFNOTE_GUEST_VERSION:
-        set_text(info->guest_version, s, note_strlen(n));
-        break;
-    case XEN_ELFNOTE_LOADER:
-        set_text(info->loader, s, note_strlen(n));
-        break;
-    default: /* INFO and whatever later versions add */
-        break;
-    }
+static const struct said {
+    uint32_t note;      /* XEN_ELFNOTE_* */
+    const char *legacy; /* its name in section __xen_guest; NULL: none */
+    int (*take)(struct elf_pv_info *info, const struct value *v, void *dst);
+    size_t field;
+} known[] = {
+    {XEN_ELFNOTE_ENTRY, "VIRT_ENTRY", take_number, FIELD(entry)},
+    {XEN_ELFNOTE_HYPERCALL_PAGE, "HYPERCALL_PAGE", take_number, FIELD(hypercall_page)},
+    {XEN_ELFNOTE_VIRT_BASE, "VIRT_BASE", take_number, FIELD(virt_base)},
+    {XEN_ELFNOTE_PADDR_OFFSET, "ELF_PADDR_OFFSET", take_number, FIELD(paddr_offset)},
+    {XEN_ELFNOTE_INIT_P2M, NULL, take_number, FIELD(init_p2m)},
+    {XEN_ELFNOTE_PHYS32_ENTRY, NULL, take_number, FIELD(phys32_entry)},
+    {XEN_ELFNOTE_MOD_START_PFN, NULL, take_flag, FIELD(mod_start_pfn)},
+    {XEN_ELFNOTE_SUSPEND_CANCEL, NULL, take_flag, FIELD(suspend_cancel)},
+    {XEN_ELFNOTE_SUPPORTED_FEATURES, NULL, take_feature_bits},
+    {XEN_ELFNOTE_FEATURES, "FEATURES", take_features},
+    {XEN_ELFNOTE_PAE_MODE, "PAE", take_pae, FIELD(no_pae)},
+    {XEN_ELFNOTE_XEN_VERSION, "XEN_VER", take_text, FIELD(xen_version)},
+    {XEN_ELFNOTE_GUEST_OS, "GUEST_OS", take_text, FIELD(guest_os)},
+    {XEN_ELFNOTE_GUEST_VERSION, "GUEST_VER", take_text, FIELD(guest_version)},
+    {XEN_ELFNOTE_LOADER, "LOADER", take_text, FIELD(loader)},
+};
+
+static int take(struct elf_pv_info *info, const struct said *what, const struct value *v)
+{
+    return what->take(info, v, (char *)info + what->field);
+}
+
+/* ---- Xen's notes ---- */
+
+/* Those not known: INFO and whatever later versions add. */
+static int take_note(struct elf_pv_info *info, uint32_t type, const struct value *v)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++)
+        if (known[i].note == type)
+            return take(info, &known[i], v);
     return 0;
 }
 
-/* Walks [off, off + len), already known to be in the file. Names and contents are padded to 4
- * bytes; the last one's padding may be missing. */
+/* Walks [off, off + len). Names and contents are padded to 4 bytes; the last one's padding may be
+ * missing. */
 static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
                       enum elf_note_source source)
 {
     struct nhdr nh;
 
+    if (!in_file(info, off, len))
+        return fail(info, -EINVAL,
+                    source == ELF_NOTES_SEGMENT ? "note segment lies outside of the file"
+                                                : "note section lies outside of the file");
     while (len >= sizeof(nh)) {
+        const char *name = (const char *)info->image + off + sizeof(nh);
+
         memcpy(&nh, info->image + off, sizeof(nh));
-        uint64_t name = off + sizeof(nh);
         uint64_t desc = sizeof(nh) + ALIGN_UP((uint64_t)nh.namesz, 4);
         uint64_t step = desc + ALIGN_UP((uint64_t)nh.descsz, 4);
 
         if (desc + nh.descsz > len)
             return fail(info, -EINVAL, "a note runs past the end of its segment or section");
-        if (text_is((const char *)info->image + name, nh.namesz, "Xen") ||
-            (nh.namesz == 4 && memcmp(info->image + name, "Xen", 4) == 0)) {
-            struct note n = {nh.type, info->image + off + desc, nh.descsz};
-            int rc = take_note(info, &n);
+        if ((nh.namesz == 3 || nh.namesz == 4) && memcmp(name, "Xen", nh.namesz) == 0) {
+            struct value v = {(const char *)info->image + off + desc, nh.descsz, true};
+            int rc = take_note(info, nh.type, &v);
 
             if (rc)
                 return rc;
@@ -376,19 +358,16 @@ static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
 
 static int notes_of_segments(struct elf_pv_info *info, const struct ehdr *eh)
 {
-    for (unsigned int i = 0; i < eh->phnum; i++) {
-        struct phdr ph = phdr_at(info, eh, i);
-        int rc;
+    int rc = 0;
 
-        if (ph.type != PT_NOTE)
-            continue;
-        if (!in_file(info, ph.offset, ph.filesz))
-            return fail(info, -EINVAL, "note segment lies outside of the file");
-        rc = walk_notes(info, ph.offset, ph.filesz, ELF_NOTES_SEGMENT);
-        if (rc)
-            return rc;
+    for (unsigned int i = 0; i < eh->phnum && rc == 0; i++) {
+        struct phdr ph;
+
+        header_at(info, eh->phoff, i, &ph, sizeof(ph));
+        if (ph.type == PT_NOTE)
+            rc = walk_notes(info, ph.offset, ph.filesz, ELF_NOTES_SEGMENT);
     }
-    return 0;
+    return rc;
 }
 
 /* ---- Sections: only looked at when no segment has Xen's notes ---- */
@@ -409,25 +388,21 @@ static struct shdr shdr_at(const struct elf_pv_info *info, const struct ehdr *eh
 {
     struct shdr sh;
 
-    memcpy(&sh, info->image + eh->shoff + i * sizeof(sh), sizeof(sh));
+    header_at(info, eh->shoff, i, &sh, sizeof(sh));
     return sh;
 }
 
 static int notes_of_sections(struct elf_pv_info *info, const struct ehdr *eh, unsigned int nr)
 {
-    for (unsigned int i = 0; i < nr; i++) {
-        struct shdr sh = shdr_at(info, eh, i);
-        int rc;
+    int rc = 0;
 
-        if (sh.type != SHT_NOTE)
-            continue;
-        if (!in_file(info, sh.offset, sh.size))
-            return fail(info, -EINVAL, "note section lies outside of the file");
-        rc = walk_notes(info, sh.offset, sh.size, ELF_NOTES_SECTION);
-        if (rc)
-            return rc;
+    for (unsigned int i = 0; i < nr && rc == 0; i++) {
+        struct shdr sh = shdr_at(info, eh, i);
+
+        if (sh.type == SHT_NOTE)
+            rc = walk_notes(info, sh.offset, sh.size, ELF_NOTES_SECTION);
     }
-    return 0;
+    return rc;
 }
 
 static bool section_is(const struct elf_pv_info *info, const struct shdr *strtab,
@@ -442,61 +417,19 @@ static bool section_is(const struct elf_pv_info *info, const struct shdr *strtab
 
 /* ---- The string of section __xen_guest, from before there were notes ---- */
 
-static int legacy_number(struct elf_pv_info *info, const char *s, size_t len, uint64_t *val)
+static int take_pair(struct elf_pv_info *info, const char *s, size_t len)
 {
-    unsigned int base = 10;
-    uint64_t v = 0;
+    const char *eq = memchr(s, '=', len);
+    size_t nlen = eq ? (size_t)(eq - s) : len, skip = nlen + (eq != NULL);
+    struct value v = {s + skip, len - skip, false};
 
-    if (len > 2 && s[0] == '0' && (s[1] | 0x20) == 'x') {
-        base = 16;
-        s += 2;
-        len -= 2;
-    }
-    if (len == 0)
-        return fail(info, -EINVAL, "a number is missing in section __xen_guest");
-    for (; len; s++, len--) {
-        unsigned int c = (unsigned char)*s, lower = c | 0x20;
-        unsigned int digit = c >= '0' && c <= '9'           ? c - '0'
-                             : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                                            : 16;
-
-        if (digit >= base || __builtin_mul_overflow(v, base, &v) ||
-            __builtin_add_overflow(v, digit, &v))
-            return fail(info, -EINVAL, "a number in section __xen_guest is malformed");
-    }
-    *val = v;
+    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++)
+        if (known[i].legacy && text_is(s, nlen, known[i].legacy))
+            return take(info, &known[i], &v);
     return 0;
 }
 
 /* HYPERCALL_PAGE is a page number there, counted from VIRT_BASE: made an address in the end. */
-static int take_pair(struct elf_pv_info *info, const char *name, size_t nlen, const char *s,
-                     size_t len)
-{
-    if (text_is(name, nlen, "VIRT_BASE"))
-        return legacy_number(info, s, len, &info->virt_base);
-    if (text_is(name, nlen, "VIRT_ENTRY"))
-        return legacy_number(info, s, len, &info->entry);
-    if (text_is(name, nlen, "ELF_PADDR_OFFSET"))
-        return legacy_number(info, s, len, &info->paddr_offset);
-    if (text_is(name, nlen, "HYPERCALL_PAGE"))
-        return legacy_number(info, s, len, &info->hypercall_page);
-    if (text_is(name, nlen, "FEATURES"))
-        return add_features(info, s, len);
-    if (text_is(name, nlen, "GUEST_OS"))
-        set_text(info->guest_os, s, len);
-    else if (text_is(name, nlen, "GUEST_VER"))
-        set_text(info->guest_version, s, len);
-    else if (text_is(name, nlen, "XEN_VER"))
-        set_text(info->xen_version, s, len);
-    else if (text_is(name, nlen, "LOADER"))
-        set_text(info->loader, s, len);
-    else if (text_is(name, nlen, "PAE"))
-        set_pae(info, s, len);
-    else if (text_is(name, nlen, "BSD_SYMTAB"))
-        info->bsd_symtab = true;
-    return 0;
-}
-
 static int legacy_finish(struct elf_pv_info *info)
 {
     uint64_t base = info->virt_base == ELF_NO_ADDR ? 0 : info->virt_base;
@@ -512,18 +445,15 @@ static int legacy_finish(struct elf_pv_info *info)
 
 static int walk_legacy(struct elf_pv_info *info, const char *s, size_t len)
 {
-    len = strnlen(s, len);
-    while (len) {
-        const char *comma = memchr(s, ',', len);
-        size_t word = comma ? (size_t)(comma - s) : len;
-        const char *eq = memchr(s, '=', word);
-        size_t nlen = eq ? (size_t)(eq - s) : word;
-        int rc = take_pair(info, s, nlen, s + nlen + (eq != NULL), word - nlen - (eq != NULL));
+    const char *end = s + strnlen(s, len), *comma;
+
+    for (; s < end; s = comma + 1) {
+        comma = memchr(s, ',', (size_t)(end - s));
+        comma = comma ? comma : end;
+        int rc = take_pair(info, s, (size_t)(comma - s));
 
         if (rc)
             return rc;
-        s += comma ? word + 1 : word;
-        len -= comma ? word + 1 : word;
     }
     return legacy_finish(info);
 }
@@ -626,18 +556,13 @@ int elf_pv_parse(const void *image, size_t size, struct elf_pv_info *info)
     info->image = image;
     info->size = size;
     info->virt_base = info->paddr_offset = info->entry = ELF_NO_ADDR;
-    info->hypercall_page = info->init_p2m = ELF_NO_ADDR;
-    info->hv_start_low = info->phys32_entry = ELF_NO_ADDR;
+    info->hypercall_page = info->init_p2m = info->phys32_entry = ELF_NO_ADDR;
 
     rc = check_header(info, &eh);
-    if (rc == 0)
-        rc = collect_segments(info, &eh);
-    if (rc == 0)
-        rc = collect_notes(info, &eh);
-    if (rc == 0)
-        rc = check_version(info);
-    if (rc == 0)
-        rc = layout(info);
+    rc = rc ?: collect_segments(info, &eh);
+    rc = rc ?: collect_notes(info, &eh);
+    rc = rc ?: check_version(info);
+    rc = rc ?: layout(info);
     if (rc)
         return rc;
     if (info->entry == ELF_NO_ADDR)
@@ -663,11 +588,10 @@ int elf_pv_load(const struct elf_pv_info *info, elf_put_fn *put, void *ctx)
 
         if (rc == 0 && seg->filesz)
             rc = put(ctx, start, info->image + seg->offset, seg->filesz);
-        if (rc == 0)
-            rc = put_zero(put, ctx, start + seg->filesz, start + seg->memsz);
+        done = start + seg->memsz;
+        rc = rc ?: put_zero(put, ctx, start + seg->filesz, done);
         if (rc)
             return rc;
-        done = start + seg->memsz;
     }
     return 0;
 }

@@ -325,7 +325,7 @@ static int check_kernel(struct build *b)
     b->error = b->elf.error;
     if (rc)
         return rc;
-    if (b->elf.pae == ELF_PAE_NO) {
+    if (b->elf.no_pae) {
         b->error = "a kernel without PAE";
         return -EINVAL;
     }

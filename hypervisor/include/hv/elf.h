@@ -16,18 +16,9 @@
 #define ELF_NO_ADDR UINT64_MAX /* an address that the image does not name */
 
 struct elf_segment {
-    uint64_t paddr, vaddr; /* as in the program header */
-    uint64_t offset;       /* of the bytes in the image */
+    uint64_t paddr;  /* as in the program header */
+    uint64_t offset; /* of the bytes in the image */
     uint64_t filesz, memsz;
-    uint32_t flags; /* PF_X 1, PF_W 2, PF_R 4 */
-};
-
-enum elf_pae {
-    ELF_PAE_UNSAID,
-    ELF_PAE_NO,
-    ELF_PAE_YES,
-    ELF_PAE_EXTENDED_CR3,
-    ELF_PAE_BIMODAL,
 };
 
 enum elf_note_source {
@@ -50,14 +41,10 @@ struct elf_pv_info {
     uint64_t entry;                     /* XEN_ELFNOTE_ENTRY or the ELF header's */
     uint64_t hypercall_page;            /* ELF_NO_ADDR, or a page between virt_base and virt_kend */
     uint64_t init_p2m;                  /* ELF_NO_ADDR, or outside of the image */
-    uint64_t hv_start_low;              /* ELF_NO_ADDR if not given */
     uint64_t phys32_entry;              /* ELF_NO_ADDR if not given */
-    uint64_t l1_mfn_mask, l1_mfn_value; /* first pair, only if l1_mfn_valid */
-    bool l1_mfn_valid;
     bool mod_start_pfn; /* the kernel can take an initrd that is not mapped for it */
     bool suspend_cancel;
-    bool bsd_symtab; /* asked for; not served */
-    enum elf_pae pae;
+    bool no_pae; /* it has other page tables than ours in mind */
     char loader[ELF_STRING_SIZE];
     char guest_os[ELF_STRING_SIZE];
     char guest_version[ELF_STRING_SIZE];

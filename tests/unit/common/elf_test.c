@@ -153,11 +153,9 @@ static void linux_like_kernel(void **state)
     assert_int_equal(i->entry, BASE + START + 0x40);
     assert_int_equal(i->hypercall_page, BASE + START + 0x2000);
     assert_int_equal(i->init_p2m, 0x8000000000ul);
-    assert_int_equal(i->hv_start_low, 0xffff800000000000ul);
     assert_int_equal(i->phys32_entry, 0x1000100);
-    assert_true(i->mod_start_pfn && i->suspend_cancel && !i->bsd_symtab);
-    assert_true(i->l1_mfn_valid && i->l1_mfn_mask == 1 && i->l1_mfn_value == 1);
-    assert_int_equal(i->pae, ELF_PAE_YES);
+    assert_true(i->mod_start_pfn && i->suspend_cancel);
+    assert_false(i->no_pae);
     assert_int_equal(i->features_required, 1u << XENFEAT_writable_page_tables);
     assert_int_equal(i->features_supported, 1u << XENFEAT_writable_page_tables |
                                                 1u << XENFEAT_pae_pgdir_above_4gb |
@@ -319,8 +317,9 @@ static void notes_are_checked(void **state)
     add_string(f, XEN_ELFNOTE_FEATURES, "dom0|!flying");
     expect(f, -EINVAL, "kernel requires a feature that does not exist");
     f = good_file();
-    add_number(f, XEN_ELFNOTE_L1_MFN_VALID, 1, 8);
-    expect(f, -EINVAL, "Xen note L1_MFN_VALID is no list of mask and value pairs");
+    add_string(f, XEN_ELFNOTE_PAE_MODE, "no");
+    assert_int_equal(parse(f), 0);
+    assert_true(f->info.no_pae);
     f = good_file();
     phdr(f, 2)->p_filesz -= 1; /* into the last note's contents */
     expect(f, -EINVAL, "a note runs past the end of its segment or section");
@@ -409,8 +408,7 @@ static void legacy_section(void **state)
     assert_int_equal(f->info.virt_kstart, BASE + START);
     assert_int_equal(f->info.hypercall_page, BASE + 0x1002000);
     assert_int_equal(f->info.entry, BASE + START + 0x10);
-    assert_int_equal(f->info.pae, ELF_PAE_EXTENDED_CR3);
-    assert_true(f->info.bsd_symtab);
+    assert_false(f->info.no_pae);
     assert_string_equal(f->info.guest_os, "netbsd");
     assert_int_equal(f->info.features_supported, 1u << XENFEAT_writable_page_tables);
 
