@@ -6,7 +6,7 @@ CC    := gcc
 CLANG ?= clang
 QEMU  ?= qemu-system-x86_64
 CPUS  ?= 2
-MEM   ?= 512
+MEM   ?= 1024
 debug ?= n
 socle := $(O)/socle$(if $(filter y,$(debug)),-debug)
 
@@ -136,6 +136,32 @@ $(foreach t,$(tool-names),$(eval $(call tool,$t)))
 
 -include $(patsubst %.c,$(O)/dom0-tools/obj/%.d,$(tool-lib-src) $(tool-src))
 
+# ---- dom0: stock kernels of Debian, and a userland with our tools ----
+
+# stable: the kernel of the release; backports: the one of its backports
+image     := dom0-tools/image
+image-src := $(image)/make-initramfs $(image)/modules $(shell find $(image)/root -type f)
+dom0-stable    := $(O)/dom0/vmlinux-stable $(O)/dom0/initramfs-stable
+dom0-backports := $(O)/dom0/vmlinux-backports $(O)/dom0/initramfs-backports
+
+$(O)/kernel/%/version:
+	@O=$(O) $(image)/fetch-kernel $* $(@D)
+
+$(O)/dom0/vmlinux-%: $(O)/kernel/%/version $(O)/dom0-tools/socle-unpack
+	@mkdir -p $(@D)
+	$(Q)$(O)/dom0-tools/socle-unpack $(O)/kernel/$*/boot/vmlinuz-$$(cat $<) -o $@
+
+$(O)/dom0/initramfs-%: $(O)/kernel/%/version $(tools) $(image-src)
+	@mkdir -p $(@D)
+	$(Q)$(image)/make-initramfs -o $@ -k $(<D) $(tools)
+
+# A disc that boots by BIOS and by UEFI.
+$(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
+	@mkdir -p $(O)/iso/boot/grub
+	$(Q)cp $(image)/grub.cfg $(O)/iso/boot/grub/
+	$(Q)cp $(filter-out %.cfg,$^) $(O)/iso/boot/
+	$(Q)grub-mkrescue -o $@ $(O)/iso >$(O)/iso.log 2>&1 || { cat $(O)/iso.log; exit 1; }
+
 # ---- unit tests: the hypervisor's logic on this machine, under sanitizers ----
 
 # The part of arch/x86 that has no instruction of its own.
@@ -224,13 +250,14 @@ $(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
 
 # ---- targets ----
 
-.PHONY: all hypervisor guests dom0-tools unit fuzzers deps run test test-all bench fuzz format lint help clean
+.PHONY: all hypervisor guests dom0-tools unit fuzzers deps dom0 run iso hello test test-all bench fuzz format lint help clean
 
 all: hypervisor guests dom0-tools unit ## build everything but the fuzzers into build/
 
 hypervisor: $(O)/socle $(O)/socle-debug
 guests: $(guests)
 dom0-tools: $(tools)
+dom0: $(dom0-stable)
 unit: $(unit-test)
 fuzzers: $(fuzz-test)
 
@@ -238,10 +265,30 @@ deps: ## install what building and testing need, if something is missing
 	@tests/deps
 
 # What needs packages looks for them first, then builds.
-run: deps ## boot the hello guest as dom0; Ctrl-A X leaves. CPUS=n MEM=MiB GUEST_ARGS= HVARGS= ARGS= (QEMU's) debug=y
+
+# Kinds of disks and network cards that a stock kernel drives.
+disk-virtio := -device virtio-blk-pci,drive=disk
+disk-ahci   := -device ahci,id=ahci -device ide-hd,drive=disk,bus=ahci.0
+disk-nvme   := -device nvme,drive=disk,serial=socle
+DISK    ?= virtio
+NIC     ?= virtio-net-pci
+MACHINE ?= pc
+CPU     ?= qemu64
+qemu     = $(QEMU) -machine $(MACHINE) -cpu $(CPU) -smp $(CPUS) -m $(MEM) -nographic
+devices  = -drive if=none,id=disk,format=raw,file=$(O)/run/disk.img $(disk-$(DISK)) -nic user,model=$(NIC)
+
+run: deps ## boot stock Debian Linux as dom0; Ctrl-A X leaves. CPUS= MEM=MiB HVARGS= KARGS= ARGS= (QEMU's) debug=y
+	@$(MAKE) hypervisor dom0
+	@mkdir -p $(O)/run && truncate -s 256M $(O)/run/disk.img
+	$(qemu) $(devices) -kernel $(socle) -append "console=com1 com1=115200,8n1 $(HVARGS)" \
+	    -initrd "$(O)/dom0/vmlinux-stable console=hvc0 $(KARGS),$(O)/dom0/initramfs-stable" $(ARGS)
+
+iso: deps ## make build/socle.iso, which boots the same from a disc or USB stick, by BIOS or UEFI
+	@$(MAKE) $(O)/socle.iso
+
+hello: deps ## boot the small hello guest as dom0 instead; q ends it. GUEST_ARGS= is its command line
 	@$(MAKE) hypervisor guests
-	$(QEMU) -cpu qemu64 -smp $(CPUS) -m $(MEM) -nographic -no-reboot -net none -kernel $(socle) \
-	    -append "console=com1 com1=115200,8n1 $(HVARGS)" \
+	$(qemu) -no-reboot -net none -kernel $(socle) -append "console=com1 com1=115200,8n1 $(HVARGS)" \
 	    -initrd "$(O)/guests/hello.elf $(GUEST_ARGS)" $(ARGS)
 
 # `make test only=evtchn` runs the tests whose names contain that.
