@@ -165,7 +165,7 @@ $(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
 # ---- unit tests: the hypervisor's logic on this machine, under sanitizers ----
 
 # The part of arch/x86 that has no instruction of its own.
-pure-x86 := page_type pt_check mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish \
+pure-x86 := page_type pt_check detach mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish \
     ptwrite audit decode multiboot acpi_tables phys_reader bootmem
 host-src := $(wildcard hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
 san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -5,6 +5,7 @@
  *
  * Nothing may move meanwhile. The recount itself needs 8 bytes for each frame; if there is no room for
  * all at once, it is made in several passes over a part of the frames each. */
+#include <asm/mmu.h>
 #include <asm/pt_check.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
@@ -213,10 +214,21 @@ static unsigned int audit_everything(uint64_t *frames)
     return errors;
 }
 
+static void attach_all(void)
+{
+    struct domain *d = NULL;
+
+    while ((d = domain_next(d))) {
+        mmu_lock(d);
+        mmu_unlock(d);
+    }
+}
+
 unsigned int audit_all(void)
 {
     uint64_t frames;
 
+    attach_all();
     return audit_everything(&frames);
 }
 
@@ -238,10 +250,12 @@ void audit_expect_free(uint64_t pages)
 unsigned int audit_at_shutdown(void)
 {
     uint64_t frames = 0;
-    unsigned int errors = audit_everything(&frames);
+    unsigned int errors;
     struct domain *d = NULL;
     long lost;
 
+    attach_all();
+    errors = audit_everything(&frames);
     while ((d = domain_next(d)))
         while (!d->is_idle && domain_kill(d) == -ERESTART)
             ;

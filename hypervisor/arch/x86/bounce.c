@@ -7,6 +7,7 @@
  * that the guest has lost its stack: it is crashed. */
 #include <asm/processor.h>
 #include <asm/traps.h>
+#include <hv/errno.h>
 #include <hv/guest_access.h>
 
 struct entry {
@@ -31,6 +32,8 @@ void vcpu_enter_kernel(struct vcpu *v)
 
 void vcpu_enter_user(struct vcpu *v)
 {
+    if (unlikely(v->arch.detached.unsettled))
+        detach_settle(v);
     v->arch.in_kernel = 0;
     asm volatile("swapgs" : : : "memory");
     load_root(pcpu_self(), v->arch.cr3_user);
@@ -84,6 +87,22 @@ static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct ent
                                 X86_EFLAGS_TF);
 }
 
+/* The stack of a guest kernel may lie where a detached table hides it. */
+static inline __attribute__((always_inline)) int push_frame(struct vcpu *v, uint64_t sp, const void *frame, size_t n)
+{
+    unsigned long flags;
+
+    if (likely(!copy_to_guest(guest_ptr(sp), frame, n)))
+        return 0;
+    if (!v->arch.detached.unsettled)
+        return -EFAULT;
+    flags = irq_save();
+    irq_enable();
+    detach_settle(v);
+    irq_restore(flags);
+    return copy_to_guest(guest_ptr(sp), frame, n);
+}
+
 static void no_stack(struct vcpu *v, const struct entry *e, uint64_t sp)
 {
     domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", e->rip, sp);
@@ -101,12 +120,12 @@ static void enter(struct cpu_regs *regs, const struct entry *e)
         frame[1] = regs->r11;
         frame[2] = e->error_code;
         sp -= 8 * 8;
-        rc = copy_to_guest(guest_ptr(sp), frame, 8 * 8);
+        rc = push_frame(v, sp, frame, 8 * 8);
     } else {
         frame[1] = regs->rcx;
         frame[2] = regs->r11;
         sp -= 7 * 8;
-        rc = copy_to_guest(guest_ptr(sp), &frame[1], 7 * 8);
+        rc = push_frame(v, sp, &frame[1], 7 * 8);
     }
     if (unlikely(rc))
         no_stack(v, e, sp);
@@ -234,7 +253,7 @@ void bounce_failsafe(struct cpu_regs *regs)
     frame[4] = v->arch.fs;
     frame[5] = v->arch.gs;
     put_context(&frame[6], regs, v);
-    if (copy_to_guest(guest_ptr(sp), frame, sizeof(frame)))
+    if (push_frame(v, sp, frame, sizeof(frame)))
         no_stack(v, &e, sp);
     else
         go_to(regs, v, &e, sp);

@@ -43,13 +43,13 @@ int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entr
 
     if (n > GDT_GUEST_FRAMES)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     for (got = 0; got < n && !rc; got++)
         rc = get_desc_frame(d, frames[got]);
     if (rc) {
         for (got--; got > 0; got--)
             put_desc_frame(mfn(frames[got - 1]));
-        spin_unlock(&d->arch.mmu_lock);
+        mmu_unlock(d);
         return rc;
     }
     old_n = DIV_ROUND_UP(v->arch.gdt_entries, 512);
@@ -62,7 +62,7 @@ int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entr
         gdt_load(pcpu_self(), v); /* before the old ones may become something else */
     for (unsigned int i = 0; i < old_n; i++)
         put_desc_frame(old[i]);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return 0;
 }
 
@@ -78,11 +78,11 @@ int mmu_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries)
         return -EINVAL; /* what lies beyond the first page is checked when it is looked up */
     if (v->arch.ldt_base == base && v->arch.ldt_entries == entries)
         return 0;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     mmu_ldt_drop(v);
     v->arch.ldt_base = base;
     v->arch.ldt_entries = entries;
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     vcpu_load_ldtr(pcpu_self(), v);
     return 0;
 }
@@ -110,14 +110,14 @@ bool mmu_ldt_fault(struct vcpu *v, unsigned int offset)
 
     if (i >= LDT_FRAMES || offset >= v->arch.ldt_entries * 8UL)
         return false;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     if (v->arch.ldt_mapped & (1u << i) || look_up(v, i)) {
         WRITE_ONCE(p->arch.window_l1[16 + i],
                    pte_make(v->arch.ldt_frames[i], PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX));
         p->arch.ldt_mapped = 1;
         ok = true;
     }
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return ok;
 }
 

@@ -48,9 +48,9 @@ long do_update_descriptor(uint64_t gaddr, uint64_t desc)
     pg = page_from_gfn(d, gfn(gaddr >> PAGE_SHIFT));
     if (!pg)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = write_descriptor(pg, gaddr & ~PAGE_MASK, desc);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     page_put(pg);
     return rc;
 }

@@ -36,7 +36,6 @@ int arch_vcpu_init(struct vcpu *v)
         a->traps = NULL;
         return -ENOMEM;
     }
-    spin_lock_init(&a->ldt_lock, LOCK_MMU);
     a->cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
              (cpu.xsave ? X86_CR4_OSXSAVE : 0);
     a->dr6 = 0xffff0ff0;
@@ -46,6 +45,7 @@ int arch_vcpu_init(struct vcpu *v)
 
 void arch_vcpu_free(struct vcpu *v)
 {
+    detach_vcpu_free(v);
     fpu_vcpu_free(v);
     heap_free(v->arch.traps);
     v->arch.traps = NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Updates of page-table entries: mmu_update, update_va_mapping. ABI: xen/xen.h.
  *
- * The owner's mmu_lock is held over a run of requests, until other work of this pcpu is waiting; so a
- * table that was looked up for one request is still what it was for the next. */
+ * The owner's mmu_lock is taken by the first request that changes a table and held over those that
+ * follow, until other work of this pcpu is waiting. Writes to ordinary pages, which is how guests fill
+ * tables that they have not pinned yet, need no lock. */
 #include <asm/mmu.h>
 #include <asm/page_type.h>
 #include <asm/pt_check.h>
@@ -61,8 +62,35 @@ static int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t 
             put_old_entry(o->d, level, new);
         return -EAGAIN;
     }
+    if (level > 1 && (new & PTE_P))
+        pt_note_parent(slot, new);
     if (old & PTE_P)
         put_old_entry(o->d, level, old);
+    return 0;
+}
+
+/* Only rights of a frame of @o->from's RAM change: the entry keeps its general reference. */
+static inline bool only_rights(const struct pt_owner *o, pte_t old, pte_t new)
+{
+    return !((old ^ new) & (PTE_ADDR_MASK | PTE_P | PTE_CACHE)) && mfn_valid(pte_mfn(new)) &&
+           o->from && page_owner(mfn_page(pte_mfn(new))) == o->from;
+}
+
+static int change_rights(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new, uint64_t keep,
+                         bool exact)
+{
+    struct page *pg = mfn_page(pte_mfn(new));
+    bool gains = new & ~old & PTE_W, loses = old & ~new & PTE_W;
+
+    if (gains && !page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN))
+        return -EBUSY;
+    if (unlikely(!swap_entry(slot, &old, new, keep, exact))) {
+        if (gains)
+            page_type_put_writable(pg);
+        return -EAGAIN;
+    }
+    if (loses)
+        page_type_put_writable(pg);
     return 0;
 }
 
@@ -79,6 +107,8 @@ static inline int update(const struct pt_owner *o, int level, pte_t *slot, pte_t
             (void)swap_entry(slot, &old, new, keep, false);
             return 0;
         }
+        if (level == 1 && only_rights(o, old, new))
+            return change_rights(o, slot, old, new, keep, false);
     }
     return change_entry(o, level, slot, old, new, keep, false);
 }
@@ -95,6 +125,8 @@ int pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new)
             return -EINVAL;
         if (!((old ^ new) & ~PTE_HARMLESS))
             return swap_entry(slot, &old, new, 0, true) ? 0 : -EAGAIN;
+        if (only_rights(o, old, new))
+            return change_rights(o, slot, old, new, 0, true);
     }
     return change_entry(o, 1, slot, old, new, 0, true);
 }
@@ -151,6 +183,7 @@ struct batch {
     struct pt_owner o;
     struct page *pg; /* frame of the last request, with a reference */
     uint64_t frame;  /* its number */
+    bool locked;     /* the mmu_lock of o.d is held */
     unsigned int start, end; /* of the requests in req[] */
     struct mmu_update req[REQUESTS_AT_ONCE];
 };
@@ -187,13 +220,23 @@ static int find_frame(struct batch *b, uint64_t n)
     return 0;
 }
 
-static int update_plain(struct page *pg, uint64_t *slot, uint64_t val)
+/* The frame is no table, or it is not written. */
+static inline bool update_plain(struct page *pg, uint64_t *slot, uint64_t val)
 {
-    if (!page_type_get_writable(pg, 0))
-        return -EINVAL;
+    uint64_t t = READ_ONCE(pg->type);
+
+    if ((pgt_count(t) && pgt_type(t) != PGT_WRITABLE) || !page_type_get_writable(pg, 0))
+        return false;
     WRITE_ONCE(*slot, val);
     page_type_put_writable(pg);
-    return 0;
+    return true;
+}
+
+static void lock_batch(struct batch *b)
+{
+    if (!b->locked)
+        mmu_lock(b->o.d);
+    b->locked = true;
 }
 
 static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint64_t keep)
@@ -205,9 +248,12 @@ static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint
     if ((!b->pg || ptr >> PAGE_SHIFT != b->frame) && find_frame(b, ptr >> PAGE_SHIFT))
         return -EINVAL;
     slot = (uint64_t *)((char *)page_virt(b->pg) + (ptr & (PAGE_SIZE - 8)));
+    if (update_plain(b->pg, slot, val))
+        return 0;
+    lock_batch(b);
     t = READ_ONCE(b->pg->type);
     if (pgt_type(t) < PGT_L1 || pgt_type(t) > PGT_L4 || !(t & PGT_VALIDATED))
-        return update_plain(b->pg, slot, val);
+        return update_plain(b->pg, slot, val) ? 0 : -EINVAL;
     level = (int)(pgt_type(t) - PGT_L1) + 1;
     if (unlikely(level > 1 && b->o.from != b->o.d))
         return -EINVAL;
@@ -248,9 +294,11 @@ static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned
 {
     int rc = 0;
 
-    spin_lock(&b->o.d->arch.mmu_lock);
-    if (unlikely(b->o.d != v->domain && b->o.d->is_dying))
-        rc = -ESRCH;
+    if (unlikely(b->o.d != v->domain)) {
+        lock_batch(b);
+        if (b->o.d->is_dying)
+            rc = -ESRCH;
+    }
     while (!rc && *i < count) {
         const struct mmu_update *req;
 
@@ -263,7 +311,8 @@ static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned
         if (!rc)
             ++*i;
     }
-    spin_unlock(&b->o.d->arch.mmu_lock);
+    if (b->locked)
+        mmu_unlock(b->o.d);
     if (b->pg)
         page_put(b->pg);
     return rc;
@@ -321,6 +370,7 @@ long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, uns
             return rc;
     b.pg = NULL;
     b.end = 0;
+    b.locked = false;
     b.o.d = b.o.from = v->domain;
     if (unlikely(foreigndom != DOMID_SELF)) {
         rc = open_batch(&b, foreigndom);
@@ -409,11 +459,11 @@ static int update_va(unsigned long va, uint64_t val, unsigned long flags, struct
     pte_t old, *slot;
     int rc = -EINVAL;
 
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     slot = mmu_walk_l1(v, va, &old);
     if (likely(slot))
         rc = update(&o, 1, slot, val, 0);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     if (unlikely(rc))
         return rc;
     switch (flags & UVMF_FLUSHTYPE_MASK) {

@@ -60,13 +60,13 @@ int mmu_grant_map(uint64_t addr, struct page *pg, bool writable, bool contains_p
 
     if (!o.from)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = find(d, addr, contains_pte, &p);
     if (!rc) {
         rc = pt_update(&o, 1, p.slot, e, 0);
         found(&p);
     }
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 
@@ -91,7 +91,7 @@ int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains
 
     if (new_addr && contains_pte)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = find(d, addr, contains_pte, &p);
     if (!rc && !maps(READ_ONCE(*p.slot), pg, writable))
         rc = -EINVAL;
@@ -110,6 +110,6 @@ int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains
     }
     if (p.table)
         page_put(p.table);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }

@@ -32,9 +32,9 @@ int mmu_finish_old(struct vcpu *v)
         return 0;
     pg = mfn_page(v->arch.old_table);
     d = page_owner(pg);
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = page_undo_partial(pg);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     if (rc)
         return rc;
     v->arch.old_table = mfn(0);
@@ -105,7 +105,7 @@ int mmu_new_kernel_root(gfn_t g)
 
     if (unlikely(rc))
         return rc;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     if (unlikely(v->arch.ldt_mapped))
         mmu_ldt_drop(v); /* the same address may be another page now */
     if (g.n == v->arch.table_kernel.n) {
@@ -119,7 +119,7 @@ int mmu_new_kernel_root(gfn_t g)
             put_root(v, old);
         }
     }
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 
@@ -133,11 +133,11 @@ int mmu_new_user_root(gfn_t g)
         return rc;
     if (g.n == v->arch.table_user.n)
         return 0;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = g.n ? get_root(v, g) : 0;
     if (!rc)
         put_root(v, set_user(v, mfn(g.n)));
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 
@@ -148,7 +148,7 @@ int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
 
     if (rc)
         return rc;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     if (d->is_dying)
         rc = -EINVAL;
     if (!rc && v->arch.table_kernel.n != kernel.n) {
@@ -165,7 +165,7 @@ int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
     }
     if (!rc && v->arch.old_table.n)
         rc = -ERESTART;
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 
@@ -177,12 +177,12 @@ int mmu_drop_roots(struct vcpu *v)
     if (rc)
         return rc;
     (void)mmu_set_gdt_frames(v, NULL, 0);
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     mmu_ldt_drop(v);
     put_root(v, set_kernel(v, mfn(0)));
     if (!v->arch.old_table.n)
         put_root(v, set_user(v, mfn(0)));
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return v->arch.old_table.n ? -ERESTART : 0;
 }
 

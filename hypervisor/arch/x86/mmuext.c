@@ -39,13 +39,13 @@ int mmu_pin_table(struct domain *d, uint64_t frame, enum page_type type)
 
     if (!pg)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     rc = pin_locked(d, pg, type);
     if (rc && rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type)
         mmu_old_table(current, pg);
     else if (rc)
         page_put(pg);
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 
@@ -56,7 +56,7 @@ static int unpin(struct domain *d, uint64_t frame)
 
     if (!pg)
         return -EINVAL;
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     if (READ_ONCE(pg->type) & PGT_PINNED) {
         __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
         rc = page_put_type_preempt(pg);
@@ -64,7 +64,7 @@ static int unpin(struct domain *d, uint64_t frame)
         if (rc)
             mmu_old_table(current, pg);
     }
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     if (rc != -ERESTART)
         page_put(pg);
     return rc == -ERESTART ? 0 : rc;

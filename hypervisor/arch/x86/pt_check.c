@@ -172,6 +172,30 @@ int pt_put_entry(struct domain *d, int level, pte_t e)
 
 /* ---- whole tables ---- */
 
+/* Most tables are nearly empty: entries are looked at eight at a time while none of them is present. */
+#define RUN 8
+
+static inline bool none_present(const pte_t *e)
+{
+    return !((e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) & PTE_P);
+}
+
+/* The first entry from @i on that may be present; PT_ENTRIES if none is. */
+static inline unsigned int skip_up(const pte_t *table, unsigned int i)
+{
+    while (!(i % RUN) && i < PT_ENTRIES && none_present(&table[i]))
+        i += RUN;
+    return i;
+}
+
+/* The same downwards: entries [skip_down(), @i) are not present. */
+static inline unsigned int skip_down(const pte_t *table, unsigned int i)
+{
+    while (!(i % RUN) && i && none_present(&table[i - RUN]))
+        i -= RUN;
+    return i;
+}
+
 static int take_l1_entry(const struct pt_owner *self, pte_t *slot)
 {
     pte_t e = *slot, stored = e;
@@ -190,7 +214,7 @@ static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
     unsigned int i;
     int rc = 0;
 
-    for (i = p->done; i < PT_ENTRIES; i++) {
+    for (i = p->done; (i = skip_up(table, i)) < PT_ENTRIES; i++) {
         if (!(table[i] & PTE_P))
             continue;
         rc = take_l1_entry(&self, &table[i]);
@@ -209,6 +233,8 @@ static int take_table_entry(struct domain *d, int level, pte_t *slot, struct pt_
 
     if (!rc)
         rc = get_table(d, level, stored, &p->ref);
+    if (!rc)
+        pt_note_parent(slot, stored);
     if (!rc && stored != e)
         WRITE_ONCE(*slot, stored);
     return rc;
@@ -220,7 +246,7 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
 
     if (level == 1)
         return take_l1(d, table, p);
-    for (; p->done < PT_ENTRIES; p->done++) {
+    for (; (p->done = skip_up(table, p->done)) < PT_ENTRIES; p->done++) {
         int rc;
 
         if (!(table[p->done] & PTE_P) || !pt_guest_slot(level, p->done))
@@ -240,8 +266,8 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
 
 static void drop_l1(struct domain *d, const pte_t *table, struct pt_progress *p)
 {
-    for (unsigned int i = p->done; i-- > 0;)
-        if (table[i] & PTE_P)
+    for (unsigned int i = p->done; (i = skip_down(table, i)) > 0;)
+        if (table[--i] & PTE_P)
             put_frame(d, table[i]);
     p->done = 0;
 }
@@ -263,7 +289,7 @@ int pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progre
         page_put(lower);
         p->ref = false;
     }
-    while (p->done > 0) {
+    while ((p->done = skip_down(table, p->done)) > 0) {
         pte_t e = table[--p->done];
 
         if (!(e & PTE_P) || !pt_guest_slot(level, p->done))

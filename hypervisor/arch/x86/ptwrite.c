@@ -25,20 +25,23 @@ static uint64_t size_mask(unsigned int size)
     return size == 8 ? ~0UL : (1UL << size * 8) - 1;
 }
 
-/* The entry behind @va, if @va is a read-only mapping of a live L1 table of @v's domain. */
-static pte_t *entry_at(struct vcpu *v, uint64_t va)
+/* The live L1 table of @v's domain that @va is mapped to, read-only, by the entry *@window. */
+static struct page *table_at(struct vcpu *v, uint64_t va, pte_t **window)
 {
     struct page *pg;
     pte_t map;
     uint64_t t;
 
-    if (!mmu_walk_l1(v, va, &map) || (map & (PTE_P | PTE_W)) != PTE_P || !mfn_valid(pte_mfn(map)))
+    *window = mmu_walk_l1(v, va, &map);
+    if (!*window || !(map & PTE_P) || !mfn_valid(pte_mfn(map)))
         return NULL;
     pg = mfn_page(pte_mfn(map));
     t = READ_ONCE(pg->type);
     if (pgt_type(t) != PGT_L1 || !(t & PGT_VALIDATED) || page_owner(pg) != v->domain)
         return NULL;
-    return (pte_t *)page_virt(pg) + (va & ~PAGE_MASK) / sizeof(pte_t);
+    if (unlikely(v->domain->arch.nr_detached))
+        attach_domain(v->domain, pg); /* another mapping of it, or a stale translation */
+    return READ_ONCE(**window) & PTE_W ? NULL : pg;
 }
 
 /* Only the registers that matter: the decoder's own numbering leads to them. */
@@ -158,21 +161,43 @@ static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_
     return rc;
 }
 
+/* Code and stack of the vcpu, and @va, are in the upper half of the address space, which is never hidden. */
+static bool is_upper(const struct cpu_regs *regs, uint64_t va)
+{
+    return (int64_t)regs->rip < 0 && (int64_t)regs->rsp < 0 && (int64_t)va < 0;
+}
+
+/* By the mmu_lock alone: what others have detached stays so. */
+static bool lock_for(struct vcpu *v, const struct cpu_regs *regs, uint64_t va)
+{
+    bool upper = is_upper(regs, va);
+
+    spin_lock(&v->domain->arch.mmu_lock);
+    if (unlikely(!upper && v->domain->arch.nr_detached))
+        attach_domain(v->domain, NULL);
+    return upper;
+}
+
 bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2)
 {
     struct vcpu *v = regs_vcpu(regs);
-    struct domain *d = v->domain;
+    bool may_detach = lock_for(v, regs, cr2);
+    struct page *table;
     struct access a;
-    pte_t *slot;
+    pte_t *window;
     int rc = -EINVAL;
 
-    spin_lock(&d->arch.mmu_lock);
-    slot = entry_at(v, cr2);
-    if (slot && decode(regs, cr2, &a))
-        rc = perform(v, &a, regs, slot);
-    spin_unlock(&d->arch.mmu_lock);
+    table = table_at(v, cr2, &window);
+    if (table && decode(regs, cr2, &a)) {
+        if (a.i.op != INSN_MOV && may_detach && detach_wanted(v, table) &&
+            detach_table(v, table, window, cr2))
+            rc = -EAGAIN;
+        else
+            rc = perform(v, &a, regs, (pte_t *)page_virt(table) + (cr2 & ~PAGE_MASK) / sizeof(pte_t));
+    }
+    mmu_unlock(v->domain);
     if (rc == -EAGAIN)
-        return true; /* the instruction runs, and faults, again */
+        return true; /* the instruction runs again, and faults again unless the table is detached now */
     if (rc)
         return false;
     regs->rflags = a.flags;

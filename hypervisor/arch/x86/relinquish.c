@@ -27,7 +27,7 @@ static int drop_table(struct domain *d, struct page *pg)
 {
     int rc = 0;
 
-    spin_lock(&d->arch.mmu_lock);
+    mmu_lock(d);
     if (READ_ONCE(pg->type) & PGT_PINNED) {
         __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
         rc = page_put_type_preempt(pg);
@@ -35,7 +35,7 @@ static int drop_table(struct domain *d, struct page *pg)
     } else {
         rc = page_undo_partial(pg);
     }
-    spin_unlock(&d->arch.mmu_lock);
+    mmu_unlock(d);
     return rc;
 }
 

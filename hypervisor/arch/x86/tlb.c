@@ -11,6 +11,7 @@
  * its own turn answers meanwhile. Locks held by a caller do no harm, as no interrupt handler takes
  * them. */
 #include <asm/cpu.h>
+#include <asm/detach.h>
 #include <asm/system.h>
 #include <asm/tlb.h>
 #include <hv/domain.h>
@@ -66,6 +67,7 @@ static void flush_ipi(struct cpu_regs *regs)
     (void)regs;
     if (cpumask_test(&todo, smp_processor_id())) {
         tlb_flush_this();
+        detach_reload_root();
         cpumask_clear(&todo, smp_processor_id());
     }
 }

@@ -71,6 +71,12 @@ void ring0_trap(struct cpu_regs *regs)
         if (mapped)
             return;
     }
+    if (regs->vector == TRAP_PF && regs->rflags & X86_EFLAGS_IF && detach_hides(current, cr2)) {
+        irq_enable();
+        detach_settle(current);
+        irq_disable();
+        return;
+    }
     if (recover(regs))
         return;
     if (regs->vector == TRAP_BP) /* int3 of a BUG in assembly */
@@ -119,8 +125,13 @@ void guest_page_fault(struct cpu_regs *regs)
     struct vcpu *v = regs_vcpu(regs);
     uint64_t cr2 = read_cr2();
     uint32_t ec = regs->error_code;
+    bool hidden = detach_hides(v, cr2);
 
     irq_enable();
+    if (unlikely(hidden)) {
+        detach_settle(v);
+        return;
+    }
     if ((ec & (PFEC_P | PFEC_W | PFEC_RSVD | PFEC_I)) == (PFEC_P | PFEC_W) && guest_in_kernel(v) &&
         ptwrite_fault(regs, cr2))
         return;

@@ -5,6 +5,7 @@
 #include <hv/cpumask.h>
 #include <hv/lock.h>
 #include <hv/types.h>
+#include <asm/detach.h>
 #include <asm/regs.h>
 #include <xen/xen.h>
 
@@ -58,11 +59,12 @@ struct arch_vcpu {
     unsigned int gdt_entries;
     uint64_t ldt_base; /* linear */
     unsigned int ldt_entries;
-    spinlock_t ldt_lock;
     unsigned int ldt_mapped;        /* bit per page of the LDT that was looked up; under mmu_lock */
     mfn_t ldt_frames[LDT_FRAMES];   /* ... and these, each with a SEGDESC reference */
     mfn_t old_table;                /* half-done table to be undone by the next page-table operation of
                                      * this vcpu, with a general reference; n 0: none */
+
+    struct detached detached; /* L1 table that the guest writes to directly */
 
     uint8_t iopl;         /* virtual IOPL: 0..3 */
     uint64_t iobmp;       /* guest address of its I/O bitmap, physdev set_iobitmap */
@@ -78,7 +80,8 @@ struct arch_vcpu {
 };
 
 struct arch_domain {
-    spinlock_t mmu_lock;     /* LOCK_MMU */
+    spinlock_t mmu_lock;     /* LOCK_MMU; taken by mmu_lock() */
+    unsigned int nr_detached; /* vcpus with a detached table; under mmu_lock */
     cpumask_t tlb_cpus;      /* pcpus that may hold translations of this domain's tables; atomic */
     uint8_t relinquish_step; /* arch_domain_relinquish: how far */
     uint32_t relinquish_pos;

@@ -10,14 +10,28 @@
  *   v->arch.old_table          a general one */
 #pragma once
 
+#include <hv/domain.h>
 #include <hv/mmu.h>
-#include <hv/types.h>
 #include <asm/pte.h>
 
 struct cpu_regs;
 
 /** mmu_init - learn from the CPU which bits entries may have. Once, after cpu_detect(). */
 void mmu_init(void);
+
+/** mmu_lock, mmu_unlock - the one way to take a domain's mmu_lock: afterwards all its tables are attached
+ * (detach.c, D3). */
+static inline void mmu_lock(struct domain *d)
+{
+    spin_lock(&d->arch.mmu_lock);
+    if (unlikely(d->arch.nr_detached))
+        attach_domain(d, NULL);
+}
+
+static inline void mmu_unlock(struct domain *d)
+{
+    spin_unlock(&d->arch.mmu_lock);
+}
 
 /** iomem_permitted - may @d map the frame @m, which is not RAM? The control domain may map all that
  * exists but the interrupt controllers and the timer that the hypervisor uses itself. */

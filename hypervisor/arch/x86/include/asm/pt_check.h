@@ -43,6 +43,12 @@ static inline bool pt_guest_slot(int level, unsigned int i)
     return level < 4 || i - HV_L4_FIRST >= HV_L4_SLOTS;
 }
 
+/** pt_note_parent - the table that @e names is linked into the one that @slot lies in: a hint (detach.c). */
+static inline void pt_note_parent(const pte_t *slot, pte_t e)
+{
+    WRITE_ONCE(mfn_page(pte_mfn(e))->stamp, (uint32_t)virt_to_mfn(slot).n);
+}
+
 /** pt_take_table, pt_drop_table - all entries of a table, from where @p says: on to the end, or back to
  * the start. 0, -ERESTART or (take) the error of an entry; @p is exact in every case (P4). */
 int __must_check pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progress *p);
