@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sysctl and platform_op: the machine as the control domain sees it. The rest of the operations answers
- * -ENOSYS. ABI: xen/sysctl.h, xen/platform.h. */
+/* sysctl: the machine as the control domain's tools see it. The rest of the operations answers -ENOSYS.
+ * ABI: xen/sysctl.h. */
 #include <hv/console.h>
 #include <hv/control.h>
 #include <hv/hypercall.h>
-#include <xen/platform.h>
 #include <xen/sysctl.h>
 
 #define KEYS_MAX 64
@@ -156,34 +155,6 @@ long do_sysctl(guest_ptr_t arg)
         return rc;
     }
     return -ENOSYS;
-}
-
-/* ---- platform_op ---- */
-
-static long set_time(const struct xenpf_settime64 *t)
-{
-    if (t->mbz || t->nsecs >= 1000000000)
-        return -EINVAL;
-    time_set_wallclock(t->secs, t->nsecs, t->system_time);
-    return 0;
-}
-
-long do_platform_op(guest_ptr_t arg)
-{
-    struct xen_platform_op op;
-
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XENPF_INTERFACE_VERSION)
-        return -EACCES;
-    switch (op.cmd) {
-    case XENPF_settime64:
-        return set_time(&op.u.settime64);
-    default:
-        return -ENOSYS;
-    }
 }
 
 /* There are no security labels. */

@@ -68,6 +68,7 @@ PROLOGUE = r"""
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <xen/sysctl.h>
 #include <xen/%s>
 
 #define KIND(x) _Generic((x), char: "char", signed char: "i8", unsigned char: "u8", \
@@ -116,7 +117,7 @@ class Header:
     def __init__(self, side, name):
         home, include = SIDES[side]
         out = run(CC, *FLAGS, *include, "-E", "-dD", "-x", "c", "-",
-                  text="#include <stdint.h>\n#include <xen/%s>\n" % name)
+                  text="#include <stdint.h>\n#include <xen/sysctl.h>\n#include <xen/%s>\n" % name)
         text, self.macros, self.all_macros, mine = [], {}, set(), False
         for line in out.splitlines():
             mark = re.match(r'# \d+ "([^"]*)"', line)

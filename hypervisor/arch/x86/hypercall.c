@@ -3,6 +3,7 @@
 #include <asm/traps.h>
 #include <hv/hypercall.h>
 #include <hv/softirq.h>
+#include <xen/arch-x86/xen-mca.h>
 
 /* Handlers have typed parameters; the registers are the same for all of them. */
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
@@ -54,6 +55,7 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
     CALL(hvm_op),
     CALL(sysctl),
     CALL(domctl),
+    CALL(mca),
 };
 #pragma GCC diagnostic pop
 

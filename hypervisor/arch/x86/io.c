@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's I/O ports and device memory: the control domain has them, but for the hypervisor's own. */
+/* The machine's I/O ports and device memory: the control domain has them, but for the hypervisor's
+ * own. */
 #include <asm/io.h>
 #include <asm/mmu.h>
+#include <asm/multiboot.h>
 #include <asm/processor.h>
 #include <hv/domain.h>
 #include <hv/lib.h>
@@ -66,6 +68,14 @@ void iomem_reserve(uint64_t paddr, uint64_t len)
         panic("too many devices of the hypervisor's own");
     iomem_reserved[nr_iomem].first = paddr >> PAGE_SHIFT;
     iomem_reserved[nr_iomem++].last = (paddr + len - 1) >> PAGE_SHIFT;
+}
+
+void iomem_show_reserved(struct boot_info *map)
+{
+    for (unsigned int i = 0; i < nr_iomem; i++)
+        boot_region_add(map, iomem_reserved[i].first << PAGE_SHIFT,
+                        (iomem_reserved[i].last - iomem_reserved[i].first + 1) << PAGE_SHIFT,
+                        BOOT_RESERVED);
 }
 
 bool iomem_permitted(const struct domain *d, mfn_t m)

@@ -89,7 +89,14 @@ void machine_restart(void)
 #define PM1_SCI_EN     0x0001
 #define PM1_SLP_EN     0x2000
 #define PM1_SLP_TYP(t) ((uint16_t)((t) << 10))
-#define PM1_SLP_MASK   0x3c00
+#define PM1_SLP_MASK   0x1c00
+
+void machine_set_power_off(uint16_t pm1a, uint16_t pm1b)
+{
+    s5_type_a = (pm1a & PM1_SLP_MASK) >> 10;
+    s5_type_b = (pm1b & PM1_SLP_MASK) >> 10;
+    have_s5 = acpi.have_fadt;
+}
 
 static void sleep(const struct acpi_reg *cnt, uint8_t type)
 {

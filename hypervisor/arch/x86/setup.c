@@ -4,6 +4,7 @@
 #include <asm/cpu.h>
 #include <asm/cpu_policy.h>
 #include <asm/directmap.h>
+#include <asm/io.h>
 #include <asm/mmu.h>
 #include <asm/processor.h>
 #include <asm/serial.h>
@@ -158,8 +159,17 @@ static void show_machine(void)
             DIV_ROUND_UP(total_pages, 1UL << (20 - PAGE_SHIFT)), hv_memory_used() >> 10);
 }
 
+/* As dom0 is to see it: what is behind the devices that it can not have, or configures PCI, is no
+ * hole to put something into. */
 static void save_memory_map(void)
 {
+    iomem_show_reserved(&boot);
+    for (unsigned int i = 0; i < acpi.nr_mcfg; i++) {
+        const struct acpi_mcfg *m = &acpi.mcfg[i];
+
+        boot_region_add(&boot, m->base + ((uint64_t)m->start_bus << 20),
+                        (m->end_bus - m->start_bus + 1UL) << 20, BOOT_RESERVED);
+    }
     for (unsigned int i = 0; i < boot.nr_regions; i++)
         e820_map[i] =
             (struct e820_entry){boot.region[i].base, boot.region[i].len, boot.region[i].type};
@@ -214,6 +224,7 @@ static void boot_rest(void)
     show_machine();
     read_acpi();
     machine_init();
+    platform_init(&boot);
     apic_init();
     tlb_init();
     smp_init_boot_cpu();

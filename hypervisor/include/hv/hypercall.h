@@ -25,7 +25,6 @@ long do_console_io(unsigned int cmd, unsigned int count, guest_ptr_t buffer);
 long do_nmi_op(unsigned int cmd, guest_ptr_t arg);
 long do_domctl(guest_ptr_t arg);
 long do_sysctl(guest_ptr_t arg);
-long do_platform_op(guest_ptr_t arg);
 long do_xsm_op(guest_ptr_t arg);
 long do_hvm_op(unsigned long op, guest_ptr_t arg);
 /* arch/x86/ */
@@ -46,6 +45,7 @@ long do_set_segment_base(unsigned int which, unsigned long base);
 long do_callback_op(int cmd, guest_ptr_t arg);
 long do_iret(void);
 long do_physdev_op(int cmd, guest_ptr_t arg);
+long do_platform_op(guest_ptr_t arg);
 long do_mca(guest_ptr_t arg);
 
 #define NR_HYPERCALLS 64

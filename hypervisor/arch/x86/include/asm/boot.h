@@ -49,6 +49,11 @@ void machine_restart(void) __noreturn;
  * says. */
 void boot_fail(const char *fmt, ...) __noreturn __printf(1, 2);
 extern bool opt_noreboot;
+/** machine_set_power_off - the PM1 control registers' values for S5, as dom0 has found them. */
+void machine_set_power_off(uint16_t pm1a, uint16_t pm1b);
+
+/** platform_init - what the firmware said that dom0 can no longer ask for. platform.c */
+void platform_init(const struct boot_info *bi);
 
 /* ---- apic.c, smp.c, time.c, irq.c ---- */
 void apic_init(void);      /* the boot CPU's, and the IO-APICs: all pins masked */

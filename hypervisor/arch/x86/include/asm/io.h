@@ -4,6 +4,8 @@
 
 #include <hv/types.h>
 
+struct boot_info;
+
 /** port_read, port_write - @size 1, 2 or 4 bytes. The control domain reaches every port that the
  * hypervisor does not use itself; others read all ones and write nothing. */
 uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size);
@@ -12,6 +14,8 @@ void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32
 /** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
 void port_reserve(uint16_t first, unsigned int n);
 
-/** iomem_reserve - keep the pages of [@paddr, @paddr + @len) for the hypervisor; boot only. Who may map
- * the rest: iomem_permitted() of asm/mmu.h. */
+/** iomem_reserve - keep the pages of [@paddr, @paddr + @len) for the hypervisor; boot only. Who may
+ * map the rest: iomem_permitted() of asm/mmu.h. */
 void iomem_reserve(uint64_t paddr, uint64_t len);
+/** iomem_show_reserved - add them to a memory map. */
+void iomem_show_reserved(struct boot_info *map);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* platform_op: what the control domain's kernel asks about the machine or wants done with it; and
+ * mca, its way to reports of machine checks. There are none: the hypervisor panics on a machine
+ * check. ABI: xen/platform.h, xen/arch-x86/xen-mca.h. */
+#include <asm/boot.h>
+#include <asm/cpu.h>
+#include <hv/hypercall.h>
+#include <xen/arch-x86/xen-mca.h>
+#include <xen/platform.h>
+#include <xen/sched.h>
+
+#define BIOS_KBD_FLAGS 0x417 /* in the BIOS data area: what INT 16h, AH=2 returns */
+
+/* ---- what the firmware told ---- */
+
+/* UEFI specification, 4.3: the part of the system table that lasts. */
+struct efi_system_table {
+    char signature[8];
+    uint32_t revision, header_size, crc, reserved;
+    uint64_t vendor;
+    uint32_t vendor_revision, pad;
+    uint64_t handles[8];
+    uint64_t nr_tables, tables;
+};
+_Static_assert(sizeof(struct efi_system_table) == 120, "UEFI specification, 4.3");
+
+static struct efi_system_table efi; /* nr_tables 0: not booted by EFI */
+static uint8_t kbd_flags;
+
+void platform_init(const struct boot_info *bi)
+{
+    const void *p = firmware_reader.map(NULL, BIOS_KBD_FLAGS, sizeof(kbd_flags));
+
+    if (bi->efi_system_table) {
+        p = firmware_reader.map(NULL, bi->efi_system_table, sizeof(efi));
+        if (p && !memcmp(p, "IBI SYST", 8))
+            memcpy(&efi, p, sizeof(efi));
+    } else if (p) {
+        memcpy(&kbd_flags, p, sizeof(kbd_flags));
+    }
+}
+
+static long efi_info(uint32_t index, union xenpf_efi_info *info)
+{
+    if (!efi.nr_tables)
+        return -ENOSYS;
+    switch (index) {
+    case XEN_FW_EFI_VERSION:
+        info->version = efi.revision;
+        return 0;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        info->cfg.addr = efi.tables;
+        info->cfg.nent = (uint32_t)efi.nr_tables;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* Disks and screens: nobody has asked the BIOS about them, so each list is empty. */
+static long firmware_info(struct xen_platform_op *op)
+{
+    struct xenpf_firmware_info *f = &op->u.firmware_info;
+
+    switch (f->type) {
+    case XEN_FW_DISK_INFO:
+    case XEN_FW_DISK_MBR_SIGNATURE:
+    case XEN_FW_VBEDDC_INFO:
+        return -ESRCH;
+    case XEN_FW_EFI_INFO:
+        return efi_info(f->index, &f->u.efi_info);
+    case XEN_FW_KBD_SHIFT_FLAGS:
+        f->u.kbd_shift_flags = kbd_flags;
+        return f->index ? -ESRCH : 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* ---- time, power ---- */
+
+static long settime32(struct xen_platform_op *op)
+{
+    const struct xenpf_settime32 *t = &op->u.settime32;
+
+    time_set_wallclock(t->secs, t->nsecs, t->system_time);
+    return 0;
+}
+
+static long settime64(struct xen_platform_op *op)
+{
+    const struct xenpf_settime64 *t = &op->u.settime64;
+
+    if (t->mbz || t->nsecs >= 1000000000)
+        return -EINVAL;
+    time_set_wallclock(t->secs, t->nsecs, t->system_time);
+    return 0;
+}
+
+/* The kernel has run the firmware's methods and leaves the last step, to the registers, to us.
+ * Power off is the only state that the machine comes back from as we know it. */
+static long enter_acpi_sleep(struct xen_platform_op *op)
+{
+    const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
+
+    if (s->flags || s->sleep_state < 1 || s->sleep_state > 5)
+        return -EINVAL;
+    if (s->sleep_state != 5)
+        return -EOPNOTSUPP;
+    machine_set_power_off(s->val_a, s->val_b);
+    domain_shutdown(current_domain(), SHUTDOWN_poweroff);
+    return 0;
+}
+
+/* ---- physical CPUs ---- */
+
+static bool is_present(uint32_t cpu_nr)
+{
+    return cpu_nr < NR_CPUS && cpumask_test(&cpu_present_map, cpu_nr);
+}
+
+static bool is_online(uint32_t cpu_nr)
+{
+    return cpu_nr < NR_CPUS && cpumask_test(&cpu_online_map, cpu_nr);
+}
+
+static uint32_t last_present(void)
+{
+    return 63 - (uint32_t)__builtin_clzl(cpu_present_map.bits | 1);
+}
+
+static long get_cpuinfo(struct xen_platform_op *op)
+{
+    struct xenpf_pcpuinfo *i = &op->u.pcpu_info;
+
+    i->max_present = last_present();
+    i->flags = XEN_PCPU_FLAGS_INVALID;
+    if (is_present(i->xen_cpuid)) {
+        i->flags = is_online(i->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
+        i->apic_id = pcpus[i->xen_cpuid].arch.apic_id;
+        i->acpi_id = pcpus[i->xen_cpuid].arch.acpi_id;
+    }
+    return 0;
+}
+
+static long get_cpu_version(struct xen_platform_op *op)
+{
+    struct xenpf_pcpu_version *v = &op->u.pcpu_version;
+
+    *v = (struct xenpf_pcpu_version){.xen_cpuid = v->xen_cpuid, .max_present = last_present()};
+    if (is_online(v->xen_cpuid)) { /* all are alike */
+        memcpy(v->vendor_id, cpu.vendor, sizeof(v->vendor_id));
+        v->family = cpu.family;
+        v->model = cpu.model;
+        v->stepping = cpu.stepping;
+    }
+    return 0;
+}
+
+/* Physical CPUs stay as they are. */
+static long cpu_online(struct xen_platform_op *op)
+{
+    uint32_t cpu_nr = op->u.cpu_ol.cpuid;
+
+    return !is_present(cpu_nr) ? -EINVAL : is_online(cpu_nr) ? 0 : -EOPNOTSUPP;
+}
+
+static long cpu_offline(struct xen_platform_op *op)
+{
+    uint32_t cpu_nr = op->u.cpu_ol.cpuid;
+
+    return cpu_nr && !is_present(cpu_nr) ? -EINVAL : is_online(cpu_nr) ? -EOPNOTSUPP : 0;
+}
+
+/* Frequencies and idle states are the hypervisor's, which uses no others than HLT. */
+static long set_pminfo(struct xen_platform_op *op)
+{
+    return op->u.set_pminfo.type <= XEN_PM_PX ? -ENOSYS : -EINVAL;
+}
+
+static long unsupported(struct xen_platform_op *op)
+{
+    (void)op;
+    return -EOPNOTSUPP;
+}
+
+/* ---- dispatch ---- */
+
+static const struct {
+    uint32_t cmd;
+    bool has_result;
+    long (*fn)(struct xen_platform_op *op);
+} ops[] = {
+    {XENPF_settime32, false, settime32},
+    {XENPF_settime64, false, settime64},
+    {XENPF_firmware_info, true, firmware_info},
+    {XENPF_enter_acpi_sleep, false, enter_acpi_sleep},
+    {XENPF_set_processor_pminfo, false, set_pminfo},
+    {XENPF_get_cpuinfo, true, get_cpuinfo},
+    {XENPF_get_cpu_version, true, get_cpu_version},
+    {XENPF_cpu_online, false, cpu_online},
+    {XENPF_cpu_offline, false, cpu_offline},
+    {XENPF_cpu_hotadd, false, unsupported},
+    {XENPF_mem_hotadd, false, unsupported},
+    {XENPF_core_parking, false, unsupported},
+    {XENPF_resource_op, false, unsupported},
+};
+
+long do_platform_op(guest_ptr_t arg)
+{
+    struct xen_platform_op op;
+
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
+        long rc;
+
+        if (ops[i].cmd != op.cmd)
+            continue;
+        rc = ops[i].fn(&op);
+        return rc || !ops[i].has_result ? rc : copy_to_guest(arg, &op, sizeof(op));
+    }
+    return -ENOSYS;
+}
+
+/* ---- machine checks ---- */
+
+static long mc_fetch(struct xen_mc_fetch *f)
+{
+    uint32_t which = f->flags & (XEN_MC_NONURGENT | XEN_MC_URGENT);
+
+    if (which != XEN_MC_NONURGENT && which != XEN_MC_URGENT)
+        return -EINVAL;
+    if (f->flags & XEN_MC_ACK) {
+        f->flags = XEN_MC_OK;
+    } else {
+        f->flags = XEN_MC_NODATA;
+        f->fetch_id = 0;
+    }
+    return 0;
+}
+
+static long mc_physcpuinfo(struct xen_mc_physcpuinfo *p)
+{
+    guest_ptr_t to = guest_ptr_of(p->info);
+    uint32_t room = to.va ? p->ncpus : 0;
+    unsigned int n;
+
+    p->ncpus = 0;
+    for_each_cpu(n, cpu_online_map)
+    {
+        struct mcinfo_logical_cpu c = {
+            .mc_cpunr = n,
+            .mc_chipid = n,
+            .mc_apicid = pcpus[n].arch.apic_id,
+            .mc_ncores = 1,
+            .mc_ncores_active = 1,
+            .mc_nthreads = 1,
+            .mc_cpuid_level = (int32_t)cpu.max_basic,
+            .mc_family = cpu.family,
+            .mc_model = cpu.model,
+            .mc_step = cpu.stepping,
+            .mc_cpu_caps = {[MC_CAPS_STD_EDX] = cpu.leaf1_edx, [MC_CAPS_STD_ECX] = cpu.leaf1_ecx},
+        };
+
+        memcpy(c.mc_vendorid, cpu.vendor, sizeof(cpu.vendor));
+        if (p->ncpus < room &&
+            copy_to_guest(guest_ptr_index(to, p->ncpus, sizeof(c)), &c, sizeof(c)))
+            return -EFAULT;
+        if (!to.va || p->ncpus < room)
+            p->ncpus++;
+    }
+    return 0;
+}
+
+long do_mca(guest_ptr_t arg)
+{
+    struct xen_mc op;
+    long rc = -EINVAL;
+
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_MCA_INTERFACE_VERSION)
+        return -EACCES;
+    if (op.cmd == XEN_MC_fetch)
+        rc = mc_fetch(&op.u.mc_fetch);
+    else if (op.cmd == XEN_MC_physcpuinfo)
+        rc = mc_physcpuinfo(&op.u.mc_physcpuinfo);
+    return rc ? rc : copy_to_guest(arg, &op, sizeof(op));
+}
