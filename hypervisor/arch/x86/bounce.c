@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounces: a trap, an event or a system call becomes an entry into the guest's kernel.
  *
- * A frame is pushed on the guest's kernel stack (xen/arch-x86/xen.h): rcx, r11, an error code if there
- * is one, rip, cs with the old upcall mask above it, rflags, rsp, ss. The guest returns through the
- * iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't be pushed means
- * that the guest has lost its stack: it is crashed. */
+ * A frame is pushed on the guest's kernel stack (xen/arch-x86/xen.h): rcx, r11, an error code if
+ * there is one, rip, cs with the old upcall mask above it, rflags, rsp, ss. The guest returns
+ * through the iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't
+ * be pushed means that the guest has lost its stack: it is crashed. */
 #include <asm/processor.h>
 #include <asm/traps.h>
 #include <hv/errno.h>
@@ -49,8 +49,8 @@ static uint64_t flags_for_frame(const struct vcpu *v, uint64_t rflags, bool mask
     return rflags;
 }
 
-/* Where the frame goes: below the interrupted stack of the guest's kernel, or at the top of the one that
- * it has set aside for entries from user mode, whose kernel tables are loaded then. */
+/* Where the frame goes: below the interrupted stack of the guest's kernel, or at the top of the one
+ * that it has set aside for entries from user mode, whose kernel tables are loaded then. */
 static uint64_t frame_top(struct cpu_regs *regs, struct vcpu *v)
 {
     if (guest_in_kernel(v)) {
@@ -83,12 +83,13 @@ static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct ent
     regs->cs = FLAT_KERNEL_CS;
     regs->ss = FLAT_KERNEL_SS;
     regs->rsp = sp;
-    regs->rflags &= ~(uint64_t)(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT |
-                                X86_EFLAGS_TF);
+    regs->rflags &=
+        ~(uint64_t)(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
 }
 
 /* The stack of a guest kernel may lie where a detached table hides it. */
-static inline __attribute__((always_inline)) int push_frame(struct vcpu *v, uint64_t sp, const void *frame, size_t n)
+static inline __attribute__((always_inline)) int push_frame(struct vcpu *v, uint64_t sp,
+                                                            const void *frame, size_t n)
 {
     unsigned long flags;
 
@@ -259,8 +260,8 @@ void bounce_failsafe(struct cpu_regs *regs)
         go_to(regs, v, &e, sp);
 }
 
-/** do_iret - the guest kernel's return from a trap: struct iret_context at its stack pointer. What it
- * names is sanitised here; what the CPU still refuses ends in the failsafe callback. */
+/** do_iret - the guest kernel's return from a trap: struct iret_context at its stack pointer. What
+ * it names is sanitised here; what the CPU still refuses ends in the failsafe callback. */
 long do_iret(void)
 {
     struct vcpu *v = current;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables that a guest writes to directly for a while.
  *
- * Stock kernels change entries of live tables by plain instructions: fork clears the write permission
- * of each, munmap exchanges each for zero. One by one they trap (ptwrite.c). After a few in a row to
- * one table, that table is detached instead: taken out of the reach of page walks, and its read-only
- * mapping made writable. When anything depends on it again, what has changed is checked, once, entry
- * by entry, and it is attached.
+ * Stock kernels change entries of live tables by plain instructions: fork clears the write
+ * permission of each, munmap exchanges each for zero. One by one they trap (ptwrite.c). After a few
+ * in a row to one table, that table is detached instead: taken out of the reach of page walks, and
+ * its read-only mapping made writable. When anything depends on it again, what has changed is
+ * checked, once, entry by entry, and it is attached.
  *
  * D1  No walk of any CPU reaches a detached table. It hangs on a single L2 entry, that table on a
- *     single L3 entry, and that one on the roots of a single vcpu, which runs on a copy of its kernel
- *     root without the entry that leads there. Whatever it touches of that part of its address space
- *     faults and attaches (traps.c); its user root is loaded only when nothing is detached (bounce.c).
- * D2  The table's type and count do not change, so nobody gets a WRITABLE reference. The references of
- *     its old entries, kept in a copy, are held until it is attached: stale translations do no harm.
- * D3  mmu_lock() attaches: whoever holds the lock by it sees live tables only. ptwrite.c and this file
- *     alone take it without, for tables that are not detached.
- * D4  What the guest reads stays true: its own root shows all it has put there. Only the window entry
- *     shows the write permission that it has got.
+ *     single L3 entry, and that one on the roots of a single vcpu, which runs on a copy of its
+ * kernel root without the entry that leads there. Whatever it touches of that part of its address
+ * space faults and attaches (traps.c); its user root is loaded only when nothing is detached
+ * (bounce.c). D2  The table's type and count do not change, so nobody gets a WRITABLE reference.
+ * The references of its old entries, kept in a copy, are held until it is attached: stale
+ * translations do no harm. D3  mmu_lock() attaches: whoever holds the lock by it sees live tables
+ * only. ptwrite.c and this file alone take it without, for tables that are not detached. D4  What
+ * the guest reads stays true: its own root shows all it has put there. Only the window entry shows
+ * the write permission that it has got.
  *
- * Where to look for the single way to a table: each table remembers the frame of the table that it was
- * last linked into, in `stamp`, which has no other meaning while a type is live. It is a hint. */
+ * Where to look for the single way to a table: each table remembers the frame of the table that it
+ * was last linked into, in `stamp`, which has no other meaning while a type is live. It is a hint.
+ */
 #include <asm/detach.h>
 #include <asm/mmu.h>
 #include <asm/page_type.h>
@@ -90,9 +91,8 @@ static bool others_use_roots_of(const struct vcpu *v)
 {
     const struct vcpu *w;
 
-    for_each_vcpu (v->domain, w)
-        if (w != v && (uses_root(w, v->arch.table_kernel) || uses_root(w, v->arch.table_user)))
-            return true;
+    for_each_vcpu(v->domain, w) if (w != v && (uses_root(w, v->arch.table_kernel) ||
+                                               uses_root(w, v->arch.table_user))) return true;
     return false;
 }
 
@@ -232,11 +232,11 @@ void attach_domain(struct domain *d, const struct page *table)
 {
     struct vcpu *v;
 
-    for_each_vcpu (d, v)
-        if (v->arch.detached.table && (!table || v->arch.detached.table == table)) {
-            attach_table(v);
-            unhide(v);
-        }
+    for_each_vcpu(d, v) if (v->arch.detached.table && (!table || v->arch.detached.table == table))
+    {
+        attach_table(v);
+        unhide(v);
+    }
 }
 
 void detach_settle(struct vcpu *v)

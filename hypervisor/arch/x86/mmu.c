@@ -2,8 +2,8 @@
 /* Updates of page-table entries: mmu_update, update_va_mapping. ABI: xen/xen.h.
  *
  * The owner's mmu_lock is taken by the first request that changes a table and held over those that
- * follow, until other work of this pcpu is waiting. Writes to ordinary pages, which is how guests fill
- * tables that they have not pinned yet, need no lock. */
+ * follow, until other work of this pcpu is waiting. Writes to ordinary pages, which is how guests
+ * fill tables that they have not pinned yet, need no lock. */
 #include <asm/mmu.h>
 #include <asm/page_type.h>
 #include <asm/pt_check.h>
@@ -15,10 +15,11 @@
 #include <hv/hypercall.h>
 #include <xen/xen.h>
 
-#define MMU_UPDATE_PREEMPTED 0x80000000u /* in count: a continuation; *pdone holds what was done before */
+#define MMU_UPDATE_PREEMPTED                                                                       \
+    0x80000000u /* in count: a continuation; *pdone holds what was done before */
 
-/* Bits that neither change what is mapped nor how: the only ones that a shortcut may change (XSA-148,
- * XSA-182). */
+/* Bits that neither change what is mapped nor how: the only ones that a shortcut may change
+ * (XSA-148, XSA-182). */
 #define PTE_HARMLESS (PTE_A | PTE_D | PTE_AVL | (PTE_AVL2 & ~PTE_GK))
 
 /* ---- one entry ---- */
@@ -29,8 +30,9 @@ static void put_old_entry(struct domain *d, int level, pte_t old)
         mmu_old_table(current, mfn_page(pte_mfn(old)));
 }
 
-/* The CPU may set A and D in the entry at any time; nobody else writes to a table under our lock. So
- * without @exact this ends at the third try. *@old becomes what was replaced, or is there instead. */
+/* The CPU may set A and D in the entry at any time; nobody else writes to a table under our lock.
+ * So without @exact this ends at the third try. *@old becomes what was replaced, or is there
+ * instead. */
 static inline bool swap_entry(pte_t *slot, pte_t *old, pte_t new, uint64_t keep, bool exact)
 {
     while (!__atomic_compare_exchange_n(slot, old, new | (*old & keep), false, __ATOMIC_SEQ_CST,
@@ -47,7 +49,7 @@ static int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t 
     struct page *left = NULL;
     int rc;
 
-    if (new & PTE_P) {
+    if (new &PTE_P) {
         rc = pt_get_entry(o, level, &new, &left);
         if (unlikely(rc)) {
             if (left && rc == -ERESTART)
@@ -58,11 +60,11 @@ static int change_entry(const struct pt_owner *o, int level, pte_t *slot, pte_t 
         }
     }
     if (unlikely(!swap_entry(slot, &old, new, keep, exact))) {
-        if (new & PTE_P)
+        if (new &PTE_P)
             put_old_entry(o->d, level, new);
         return -EAGAIN;
     }
-    if (level > 1 && (new & PTE_P))
+    if (level > 1 && (new &PTE_P))
         pt_note_parent(slot, new);
     if (old & PTE_P)
         put_old_entry(o->d, level, old);
@@ -80,7 +82,7 @@ static int change_rights(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t
                          bool exact)
 {
     struct page *pg = mfn_page(pte_mfn(new));
-    bool gains = new & ~old & PTE_W, loses = old & ~new & PTE_W;
+    bool gains = new & ~old &PTE_W, loses = old & ~new &PTE_W;
 
     if (gains && !page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN))
         return -EBUSY;
@@ -100,7 +102,7 @@ static inline int update(const struct pt_owner *o, int level, pte_t *slot, pte_t
 
     if (unlikely(!pt_guest_slot(level, ((uintptr_t)slot & ~PAGE_MASK) / sizeof(pte_t))))
         return -EINVAL;
-    if (new & PTE_P) {
+    if (new &PTE_P) {
         if (unlikely(pt_adjust(o->d, level, &new)))
             return -EINVAL;
         if (!((old ^ new) & ~PTE_HARMLESS)) {
@@ -120,7 +122,7 @@ int pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint6
 
 int pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new)
 {
-    if (new & PTE_P) {
+    if (new &PTE_P) {
         if (unlikely(pt_adjust(o->d, 1, &new)))
             return -EINVAL;
         if (!((old ^ new) & ~PTE_HARMLESS))
@@ -160,7 +162,8 @@ void mmu_frames_put(struct domain *d)
         domain_put(d);
 }
 
-/* The domain whose tables are meant: 0 in the upper half of foreigndom is the caller, else its id + 1. */
+/* The domain whose tables are meant: 0 in the upper half of foreigndom is the caller, else its id
+ * + 1. */
 static int tables_of(unsigned int which, struct domain **out)
 {
     struct domain *d = current_domain();
@@ -181,9 +184,9 @@ static int tables_of(unsigned int which, struct domain **out)
 
 struct batch {
     struct pt_owner o;
-    struct page *pg; /* frame of the last request, with a reference */
-    uint64_t frame;  /* its number */
-    bool locked;     /* the mmu_lock of o.d is held */
+    struct page *pg;         /* frame of the last request, with a reference */
+    uint64_t frame;          /* its number */
+    bool locked;             /* the mmu_lock of o.d is held */
     unsigned int start, end; /* of the requests in req[] */
     struct mmu_update req[REQUESTS_AT_ONCE];
 };
@@ -257,7 +260,8 @@ static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint
     level = (int)(pgt_type(t) - PGT_L1) + 1;
     if (unlikely(level > 1 && b->o.from != b->o.d))
         return -EINVAL;
-    return level == 1 ? update(&b->o, 1, slot, val, keep) : pt_update(&b->o, level, slot, val, keep);
+    return level == 1 ? update(&b->o, 1, slot, val, keep)
+                      : pt_update(&b->o, level, slot, val, keep);
 }
 
 static int update_m2p(struct batch *b, const struct mmu_update *req)
@@ -290,7 +294,8 @@ static inline int update_one(struct batch *b, const struct mmu_update *req)
 }
 
 /* Run requests [0, count); *@i is the number done. */
-static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned int count, unsigned int *i)
+static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned int count,
+                     unsigned int *i)
 {
     int rc = 0;
 
@@ -357,7 +362,8 @@ static bool resume(struct vcpu *v, guest_ptr_t ureqs, unsigned int *count, guest
     return false;
 }
 
-long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, unsigned int foreigndom)
+long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone,
+                   unsigned int foreigndom)
 {
     struct vcpu *v = current;
     struct batch b;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Checking one page-table entry, or a whole table of them.
  *
- * An L1 entry maps RAM of its own domain, RAM that the control domain maps out of another one, frames
- * that the hypervisor shares (PGC_SHARED), or, where permitted, device memory; and it can never make a
- * table or a descriptor table writable (P2). RAM is always mapped write-back: a guest can't make memory
- * differ from what caches show of it (XSA-402). Entries of the other levels name a table of the level
- * below, of the same domain. Superpages do not exist (XSA-148, XSA-167), nor do tables that name
- * tables of their own level (XSA-240).
+ * An L1 entry maps RAM of its own domain, RAM that the control domain maps out of another one,
+ * frames that the hypervisor shares (PGC_SHARED), or, where permitted, device memory; and it can
+ * never make a table or a descriptor table writable (P2). RAM is always mapped write-back: a guest
+ * can't make memory differ from what caches show of it (XSA-402). Entries of the other levels name
+ * a table of the level below, of the same domain. Superpages do not exist (XSA-148, XSA-167), nor
+ * do tables that name tables of their own level (XSA-240).
  *
- * What is stored differs from what the guest wrote in the user bit: guest kernels live in ring 3, so
- * every mapping is a user mapping. Those that were kernel mappings are marked with PTE_GK, and only
- * the others are global: the switch to the user tables flushes what user mode must not see. */
+ * What is stored differs from what the guest wrote in the user bit: guest kernels live in ring 3,
+ * so every mapping is a user mapping. Those that were kernel mappings are marked with PTE_GK, and
+ * only the others are global: the switch to the user tables flushes what user mode must not see. */
 #include <asm/cpu.h>
 #include <asm/mmu.h>
 #include <asm/pt_check.h>
@@ -85,8 +85,7 @@ static inline int get_frame(const struct pt_owner *o, pte_t *pe)
     if (unlikely(!page_get(pg, o->from)))
         return get_other_frame(o, e);
     if (unlikely((READ_ONCE(pg->count) & (PGC_HV | PGC_SHARED)) == PGC_HV) ||
-        ((e & PTE_W) &&
-         unlikely(!page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN)))) {
+        ((e & PTE_W) && unlikely(!page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN)))) {
         page_put(pg);
         return -EBUSY;
     }
@@ -116,8 +115,8 @@ static enum page_type table_type(int level)
     return (enum page_type)(PGT_L1 + level - 1);
 }
 
-/* *@held, in: the general reference is there already (P4); out: it is there, though no type reference
- * is, because the table was left half done. */
+/* *@held, in: the general reference is there already (P4); out: it is there, though no type
+ * reference is, because the table was left half done. */
 static int get_table(struct domain *d, int level, pte_t e, bool *held)
 {
     enum page_type type = table_type(level - 1);
@@ -172,7 +171,8 @@ int pt_put_entry(struct domain *d, int level, pte_t e)
 
 /* ---- whole tables ---- */
 
-/* Most tables are nearly empty: entries are looked at eight at a time while none of them is present. */
+/* Most tables are nearly empty: entries are looked at eight at a time while none of them is
+ * present. */
 #define RUN 8
 
 static inline bool none_present(const pte_t *e)

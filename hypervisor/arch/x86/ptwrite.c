@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes of a guest kernel to its L1 tables, which it sees read-only: the instruction is decoded and
- * done as an update of the entry, with all checks of one (pt_update). The other levels are for
+/* Writes of a guest kernel to its L1 tables, which it sees read-only: the instruction is decoded
+ * and done as an update of the entry, with all checks of one (pt_update). The other levels are for
  * mmu_update only.
  *
  * The bytes fetched need not be those that trapped, nor the registers lead to the address that did:
@@ -99,7 +99,8 @@ static pte_t result(struct access *a, const struct cpu_regs *regs, pte_t old)
     uint64_t mask = size_mask(a->i.size), val;
 
     a->flags = regs->rflags;
-    val = insn_alu(a->i.op, old >> a->shift & mask, source(a), accumulator(a), a->i.size, &a->flags);
+    val =
+        insn_alu(a->i.op, old >> a->shift & mask, source(a), accumulator(a), a->i.size, &a->flags);
     return (old & ~(mask << a->shift)) | val << a->shift;
 }
 
@@ -141,7 +142,8 @@ static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
     }
 }
 
-/* The CPU may set A or D between our look at the entry and the swap: then once more, from the start. */
+/* The CPU may set A or D between our look at the entry and the swap: then once more, from the
+ * start. */
 static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_t *slot)
 {
     struct pt_owner o = {v->domain, v->domain};
@@ -161,7 +163,8 @@ static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_
     return rc;
 }
 
-/* Code and stack of the vcpu, and @va, are in the upper half of the address space, which is never hidden. */
+/* Code and stack of the vcpu, and @va, are in the upper half of the address space, which is never
+ * hidden. */
 static bool is_upper(const struct cpu_regs *regs, uint64_t va)
 {
     return (int64_t)regs->rip < 0 && (int64_t)regs->rsp < 0 && (int64_t)va < 0;
@@ -193,11 +196,13 @@ bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2)
             detach_table(v, table, window, cr2))
             rc = -EAGAIN;
         else
-            rc = perform(v, &a, regs, (pte_t *)page_virt(table) + (cr2 & ~PAGE_MASK) / sizeof(pte_t));
+            rc = perform(v, &a, regs,
+                         (pte_t *)page_virt(table) + (cr2 & ~PAGE_MASK) / sizeof(pte_t));
     }
     mmu_unlock(v->domain);
     if (rc == -EAGAIN)
-        return true; /* the instruction runs again, and faults again unless the table is detached now */
+        return true; /* the instruction runs again, and faults again unless the table is detached
+                        now */
     if (rc)
         return false;
     regs->rflags = a.flags;
