@@ -6,6 +6,7 @@
  * through the iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't
  * be pushed means that the guest has lost its stack: it is crashed. */
 #include <asm/processor.h>
+#include <asm/switch.h>
 #include <asm/traps.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -35,6 +36,7 @@ void vcpu_enter_user(struct vcpu *v)
     if (unlikely(v->arch.detached.unsettled))
         detach_settle(v);
     v->arch.in_kernel = 0;
+    ports_close(pcpu_self());
     asm volatile("swapgs" : : : "memory");
     load_root(pcpu_self(), v->arch.cr3_user);
 }

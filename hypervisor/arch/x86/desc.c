@@ -169,12 +169,12 @@ void desc_build(unsigned int cpu)
     gdt[SLOT(SEL_RING3_DS32)] = DESC_DATA_RING3;
     gdt[SLOT(SEL_RING3_CS64)] = DESC_CODE64_RING3;
     gdt[SLOT(SEL_PERCPU)] = DESC_DATA_BYTES | cpu;
-    set_system(&gdt[SLOT(SEL_TSS)], area + PERCPU_TSS, sizeof(struct tss) - 1, 0x89);
+    set_system(&gdt[SLOT(SEL_TSS)], area + PERCPU_TSS, TSS_LIMIT, 0x89);
 
     for (unsigned int i = 1; i <= STACK_GUARD_PAGE; i++)
         p->arch.tss->ist[i - 1] = stack + i * PAGE_SIZE;
     p->arch.tss->rsp0 = stack + STACK_SIZE - sizeof(struct stack_top);
-    p->arch.tss->iomap = sizeof(struct tss); /* beyond the limit: no port is open */
+    ports_close(p);
 
     build_syscall(cpu, STUB_SYSCALL, syscall_entry);
     build_syscall(cpu, STUB_SYSCALL32, cstar_entry);

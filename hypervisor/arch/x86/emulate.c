@@ -62,21 +62,33 @@ static bool iopl_ok(const struct vcpu *v)
     return v->arch.iopl >= cpl;
 }
 
-/* The guest's own I/O bitmap: read at each access, so a change takes effect at once (XSA-329). */
-static bool iobmp_ok(const struct vcpu *v, unsigned int port, unsigned int size)
+/* The guest's own I/O bitmap, in its kernel's memory: read at each access, so a change takes effect at
+ * once (XSA-329). */
+static bool iobmp_ok(struct vcpu *v, unsigned int port, unsigned int size)
 {
     uint16_t bits;
+    int rc;
 
     if (!v->arch.iobmp || port + size > v->arch.iobmp_limit)
         return false;
-    if (copy_from_guest(&bits, guest_ptr(v->arch.iobmp + port / 8), sizeof(bits)))
-        return false;
-    return !(bits >> (port & 7) & ((1u << size) - 1));
+    arch_areas_open(v);
+    rc = copy_from_guest(&bits, guest_ptr(v->arch.iobmp + port / 8), sizeof(bits));
+    arch_areas_close(v);
+    return !rc && !(bits >> (port & 7) & ((1u << size) - 1));
 }
 
-static bool io_permitted(const struct vcpu *v, unsigned int port, unsigned int size)
+static bool io_permitted(struct vcpu *v, unsigned int port, unsigned int size)
 {
     return iopl_ok(v) || iobmp_ok(v, port, size);
+}
+
+/* From here on the kernel needs no help with ports, until it leaves its mode (asm/switch.h). Not where
+ * an iret may change its IOPL. */
+static void open_ports(const struct vcpu *v)
+{
+    if (guest_in_kernel(v) && v->arch.iopl && v->domain->is_privileged &&
+        !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)))
+        pcpu_self()->arch.tss->iomap = TSS_PORTS_OPEN;
 }
 
 static bool emulate_in_out(struct cpu_regs *regs, const struct insn *i)
@@ -86,6 +98,7 @@ static bool emulate_in_out(struct cpu_regs *regs, const struct insn *i)
 
     if (!io_permitted(v, port, i->size))
         return false;
+    open_ports(v);
     if (i->op == INSN_OUT) {
         port_write(v->domain, (uint16_t)port, i->size, (uint32_t)regs->rax);
     } else {

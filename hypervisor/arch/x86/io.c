@@ -9,7 +9,13 @@
 #include <hv/lib.h>
 #include <hv/printk.h>
 
-static unsigned long reserved[65536 / 64];
+/* A set bit keeps a port. It is the I/O bitmap of every TSS too: what is set traps. */
+static unsigned long reserved[65536 / 64] __aligned(4096);
+
+const char *port_bitmap_page(unsigned int n)
+{
+    return (const char *)reserved + n * PAGE_SIZE;
+}
 
 void port_reserve(uint16_t first, unsigned int n)
 {

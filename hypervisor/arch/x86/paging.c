@@ -7,6 +7,7 @@
  * neither is writable anywhere, the direct map included. Everything is global but the windows. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
+#include <asm/io.h>
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <hv/mmu.h>
@@ -365,7 +366,7 @@ int percpu_area_init(unsigned int cpu_nr)
         return -ENOMEM;
     rc = map_new(area + PERCPU_GDT + 14 * PAGE_SIZE, 1, DATA_RW);
     if (rc == 0)
-        rc = map_new(area + PERCPU_TSS, 3, DATA_RW);
+        rc = map_new(area + PERCPU_TSS, 1, DATA_RW);
     if (rc == 0)
         rc = map_new(stack, STACK_GUARD_PAGE, DATA_RW);
     stack += (STACK_GUARD_PAGE + 1) * PAGE_SIZE;
@@ -375,6 +376,9 @@ int percpu_area_init(unsigned int cpu_nr)
         return rc;
     for (unsigned int i = 0; i < GDT_GUEST_FRAMES; i++)
         p->arch.window_l1[i] = gdt_empty_entry;
+    for (unsigned int i = 0; i < 2; i++)
+        *entry(area + PERCPU_TSS + TSS_PORTS_OPEN + i * PAGE_SIZE, 1) =
+            image_paddr(port_bitmap_page(i)) | DATA_RO;
     *entry(area + PERCPU_STUB, 1) = image_paddr(desc_stub_page(cpu_nr)) | CODE;
     ((struct stack_top *)(area + PERCPU_STACK + STACK_SIZE))[-1].self = p;
     p->arch.gdt = paddr_to_virt(*entry(area + PERCPU_GDT + 14 * PAGE_SIZE, 1) & PTE_ADDR_MASK);

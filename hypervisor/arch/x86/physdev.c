@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* physdev_op: the guest's virtual IOPL and I/O bitmap, which any domain may set for itself. What
  * concerns the machine's interrupts and devices is the control domain's (XSA-87): refused by default. */
+#include <asm/switch.h>
 #include <asm/traps.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -16,6 +17,7 @@ static long set_iopl(guest_ptr_t arg)
     if (op.iopl > 3)
         return -EINVAL;
     current->arch.iopl = (uint8_t)op.iopl;
+    ports_close(pcpu_self());
     return 0;
 }
 

@@ -137,6 +137,7 @@ static void load_state(struct pcpu *p, struct vcpu *next)
 
     a->stack = pcpu_stack_base();
     p->arch.tss->rsp0 = (uint64_t)(&a->regs + 1);
+    ports_close(p);
     cpumask_set(&next->domain->arch.tlb_cpus, p->id);
     tlb_load_root(p, a->in_kernel ? a->cr3_kernel : a->cr3_user);
     vcpu_update_cr4(p, next);

@@ -13,6 +13,8 @@ void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32
 
 /** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
 void port_reserve(uint16_t first, unsigned int n);
+/** port_bitmap_page - page 0 or 1 of the bitmap that port_reserve() fills, for each pcpu's TSS. */
+const char *port_bitmap_page(unsigned int n);
 
 /** iomem_reserve - keep the pages of [@paddr, @paddr + @len) for the hypervisor; boot only. Who may
  * map the rest: iomem_permitted() of asm/mmu.h. */

@@ -29,7 +29,7 @@
 #define PERCPU_GDT   0x00000 /* 16 pages: 14 of the guest, the hypervisor's, one unused */
 #define PERCPU_LDT   0x10000 /* 16 pages: the guest's LDT, mapped on demand */
 #define PERCPU_STUB  0x20000 /* SYSCALL and SYSENTER entry of this pcpu, executable */
-#define PERCPU_TSS   0x30000 /* TSS and I/O bitmap: 4 pages */
+#define PERCPU_TSS   0x30000 /* TSS; then two pages of I/O bitmap, the same for all */
 #define PERCPU_STACK 0x40000 /* 32 KiB, aligned to its size */
 
 #define STACK_SIZE  0x8000

@@ -18,6 +18,20 @@ struct tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, 8.7");
 
+/* Values of iomap: all ports trap; or the bitmap in the pages behind the TSS says which do.
+ *
+ * The control domain's kernel, at a virtual IOPL of 1 and more, may reach what the bitmap leaves open.
+ * Its first access since it was entered from user mode, or switched in, traps and opens the bitmap
+ * (emulate.c); every way to user mode or to another vcpu closes it. */
+#define TSS_LIMIT        0x2fff
+#define TSS_PORTS_CLOSED 0x3000
+#define TSS_PORTS_OPEN   0x1000
+
+static inline void ports_close(struct pcpu *p)
+{
+    p->arch.tss->iomap = TSS_PORTS_CLOSED;
+}
+
 /* What fills a pcpu's GDT window behind the guest's own pages: selectors beyond them find a descriptor
  * that is not present, and no page fault. paging.c */
 extern uint64_t gdt_empty_entry;
