@@ -66,35 +66,20 @@ static struct span unquote(struct span v)
 
 /* ---- Values: each returns 0, -EINVAL (not understood) or -ERANGE ---- */
 
-static unsigned int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned int)(c - '0');
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
-}
-
-/* Reads digits as far as they go and moves @v past them; what follows is the caller's affair. */
+/* Reads digits (decimal, 0x hexadecimal, 0 octal) as far as they go and moves @v past them; what
+ * follows is the caller's affair. The line goes on behind @v with something that is no digit. */
 static int take_number(struct span *v, uint64_t *out)
 {
-    unsigned int base = 10;
-    bool any = false, over = false;
-    uint64_t n = 0;
+    const char *end;
+    size_t n;
 
-    if (v->len > 2 && v->s[0] == '0' && (v->s[1] | 0x20) == 'x' && digit_of(v->s[2]) < 16) {
-        base = 16;
-        v->s += 2;
-        v->len -= 2;
-    } else if (v->len > 1 && v->s[0] == '0' && digit_of(v->s[1]) < 10) {
-        base = 8;
-    }
-    for (; v->len && digit_of(*v->s) < base; v->s++, v->len--) {
-        over |=
-            __builtin_mul_overflow(n, base, &n) || __builtin_add_overflow(n, digit_of(*v->s), &n);
-        any = true;
-    }
-    *out = n;
-    return !any ? -EINVAL : over ? -ERANGE : 0;
+    *out = hv_strtoul(v->s, &end, 0);
+    n = (size_t)(end - v->s);
+    if (!v->len || !n)
+        return -EINVAL;
+    v->s += n;
+    v->len -= n;
+    return *out == UINT64_MAX ? -ERANGE : 0;
 }
 
 static int check_range(const struct cmdline_option *o, uint64_t n)
@@ -102,16 +87,21 @@ static int check_range(const struct cmdline_option *o, uint64_t n)
     return n < o->min || (o->max && n > o->max) ? -ERANGE : 0;
 }
 
-static int parse_number(const struct cmdline_option *o, struct span v, uint64_t *n)
+static int parse_uint(const struct cmdline_option *o, struct span v)
 {
-    int rc = take_number(&v, n);
+    uint64_t n;
+    int rc = take_number(&v, &n);
 
     if (v.len)
         return -EINVAL;
-    return rc ? rc : check_range(o, *n);
+    rc = rc ?: check_range(o, n);
+    if (rc || n > UINT32_MAX)
+        return rc ?: -ERANGE;
+    *(unsigned int *)o->ptr = (unsigned int)n;
+    return 0;
 }
 
-static int parse_size(struct span v, uint64_t *bytes)
+static int parse_size(const struct cmdline_option *o, struct span v, uint64_t *bytes)
 {
     static const char suffixes[] = "bkmgt";
     unsigned int shift = 10;
@@ -129,15 +119,10 @@ static int parse_size(struct span v, uint64_t *bytes)
     } else if (v.len) {
         return -EINVAL;
     }
-    if (rc || n > UINT64_MAX >> shift)
+    if (rc || n > UINT64_MAX >> shift || check_range(o, n << shift))
         return -ERANGE;
     *bytes = n << shift;
     return 0;
-}
-
-int cmdline_size(const char *s, size_t len, uint64_t *bytes)
-{
-    return parse_size((struct span){s, len}, bytes);
 }
 
 static int parse_bool(struct span v, bool *out)
@@ -160,27 +145,24 @@ static int parse_bool(struct span v, bool *out)
 static int parse_string(const struct cmdline_option *o, struct span v)
 {
     char *dst = o->ptr;
-    size_t n = 0;
 
     for (int pass = 0; pass < 2; pass++) { /* first measure, then write */
+        size_t n = 0;
         char quote = 0;
 
-        n = 0;
         for (size_t i = 0; i < v.len; i++) {
             char c = v.s[i];
 
-            if (quote ? c == quote : c == '"' || c == '\'') {
+            if (quote ? c == quote : c == '"' || c == '\'')
                 quote = quote ? 0 : c;
-                continue;
-            }
-            if (pass)
-                dst[n] = c;
-            n++;
+            else if (pass)
+                dst[n++] = c;
+            else if (++n == o->max)
+                return -ERANGE;
         }
-        if (n >= o->max)
-            return -ERANGE;
+        if (pass)
+            memset(dst + n, 0, o->max - n);
     }
-    memset(dst + n, 0, o->max - n);
     return 0;
 }
 
@@ -215,10 +197,8 @@ static int parse_mem(const struct cmdline_option *o, struct span list)
         uint64_t *field = begins(&item, "min:")   ? &mem.min
                           : begins(&item, "max:") ? &mem.max
                                                   : &mem.size;
-        int rc = parse_size(item, field);
+        int rc = parse_size(o, item, field);
 
-        if (rc == 0)
-            rc = check_range(o, *field);
         if (rc)
             return rc;
     } while (list.len);
@@ -246,61 +226,32 @@ static int parse_interval(struct span v, uint64_t *from, uint64_t *to)
 
 static int parse_set(const struct cmdline_option *o, struct span list)
 {
-    uint64_t *set = o->ptr;
-    struct span check = list;
-    uint64_t from, to;
+    uint64_t set[CMDLINE_SET_MAX / 64] = {0}, from = 0, to = o->max - 1;
+    bool all = span_is(list, "all");
 
-    if (span_is(list, "all")) {
-        for (uint64_t i = 0; i < o->max; i++)
-            set[i / 64] |= 1ul << (i % 64);
-        return 0;
-    }
-    do { /* the whole list is checked before a bit changes */
-        int rc = parse_interval(next_item(&check), &from, &to);
-
-        if (rc == 0 && to >= o->max)
-            rc = -ERANGE;
-        if (rc)
-            return rc;
-    } while (check.len);
-
-    memset(set, 0, (o->max + 63) / 64 * sizeof(*set));
     do {
-        (void)parse_interval(next_item(&list), &from, &to);
+        int rc = all ? 0 : parse_interval(next_item(&list), &from, &to);
+
+        if (rc || to >= o->max)
+            return rc ?: -ERANGE;
         for (uint64_t i = from; i <= to; i++)
             set[i / 64] |= 1ul << (i % 64);
-    } while (list.len);
+    } while (!all && list.len);
+    memcpy(o->ptr, set, DIV_ROUND_UP(o->max, 64) * sizeof(set[0]));
     return 0;
 }
 
 static int set_value(const struct cmdline_option *o, struct span raw)
 {
     struct span v = unquote(raw);
-    uint64_t n;
-    int rc;
 
     switch (o->type) {
     case CMDLINE_BOOL:
         return parse_bool(v, o->ptr);
     case CMDLINE_UINT:
-        rc = parse_number(o, v, &n);
-        if (rc == 0 && n > UINT32_MAX)
-            rc = -ERANGE;
-        if (rc == 0)
-            *(unsigned int *)o->ptr = (unsigned int)n;
-        return rc;
-    case CMDLINE_U64:
-        rc = parse_number(o, v, &n);
-        if (rc == 0)
-            *(uint64_t *)o->ptr = n;
-        return rc;
+        return parse_uint(o, v);
     case CMDLINE_SIZE:
-        rc = parse_size(v, &n);
-        if (rc == 0)
-            rc = check_range(o, n);
-        if (rc == 0)
-            *(uint64_t *)o->ptr = n;
-        return rc;
+        return parse_size(o, v, o->ptr);
     case CMDLINE_STRING:
         return parse_string(o, raw);
     case CMDLINE_MEM:
@@ -326,40 +277,21 @@ static const struct cmdline_option *find(const struct cmdline_option *table, siz
 /* 0, -ENOENT for an unknown name, or what the value's parser said. */
 static int take_word(const struct cmdline_option *table, size_t nr, struct span word)
 {
-    const struct cmdline_option *o;
     struct span name, val;
     bool has_val = split(word, &name, &val);
+    const struct cmdline_option *o = find(table, nr, name);
+    bool on = o != NULL;
 
-    o = find(table, nr, name);
     if (o && has_val)
         return set_value(o, val);
-    if (o && o->type != CMDLINE_BOOL)
-        return -EINVAL;
-    if (o) {
-        *(bool *)o->ptr = true;
-        return 0;
-    }
-    if (!begins(&name, "no-"))
-        return -ENOENT;
-    o = find(table, nr, name);
+    if (!o && begins(&name, "no-"))
+        o = find(table, nr, name);
     if (!o)
         return -ENOENT;
     if (o->type != CMDLINE_BOOL || has_val)
         return -EINVAL;
-    *(bool *)o->ptr = false;
+    *(bool *)o->ptr = on;
     return 0;
-}
-
-static enum cmdline_problem problem_of(int err)
-{
-    switch (err) {
-    case -ENOENT:
-        return CMDLINE_UNKNOWN;
-    case -ERANGE:
-        return CMDLINE_RANGE;
-    default:
-        return CMDLINE_MALFORMED;
-    }
 }
 
 int cmdline_parse(const char *line, const struct cmdline_option *table, size_t nr,
@@ -380,7 +312,11 @@ int cmdline_parse(const char *line, const struct cmdline_option *table, size_t n
         if (rc) {
             problems++;
             if (report)
-                report(ctx, problem_of(rc), word.s, word.len);
+                report(ctx,
+                       rc == -ENOENT   ? CMDLINE_UNKNOWN
+                       : rc == -ERANGE ? CMDLINE_RANGE
+                                       : CMDLINE_MALFORMED,
+                       word.s, word.len);
         }
     }
     if (rest)

@@ -19,13 +19,14 @@ static void check_table(void)
 {
     bool flag = false;
     unsigned int number = 5;
-    uint64_t big = 0, size = 4096, set[2] = {0};
+    unsigned int big = 0;
+    uint64_t size = 4096, set[2] = {0};
     char text[8] = "";
     struct cmdline_mem mem = {0};
     const struct cmdline_option table[] = {
         {"b", CMDLINE_BOOL, &flag, 0, 0},
         {"n", CMDLINE_UINT, &number, 3, 7},
-        {"u", CMDLINE_U64, &big, 0, 0},
+        {"u", CMDLINE_UINT, &big, 0, 0},
         {"s", CMDLINE_SIZE, &size, 4096, 1 << 30},
         {"t", CMDLINE_STRING, text, 0, sizeof(text)},
         {"m", CMDLINE_MEM, &mem, 0, 0},

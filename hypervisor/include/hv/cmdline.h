@@ -11,18 +11,19 @@ extern char boot_cmdline[1024]; /* the hypervisor's own, for XENVER_commandline;
 enum cmdline_type {
     CMDLINE_BOOL,   /* bool; name, no-name, name=on|off|yes|no|true|false|enable|disable|1|0 */
     CMDLINE_UINT,   /* unsigned int in [min, max]; decimal, 0x hexadecimal or 0 octal */
-    CMDLINE_U64,    /* uint64_t in [min, max] */
     CMDLINE_SIZE,   /* uint64_t, bytes in [min, max]; suffix B K M G T, none means K */
     CMDLINE_STRING, /* char[max]: terminated; a value that does not fit is malformed */
     CMDLINE_MEM,    /* struct cmdline_mem; `512M,max:1G,min:64M`, each size in [min, max] */
     CMDLINE_SET,    /* uint64_t[(max + 63) / 64]; `0-3,5` or `all`, numbers below max */
 };
 
+#define CMDLINE_SET_MAX 256 /* the largest max of a set */
+
 struct cmdline_option {
     const char *name;
     enum cmdline_type type;
     void *ptr;         /* of the type said above; keeps its value when the word is malformed */
-    uint64_t min, max; /* max 0: no upper limit (UINT, U64, SIZE and MEM only) */
+    uint64_t min, max; /* max 0: no upper limit (UINT, SIZE and MEM only) */
 };
 
 struct cmdline_mem {
@@ -50,10 +51,6 @@ int cmdline_parse(const char *line, const struct cmdline_option *table, size_t n
  * Multiboot loaders other than GRUB 2 (and those before it) put it first. @loader may be NULL.
  * Returns a pointer into @line. */
 const char *cmdline_skip_image(const char *line, const char *loader);
-
-/** cmdline_size - parse a size (as for CMDLINE_SIZE) that ends at @s + @len; 0 or -EINVAL, -ERANGE.
- */
-int cmdline_size(const char *s, size_t len, uint64_t *bytes);
 
 #define CMDLINE_DOMU_NAME 32
 #define CMDLINE_DOMU_CPUS 256

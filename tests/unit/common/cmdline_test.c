@@ -10,9 +10,10 @@
 #include <hv/errno.h>
 #include <hv/lib.h>
 
+static unsigned int big;
 static bool noreboot, watchdog;
 static unsigned int maxcpus;
-static uint64_t big, size, set[3];
+static uint64_t size, set[3];
 static char com1[12];
 static struct cmdline_mem dom0_mem;
 
@@ -20,7 +21,7 @@ static const struct cmdline_option table[] = {
     {"noreboot", CMDLINE_BOOL, &noreboot, 0, 0},
     {"watchdog", CMDLINE_BOOL, &watchdog, 0, 0},
     {"maxcpus", CMDLINE_UINT, &maxcpus, 1, 64},
-    {"big", CMDLINE_U64, &big, 0, 0},
+    {"big", CMDLINE_UINT, &big, 0, 0},
     {"size", CMDLINE_SIZE, &size, 4096, 1ul << 40},
     {"com1", CMDLINE_STRING, com1, 0, sizeof(com1)},
     {"dom0_mem", CMDLINE_MEM, &dom0_mem, 1 << 20, 0},
@@ -50,7 +51,8 @@ static int reset(void **state)
     (void)state;
     noreboot = watchdog = false;
     maxcpus = 7;
-    big = size = 0;
+    big = 0;
+    size = 0;
     memset(set, 0, sizeof(set));
     memset(com1, 0, sizeof(com1));
     memset(&dom0_mem, 0, sizeof(dom0_mem));
@@ -92,15 +94,15 @@ static void booleans(void **state)
 static void numbers(void **state)
 {
     (void)state;
-    assert_int_equal(parse("maxcpus=64 big=0xffffffffffffffff"), 0);
+    assert_int_equal(parse("maxcpus=64 big=0xffffffff"), 0);
     assert_int_equal(maxcpus, 64);
-    assert_true(big == UINT64_MAX);
+    assert_true(big == UINT32_MAX);
     assert_int_equal(parse("maxcpus=0x10 big=010"), 0);
     assert_int_equal(maxcpus, 16);
     assert_int_equal(big, 8);
-    assert_int_equal(parse("maxcpus=0 maxcpus=65 maxcpus=4294967297 big=18446744073709551616"), 4);
+    assert_int_equal(parse("maxcpus=0 maxcpus=65 maxcpus=4294967297 big=18446744073709551616 big=4294967296"), 5);
     assert_string_equal(seen, "R:maxcpus=0 R:maxcpus=65 R:maxcpus=4294967297 "
-                              "R:big=18446744073709551616 ");
+                              "R:big=18446744073709551616 R:big=4294967296 ");
     assert_int_equal(parse("maxcpus maxcpus= maxcpus=-1 maxcpus=4x maxcpus=0x big=09 big=1=2"), 7);
     assert_string_equal(seen, "M:maxcpus M:maxcpus= M:maxcpus=-1 M:maxcpus=4x M:maxcpus=0x "
                               "M:big=09 M:big=1=2 ");

@@ -199,9 +199,6 @@ static void hpet_and_mcfg(void **state)
     assert_int_equal(parse(), 0);
     assert_true(info.have_hpet);
     assert_int_equal(info.hpet_addr, 0xfed00000);
-    assert_int_equal(info.hpet_id, 0x8086a201);
-    assert_int_equal(info.hpet_number, 3);
-    assert_int_equal(info.hpet_min_tick, 0x80);
     assert_int_equal(info.nr_mcfg, 1); /* the second ends before it starts */
     assert_int_equal(info.mcfg[0].base, 0xb0000000);
     assert_int_equal(info.mcfg[0].end_bus, 0xff);
@@ -235,14 +232,11 @@ static void fadt_old(void **state)
     roots();
     assert_int_equal(parse(), 0);
     assert_true(info.have_fadt);
-    assert_int_equal(info.fadt.facs, 0x7fe0000);
     assert_int_equal(info.fadt.dsdt, 0x7fe0040);
     assert_int_equal(info.fadt.sci, 9);
     assert_int_equal(info.fadt.smi_cmd, 0xb2);
     assert_int_equal(info.fadt.acpi_enable, 0xf1);
     assert_int_equal(info.fadt.century, 0x32);
-    assert_int_equal(info.fadt.pm1a_evt.addr, 0x600);
-    assert_int_equal(info.fadt.pm1a_evt.bits, 32);
     assert_int_equal(info.fadt.pm1a_cnt.addr, 0x604);
     assert_int_equal(info.fadt.pm1a_cnt.space, ACPI_SPACE_IO);
     assert_int_equal(info.fadt.pm1a_cnt.bits, 16);

@@ -69,19 +69,16 @@ struct acpi_info { /* zero or empty: the table or the thing is missing */
     bool lost; /* one of the arrays was too small */
 
     uint64_t hpet_addr;
-    uint32_t hpet_id;
-    uint8_t hpet_number;
-    uint16_t hpet_min_tick;
 
     struct {
-        uint64_t dsdt, facs;
+        uint64_t dsdt;
         uint32_t flags; /* ACPI_FADT_* */
         uint16_t boot_arch;
         uint16_t sci;
         uint32_t smi_cmd;
         uint8_t acpi_enable;
         struct acpi_reg pm_timer; /* bits is 24 or 32 */
-        struct acpi_reg pm1a_evt, pm1b_evt, pm1a_cnt, pm1b_cnt;
+        struct acpi_reg pm1a_cnt, pm1b_cnt;
         struct acpi_reg reset;
         uint8_t reset_value;
         uint8_t century; /* CMOS index, 0: none */
@@ -90,10 +87,8 @@ struct acpi_info { /* zero or empty: the table or the thing is missing */
 
 #define ACPI_FADT_TMR_VAL_EXT   (1u << 8)
 #define ACPI_FADT_RESET_REG_SUP (1u << 10)
-#define ACPI_FADT_HW_REDUCED    (1u << 20)
 
 #define ACPI_BOOT_LEGACY_DEVICES (1u << 0)
-#define ACPI_BOOT_8042           (1u << 1)
 #define ACPI_BOOT_NO_VGA         (1u << 2)
 #define ACPI_BOOT_NO_CMOS_RTC    (1u << 5)
 
