@@ -8,8 +8,8 @@
 #include <asm/processor.h>
 #include <asm/switch.h>
 #include <asm/traps.h>
-#include <hv/errno.h>
 #include <hv/guest_access.h>
+#include <hv/hypercall.h>
 
 struct entry {
     uint64_t rip;
@@ -33,8 +33,6 @@ void vcpu_enter_kernel(struct vcpu *v)
 
 void vcpu_enter_user(struct vcpu *v)
 {
-    if (unlikely(v->arch.detached.unsettled))
-        detach_settle(v);
     v->arch.in_kernel = 0;
     ports_close(pcpu_self());
     asm volatile("swapgs" : : : "memory");
@@ -89,27 +87,24 @@ static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct ent
         ~(uint64_t)(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
 }
 
-/* The stack of a guest kernel may lie where a detached table hides it. */
-static inline __attribute__((always_inline)) int push_frame(struct vcpu *v, uint64_t sp,
-                                                            const void *frame, size_t n)
+/* The frame could not be pushed at @sp. Was the stack (of a kernel, then) hidden by a detached
+ * table? */
+static bool stack_was_hidden(struct vcpu *v, uint64_t rip, uint64_t sp)
 {
     unsigned long flags;
 
-    if (likely(!copy_to_guest(guest_ptr(sp), frame, n)))
-        return 0;
-    if (!v->arch.detached.unsettled)
-        return -EFAULT;
+    if (!v->arch.detached.table) {
+        domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", rip, sp);
+        return false;
+    }
     flags = irq_save();
     irq_enable();
     detach_settle(v);
     irq_restore(flags);
-    return copy_to_guest(guest_ptr(sp), frame, n);
+    return true;
 }
 
-static void no_stack(struct vcpu *v, const struct entry *e, uint64_t sp)
-{
-    domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", e->rip, sp);
-}
+static void enter_again(struct cpu_regs *regs, const struct entry *e, uint64_t sp);
 
 static void enter(struct cpu_regs *regs, const struct entry *e)
 {
@@ -123,17 +118,24 @@ static void enter(struct cpu_regs *regs, const struct entry *e)
         frame[1] = regs->r11;
         frame[2] = e->error_code;
         sp -= 8 * 8;
-        rc = push_frame(v, sp, frame, 8 * 8);
+        rc = copy_to_guest(guest_ptr(sp), frame, 8 * 8);
     } else {
         frame[1] = regs->rcx;
         frame[2] = regs->r11;
         sp -= 7 * 8;
-        rc = push_frame(v, sp, &frame[1], 7 * 8);
+        rc = copy_to_guest(guest_ptr(sp), &frame[1], 7 * 8);
     }
-    if (unlikely(rc))
-        no_stack(v, e, sp);
-    else
+    if (likely(!rc))
         go_to(regs, v, e, sp);
+    else
+        enter_again(regs, e, sp);
+}
+
+static __attribute__((noinline)) void enter_again(struct cpu_regs *regs, const struct entry *e,
+                                                  uint64_t sp)
+{
+    if (stack_was_hidden(regs_vcpu(regs), e->rip, sp))
+        enter(regs, e);
 }
 
 /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code. */
@@ -256,10 +258,16 @@ void bounce_failsafe(struct cpu_regs *regs)
     frame[4] = v->arch.fs;
     frame[5] = v->arch.gs;
     put_context(&frame[6], regs, v);
-    if (push_frame(v, sp, frame, sizeof(frame)))
-        no_stack(v, &e, sp);
-    else
+    if (!copy_to_guest(guest_ptr(sp), frame, sizeof(frame)))
         go_to(regs, v, &e, sp);
+    else if (stack_was_hidden(v, e.rip, sp))
+        bounce_failsafe(regs);
+}
+
+static __attribute__((noinline)) long settle_and_iret(struct vcpu *v)
+{
+    detach_settle(v);
+    return do_iret();
 }
 
 /** do_iret - the guest kernel's return from a trap: struct iret_context at its stack pointer. What
@@ -270,6 +278,8 @@ long do_iret(void)
     struct cpu_regs *regs = &v->arch.regs;
     struct iret_context f;
 
+    if (unlikely(v->arch.detached.unsettled)) /* it may be a return to user mode */
+        return settle_and_iret(v);
     if (unlikely(copy_from_guest(&f, guest_ptr(regs->rsp), sizeof(f)))) {
         domain_crash(v->domain, "iret: no frame at sp %#lx", regs->rsp);
         return 0;

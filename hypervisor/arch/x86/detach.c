@@ -180,12 +180,10 @@ void detach_reload_root(void)
         tlb_load_root(p, v->arch.cr3_kernel);
 }
 
-bool detach_hides(const struct vcpu *v, uint64_t va)
+bool detach_hides(const struct detached *t, uint64_t va)
 {
-    const struct detached *t = &v->arch.detached;
-
-    return unlikely(t->root_cr3) && pcpu_self()->arch.cr3 == t->root_cr3 &&
-           pt_index(va, 4) == t->slot && guest_code_ok(va);
+    return t->root_cr3 && pcpu_self()->arch.cr3 == t->root_cr3 && pt_index(va, 4) == t->slot &&
+           guest_code_ok(va);
 }
 
 /* ---- attach ---- */
@@ -243,8 +241,9 @@ void detach_settle(struct vcpu *v)
 {
     mmu_lock(v->domain);
     mmu_unlock(v->domain);
-    if (v->arch.detached.bad)
+    if (v->arch.detached.unsettled)
         domain_crash(v->domain, "it has written what may not be to a page table");
+    v->arch.detached.unsettled = v->arch.detached.bad = false;
 }
 
 bool detach_table(struct vcpu *v, struct page *table, pte_t *window, uint64_t va)

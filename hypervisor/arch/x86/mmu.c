@@ -78,8 +78,8 @@ static inline bool only_rights(const struct pt_owner *o, pte_t old, pte_t new)
            o->from && page_owner(mfn_page(pte_mfn(new))) == o->from;
 }
 
-static int change_rights(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new, uint64_t keep,
-                         bool exact)
+static __attribute__((noinline)) int change_rights(const struct pt_owner *o, pte_t *slot, pte_t old,
+                                                   pte_t new, uint64_t keep, bool exact)
 {
     struct page *pg = mfn_page(pte_mfn(new));
     bool gains = new & ~old &PTE_W, loses = old & ~new &PTE_W;
@@ -96,7 +96,8 @@ static int change_rights(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t
     return 0;
 }
 
-static inline int update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
+static inline __attribute__((always_inline)) int update(const struct pt_owner *o, int level,
+                                                        pte_t *slot, pte_t new, uint64_t keep)
 {
     pte_t old = READ_ONCE(*slot);
 
@@ -223,22 +224,19 @@ static int find_frame(struct batch *b, uint64_t n)
     return 0;
 }
 
-/* The frame is no table, or it is not written. */
-static inline bool update_plain(struct page *pg, uint64_t *slot, uint64_t val)
+/* Only if the frame is not in use as a table or the like. */
+static bool update_plain(struct page *pg, uint64_t *slot, uint64_t val)
 {
-    uint64_t t = READ_ONCE(pg->type);
-
-    if ((pgt_count(t) && pgt_type(t) != PGT_WRITABLE) || !page_type_get_writable(pg, 0))
+    if (!page_type_get_writable(pg, 0))
         return false;
     WRITE_ONCE(*slot, val);
     page_type_put_writable(pg);
     return true;
 }
 
-static void lock_batch(struct batch *b)
+static inline void lock_batch(struct batch *b)
 {
-    if (!b->locked)
-        mmu_lock(b->o.d);
+    mmu_lock(b->o.d);
     b->locked = true;
 }
 
@@ -251,10 +249,13 @@ static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint
     if ((!b->pg || ptr >> PAGE_SHIFT != b->frame) && find_frame(b, ptr >> PAGE_SHIFT))
         return -EINVAL;
     slot = (uint64_t *)((char *)page_virt(b->pg) + (ptr & (PAGE_SIZE - 8)));
-    if (update_plain(b->pg, slot, val))
-        return 0;
-    lock_batch(b);
     t = READ_ONCE(b->pg->type);
+    if ((pgt_type(t) == PGT_WRITABLE || !pgt_count(t)) && update_plain(b->pg, slot, val))
+        return 0;
+    if (!b->locked) {
+        lock_batch(b);
+        t = READ_ONCE(b->pg->type);
+    }
     if (pgt_type(t) < PGT_L1 || pgt_type(t) > PGT_L4 || !(t & PGT_VALIDATED))
         return update_plain(b->pg, slot, val) ? 0 : -EINVAL;
     level = (int)(pgt_type(t) - PGT_L1) + 1;

@@ -180,20 +180,15 @@ static inline bool none_present(const pte_t *e)
     return !((e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) & PTE_P);
 }
 
-/* The first entry from @i on that may be present; PT_ENTRIES if none is. */
-static inline unsigned int skip_up(const pte_t *table, unsigned int i)
+/* Entry @i is not present: how many after it, or before it, need not be looked at? */
+static inline unsigned int absent_after(const pte_t *table, unsigned int i)
 {
-    while (!(i % RUN) && i < PT_ENTRIES && none_present(&table[i]))
-        i += RUN;
-    return i;
+    return !(i % RUN) && none_present(&table[i]) ? RUN - 1 : 0;
 }
 
-/* The same downwards: entries [skip_down(), @i) are not present. */
-static inline unsigned int skip_down(const pte_t *table, unsigned int i)
+static inline unsigned int absent_before(const pte_t *table, unsigned int i)
 {
-    while (!(i % RUN) && i && none_present(&table[i - RUN]))
-        i -= RUN;
-    return i;
+    return i % RUN == RUN - 1 && none_present(&table[i - RUN + 1]) ? RUN - 1 : 0;
 }
 
 static int take_l1_entry(const struct pt_owner *self, pte_t *slot)
@@ -214,9 +209,11 @@ static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
     unsigned int i;
     int rc = 0;
 
-    for (i = p->done; (i = skip_up(table, i)) < PT_ENTRIES; i++) {
-        if (!(table[i] & PTE_P))
+    for (i = p->done; i < PT_ENTRIES; i++) {
+        if (!(table[i] & PTE_P)) {
+            i += absent_after(table, i);
             continue;
+        }
         rc = take_l1_entry(&self, &table[i]);
         if (unlikely(rc))
             break;
@@ -246,10 +243,14 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
 
     if (level == 1)
         return take_l1(d, table, p);
-    for (; (p->done = skip_up(table, p->done)) < PT_ENTRIES; p->done++) {
+    for (; p->done < PT_ENTRIES; p->done++) {
         int rc;
 
-        if (!(table[p->done] & PTE_P) || !pt_guest_slot(level, p->done))
+        if (!(table[p->done] & PTE_P)) {
+            p->done += absent_after(table, p->done);
+            continue;
+        }
+        if (!pt_guest_slot(level, p->done))
             continue;
         rc = take_table_entry(d, level, &table[p->done], p);
         if (rc)
@@ -266,9 +267,11 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
 
 static void drop_l1(struct domain *d, const pte_t *table, struct pt_progress *p)
 {
-    for (unsigned int i = p->done; (i = skip_down(table, i)) > 0;)
-        if (table[--i] & PTE_P)
+    for (unsigned int i = p->done; i-- > 0;)
+        if (table[i] & PTE_P)
             put_frame(d, table[i]);
+        else
+            i -= absent_before(table, i);
     p->done = 0;
 }
 
@@ -289,10 +292,14 @@ int pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progre
         page_put(lower);
         p->ref = false;
     }
-    while ((p->done = skip_down(table, p->done)) > 0) {
+    while (p->done > 0) {
         pte_t e = table[--p->done];
 
-        if (!(e & PTE_P) || !pt_guest_slot(level, p->done))
+        if (!(e & PTE_P)) {
+            p->done -= absent_before(table, p->done);
+            continue;
+        }
+        if (!pt_guest_slot(level, p->done))
             continue;
         if (put_table(e)) {
             p->ref = true;

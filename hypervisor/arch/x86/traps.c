@@ -42,8 +42,8 @@ static bool in_tables_window(uint64_t va)
     return va >= area + PERCPU_GDT && va < area + PERCPU_LDT + LDT_FRAMES * PAGE_SIZE;
 }
 
-/* The error code that names the selector whose descriptor lies at @va: what the CPU says of one that is
- * beyond its table. */
+/* The error code that names the selector whose descriptor lies at @va: what the CPU says of one
+ * that is beyond its table. */
 static uint32_t selector_error(uint64_t va)
 {
     uint32_t offset = (uint32_t)(va - percpu_area(smp_processor_id()));
@@ -71,7 +71,8 @@ void ring0_trap(struct cpu_regs *regs)
         if (mapped)
             return;
     }
-    if (regs->vector == TRAP_PF && regs->rflags & X86_EFLAGS_IF && detach_hides(current, cr2)) {
+    if (regs->vector == TRAP_PF && regs->rflags & X86_EFLAGS_IF &&
+        detach_hides(&current->arch.detached, cr2)) {
         irq_enable();
         detach_settle(current);
         irq_disable();
@@ -119,19 +120,11 @@ void ring0_ist_trap(struct cpu_regs *regs)
 
 /* ---- from a guest ---- */
 
-void guest_page_fault(struct cpu_regs *regs);
-void guest_page_fault(struct cpu_regs *regs)
+static inline void page_fault(struct cpu_regs *regs, struct vcpu *v, uint64_t cr2)
 {
-    struct vcpu *v = regs_vcpu(regs);
-    uint64_t cr2 = read_cr2();
     uint32_t ec = regs->error_code;
-    bool hidden = detach_hides(v, cr2);
 
     irq_enable();
-    if (unlikely(hidden)) {
-        detach_settle(v);
-        return;
-    }
     if ((ec & (PFEC_P | PFEC_W | PFEC_RSVD | PFEC_I)) == (PFEC_P | PFEC_W) && guest_in_kernel(v) &&
         ptwrite_fault(regs, cr2))
         return;
@@ -141,6 +134,30 @@ void guest_page_fault(struct cpu_regs *regs)
         return;
     }
     inject_page_fault(regs, cr2, ec);
+}
+
+/* Of a vcpu that detaches tables. */
+static __attribute__((noinline)) void page_fault_detached(struct cpu_regs *regs, struct vcpu *v,
+                                                          uint64_t cr2)
+{
+    if (detach_hides(&v->arch.detached, cr2)) {
+        irq_enable();
+        detach_settle(v);
+    } else {
+        page_fault(regs, v, cr2);
+    }
+}
+
+void guest_page_fault(struct cpu_regs *regs);
+void guest_page_fault(struct cpu_regs *regs)
+{
+    struct vcpu *v = regs_vcpu(regs);
+    uint64_t cr2 = read_cr2();
+
+    if (unlikely(v->arch.detached.root_cr3))
+        page_fault_detached(regs, v, cr2);
+    else
+        page_fault(regs, v, cr2);
 }
 
 /** soft_interrupt - int n by the guest: through its trap table, if the gate's DPL lets it. */
@@ -165,8 +182,8 @@ void guest_int80(struct cpu_regs *regs)
     soft_interrupt(regs, 0x80, 2);
 }
 
-/* Error codes with the IDT bit tell of an int n through a gate that ring 3 may not use. The vector is
- * taken from the instruction, as some emulators get it wrong in the error code. */
+/* Error codes with the IDT bit tell of an int n through a gate that ring 3 may not use. The vector
+ * is taken from the instruction, as some emulators get it wrong in the error code. */
 static void guest_general_protection(struct cpu_regs *regs)
 {
     irq_enable();
@@ -241,8 +258,8 @@ void guest_trap(struct cpu_regs *regs)
 }
 
 /** guest_exit_fault - the final iretq faulted: its frame is intact in @regs, the guest's general
- * registers are in the fault's own frame, at @frame, which overlaps them. A selector of the LDT may only
- * want its page; everything else is for the failsafe callback. */
+ * registers are in the fault's own frame, at @frame, which overlaps them. A selector of the LDT may
+ * only want its page; everything else is for the failsafe callback. */
 void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame);
 void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame)
 {

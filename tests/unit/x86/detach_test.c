@@ -140,11 +140,11 @@ static void it_is_out_of_reach(void **state)
     assert_true(entries(root)[SLOT] & PTE_P); /* what the guest reads */
     assert_true(entries(kernel_l1)[0] & PTE_W);
     assert_false(page_get_writable(table, guest));
-    assert_true(detach_hides(v, (uint64_t)SLOT << 39));
-    assert_false(detach_hides(v, VA));
+    assert_true(detach_hides(&v->arch.detached, (uint64_t)SLOT << 39));
+    assert_false(detach_hides(&v->arch.detached, VA));
     attach();
     assert_attached();
-    assert_false(detach_hides(v, (uint64_t)SLOT << 39));
+    assert_false(detach_hides(&v->arch.detached, (uint64_t)SLOT << 39));
 }
 
 static void changes_are_taken_over(void **state)

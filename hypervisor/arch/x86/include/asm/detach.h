@@ -47,7 +47,7 @@ void detach_settle(struct vcpu *v);
 
 /** detach_hides - did an access to @va by the current vcpu fail only because a table is detached?
  * Interrupts are off since the fault. Then settle, and once more. */
-bool detach_hides(const struct vcpu *v, uint64_t va);
+bool detach_hides(const struct detached *t, uint64_t va);
 
 /** detach_reload_root - a pcpu still on the root of a table that another one has attached leaves
  * it. Interrupts are off. */
