@@ -68,6 +68,8 @@ static int check_header(struct elf_pv_info *info, struct ehdr *eh)
 {
     static const uint8_t magic[4] = {0x7f, 'E', 'L', 'F'};
 
+    if (info->size > 0x206 && !memcmp((const char *)info->image + 0x202, "HdrS", 4))
+        return fail(info, -ENOEXEC, "a bzImage: socle-unpack takes the ELF file out of it");
     if (info->size < sizeof(magic) || memcmp(info->image, magic, sizeof(magic)))
         return fail(info, -ENOEXEC, "not an ELF file");
     if (!read_at(info, 0, eh, sizeof(*eh)))

@@ -287,6 +287,8 @@ static bool is_own(const struct page *pg, uint32_t uid)
     return (uint32_t)(pg->type & PGR_OWNER_MASK) == uid && !stale_for(pg->type, uid);
 }
 
+bool page_keep_contents;
+
 void page_prepare(struct page *pg, unsigned int order, uint32_t uid)
 {
     unsigned long n = 1UL << order;
@@ -298,7 +300,7 @@ void page_prepare(struct page *pg, unsigned int order, uint32_t uid)
             /* Not flushed: as if its last writable mapping had just gone, so that P3 is kept. */
             pg[i].type = PGT(PGT_WRITABLE);
         } else {
-            if ((pg[i].count & PGC_TAINTED) && (uint32_t)(pg[i].type & PGR_OWNER_MASK) != uid)
+            if ((pg[i].count & PGC_TAINTED) && !page_keep_contents && (uint32_t)(pg[i].type & PGR_OWNER_MASK) != uid)
                 memset(page_virt(&pg[i]), 0, PAGE_SIZE);
             pg[i].type = PGT(PGT_NONE);
         }

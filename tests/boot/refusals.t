@@ -34,6 +34,7 @@ my @cases = ( # name, what is said, how to boot
     ['text for a kernel', qr/domain 0 .*ELF/, modules => [file('text', "hello\n" x 100)]],
     ['half a kernel', qr/domain 0 /, modules => [file('half', substr($elf, 0, length($elf) / 4))]],
     ['a 32-bit kernel', qr/domain 0 /, modules => [file('elf32', $elf =~ s/^(....)\x02/$1\x01/sr)]],
+    ['a bzImage', qr/domain 0 .*bzImage/, modules => [file('bzimage', "\0" x 0x202 . 'HdrS' . "\0" x 512)]],
     ['a kernel without notes', qr/domain 0 /, modules => [file('plain', $elf =~ s/Xen\0/Yen\0/gr)]],
     ['too little for dom0', qr/too little memory/, modules => [$hello], options => 'dom0_mem=1M'],
     ['a CPU without PAT', qr/lacks .*PAT/, cpu => 'qemu64,-pat', modules => [$hello]],

@@ -220,6 +220,23 @@ TEST(machine_checks_there_are_none)
     check_eq(mca(&op, 77), -EINVAL);
 }
 
+/* ---- the screen ---- */
+
+TEST(kernel_is_told_about_the_screen)
+{
+    uint32_t off = start_info->console.dom0.info_off;
+    const struct dom0_vga_console_info *info = (const void *)((const char *)start_info + off);
+
+    need_eq(start_info->console.dom0.info_size, sizeof(*info));
+    check_ge(off, sizeof(*start_info));
+    check_le(off + sizeof(*info), PAGE_SIZE);
+    check_eq(info->video_type, XEN_VGATYPE_TEXT_MODE_3);
+    check_eq(info->u.text_mode_3.rows, 25);
+    check_eq(info->u.text_mode_3.columns, 80);
+    check_lt(info->u.text_mode_3.cursor_x, 80);
+    check_lt(info->u.text_mode_3.cursor_y, 25);
+}
+
 /* ---- the memory map ---- */
 
 #define LAPIC  0xfee00000

@@ -2,17 +2,18 @@
 /* The domains that exist from boot on: dom0 from the first module, static domUs from those whose
  * command line begins with `domu`.
  *
- * A PV domain starts with a region of linear addresses that is mapped for it, in this order: kernel,
- * initrd, p2m list, start_info page, initial page tables, a stack page; padded by at least 512 KiB to a
- * multiple of 4 MiB (xen/xen.h, "start of day"). Pseudo-physical frame n of the domain is the n-th one
- * here; the region begins with frame 0. A kernel may ask for its p2m list at an address of its own, and
- * for an initrd that is not mapped.
- * The tables that are built here go through the same validation as any that a guest makes. */
+ * A PV domain starts with a region of linear addresses that is mapped for it, in this order:
+ * kernel, initrd, p2m list, start_info page, initial page tables, a stack page; padded by at least
+ * 512 KiB to a multiple of 4 MiB (xen/xen.h, "start of day"). Pseudo-physical frame n of the domain
+ * is the n-th one here; the region begins with frame 0. A kernel may ask for its p2m list at an
+ * address of its own, and for an initrd that is not mapped. The tables that are built here go
+ * through the same validation as any that a guest makes. */
 #include <asm/boot.h>
 #include <asm/directmap.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
 #include <asm/pte.h>
+#include <asm/serial.h>
 #include <asm/traps.h>
 #include <hv/cmdline.h>
 #include <hv/domain.h>
@@ -35,7 +36,8 @@
 #define FEATURES_OFFERED                                                                           \
     (1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_writable_page_tables |                      \
      1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |                      \
-     1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_dom0 | 1u << XENFEAT_supervisor_mode_kernel)
+     1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_dom0 |                                    \
+     1u << XENFEAT_supervisor_mode_kernel)
 
 struct image {
     const void *kernel;
@@ -43,6 +45,7 @@ struct image {
     const void *initrd;
     size_t initrd_size;
     const char *cmdline;
+    const struct boot_info *boot; /* dom0 only */
 };
 
 struct build {
@@ -54,9 +57,9 @@ struct build {
     unsigned int p2m_order;
 
     uint64_t v_start, v_initrd, v_p2m, v_info, v_tables, v_stack, v_end;
-    uint64_t initrd_pfn;             /* when it is not mapped; else 0 */
-    uint64_t p2m_pfn, p2m_pages;     /* p2m_pfn: first frame of the list */
-    uint64_t nr_tables, next_table;  /* frames for page tables; next_table counts those used */
+    uint64_t initrd_pfn;            /* when it is not mapped; else 0 */
+    uint64_t p2m_pfn, p2m_pages;    /* p2m_pfn: first frame of the list */
+    uint64_t nr_tables, next_table; /* frames for page tables; next_table counts those used */
     const char *error;
 };
 
@@ -228,7 +231,8 @@ static uint64_t table_pfn(const struct build *b, uint64_t n)
     return va_pfn(b, b->v_tables) + n;
 }
 
-/* Map one page; tables are taken in order from those set aside. Page tables themselves are read-only. */
+/* Map one page; tables are taken in order from those set aside. Page tables themselves are
+ * read-only. */
 static void map_page(struct build *b, uint64_t va, uint64_t pfn_n)
 {
     uint64_t *table = pfn_virt(b, table_pfn(b, 0));
@@ -281,6 +285,10 @@ static void fill_start_info(struct build *b)
         si->mod_start = b->initrd_pfn ? b->initrd_pfn : b->v_initrd;
         si->mod_len = b->image->initrd_size;
         si->flags |= b->initrd_pfn ? SIF_MOD_START_PFN : 0;
+    }
+    if (b->image->boot) {
+        si->console.dom0.info_off = sizeof(*si);
+        si->console.dom0.info_size = (uint32_t)vga_describe(b->image->boot, (void *)(si + 1));
     }
     hv_strlcpy((char *)si->cmd_line, b->image->cmdline, sizeof(si->cmd_line));
 }
@@ -496,7 +504,10 @@ static struct domain *create_dom0(const struct boot_info *bi, int initrd, uint64
         image.initrd = paddr_to_virt(bi->module[initrd].start);
         image.initrd_size = bi->module[initrd].end - bi->module[initrd].start;
     }
+    image.boot = bi;
+    page_keep_contents = true;
     d = create(&p, &image);
+    page_keep_contents = false;
     /* What it gets at first is no limit to what it may ask for, unless max: says so. */
     if (d)
         d->max_pages = opt_dom0_mem.max ? opt_dom0_mem.max >> PAGE_SHIFT : UINT32_MAX;

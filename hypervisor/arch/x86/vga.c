@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The VGA text screen: boot messages, until dom0 takes it. */
-#include <asm/multiboot.h>
+#include <asm/boot.h>
 #include <asm/processor.h>
 #include <asm/system.h>
+#include <xen/xen.h>
 #include <hv/console.h>
 
 #define TEXT_BUFFER 0xb8000
@@ -73,6 +74,49 @@ void vga_remap(void)
 {
     if (screen)
         screen = map_device(TEXT_BUFFER, ROWS * COLUMNS * sizeof(*screen));
+}
+
+static unsigned int cursor(void)
+{
+    unsigned int at;
+
+    outb(0x3d4, 14);
+    at = (unsigned int)inb(0x3d5) << 8;
+    outb(0x3d4, 15);
+    return min(at | inb(0x3d5), (unsigned int)COLUMNS * ROWS - 1);
+}
+
+size_t vga_describe(const struct boot_info *bi, struct dom0_vga_console_info *info)
+{
+    const struct boot_display *d = &bi->display;
+    bool none = bi->efi_system_table || (acpi.fadt.boot_arch & ACPI_BOOT_NO_VGA);
+
+    if (d->type == BOOT_DISPLAY_RGB) {
+        info->video_type = XEN_VGATYPE_VESA_LFB;
+        info->u.vesa_lfb.width = (uint16_t)d->width;
+        info->u.vesa_lfb.height = (uint16_t)d->height;
+        info->u.vesa_lfb.bytes_per_line = (uint16_t)d->pitch;
+        info->u.vesa_lfb.bits_per_pixel = d->bpp;
+        info->u.vesa_lfb.lfb_base = (uint32_t)d->addr;
+        info->u.vesa_lfb.ext_lfb_base = (uint32_t)(d->addr >> 32);
+        info->u.vesa_lfb.lfb_size = (uint32_t)DIV_ROUND_UP((uint64_t)d->pitch * d->height, 65536UL);
+        info->u.vesa_lfb.red_pos = d->red.pos;
+        info->u.vesa_lfb.red_size = d->red.size;
+        info->u.vesa_lfb.green_pos = d->green.pos;
+        info->u.vesa_lfb.green_size = d->green.size;
+        info->u.vesa_lfb.blue_pos = d->blue.pos;
+        info->u.vesa_lfb.blue_size = d->blue.size;
+    } else if (d->type == BOOT_DISPLAY_TEXT || (d->type == BOOT_DISPLAY_NONE && !none)) {
+        info->video_type = XEN_VGATYPE_TEXT_MODE_3;
+        info->u.text_mode_3.font_height = 16;
+        info->u.text_mode_3.rows = ROWS;
+        info->u.text_mode_3.columns = COLUMNS;
+        info->u.text_mode_3.cursor_x = (uint16_t)(cursor() % COLUMNS);
+        info->u.text_mode_3.cursor_y = (uint16_t)(cursor() / COLUMNS);
+    } else {
+        return 0;
+    }
+    return sizeof(*info);
 }
 
 void vga_release(void)

@@ -164,6 +164,10 @@ void page_free_virt(void *va, unsigned int order);
 
 /* ---- page.c: ownership and references ---- */
 
+/** page_keep_contents - set while dom0 is built, before there is any other domain: what is in memory then
+ * it may see, and clearing all of a machine's memory takes long. */
+extern bool page_keep_contents;
+
 /** page_alloc_domain - 2^@order frames for @d, each with PGC_ALLOCATED and one reference, on d's
  * page list, counted in d->tot_pages. Contents are d's own old ones or zero, never another's
  * (XSA-100). @bits: address width limit, 0 for none.

@@ -16,3 +16,9 @@ struct boot_display;
 void vga_console(const struct boot_display *display);
 void vga_remap(void); /* once our own page tables are loaded */
 void vga_release(void);
+
+/** vga_describe - the screen, for dom0's kernel: bytes of @info (cleared before) that say
+ * something. */
+struct boot_info;
+struct dom0_vga_console_info;
+size_t vga_describe(const struct boot_info *bi, struct dom0_vga_console_info *info);
