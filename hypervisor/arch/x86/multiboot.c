@@ -16,32 +16,12 @@ static int fail(struct boot_info *info, int err, const char *why)
 /* ---- The map of memory ---- */
 
 /* How much a type forbids: of two that claim the same byte the higher wins. */
-static unsigned int severity(uint32_t type)
-{
-    switch (type) {
-    case BOOT_RAM:
-        return 0;
-    case BOOT_ACPI:
-        return 1;
-    case BOOT_NVS:
-        return 2;
-    case BOOT_RESERVED:
-        return 3;
-    default: /* BOOT_BAD */
-        return 4;
-    }
-}
+static const uint8_t severity[] = {
+    [BOOT_RAM] = 0, [BOOT_ACPI] = 1, [BOOT_NVS] = 2, [BOOT_RESERVED] = 3, [BOOT_BAD] = 4};
 
 static uint64_t region_end(const struct boot_region *r)
 {
     return r->base + r->len;
-}
-
-static void remove_region(struct boot_info *info, unsigned int at)
-{
-    info->nr_regions--;
-    memmove(&info->region[at], &info->region[at + 1],
-            (info->nr_regions - at) * sizeof(info->region[0]));
 }
 
 static bool insert_region(struct boot_info *info, unsigned int at, uint64_t base, uint64_t end,
@@ -83,16 +63,18 @@ static void retype(struct boot_info *info, unsigned int at, uint64_t from, uint6
 
 static void join_neighbours(struct boot_info *info)
 {
-    for (unsigned int i = 1; i < info->nr_regions;) {
-        struct boot_region *a = &info->region[i - 1], *b = &info->region[i];
+    struct boot_region *a = info->region;
 
-        if (a->type == b->type && region_end(a) == b->base) {
+    for (unsigned int i = 1; i < info->nr_regions; i++) {
+        const struct boot_region *b = &info->region[i];
+
+        if (a->type == b->type && region_end(a) == b->base)
             a->len += b->len;
-            remove_region(info, i);
-        } else {
-            i++;
-        }
+        else
+            *++a = *b;
     }
+    if (info->nr_regions)
+        info->nr_regions = (unsigned int)(a - info->region) + 1;
 }
 
 void boot_region_add(struct boot_info *info, uint64_t base, uint64_t len, uint32_t type)
@@ -112,7 +94,7 @@ void boot_region_add(struct boot_info *info, uint64_t base, uint64_t len, uint32
             (void)insert_region(info, at, base, to, type);
         } else {
             to = min(end, region_end(&info->region[at]));
-            if (severity(type) > severity(info->region[at].type))
+            if (severity[type] > severity[info->region[at].type])
                 retype(info, at, base, to, type);
         }
         base = to;
@@ -139,22 +121,17 @@ static const char *copy_text(struct boot_info *info, const struct phys_reader *r
 {
     char *start = &info->text[info->text_used];
     size_t room = sizeof(info->text) - info->text_used, n = 0;
-    char c;
+    char c = 0;
 
     for (; n < max && paddr <= UINT64_MAX - n; n++) {
-        if (phys_read(r, paddr + n, &c, 1)) {
-            info->text_lost = true;
+        bool lost = phys_read(r, paddr + n, &c, 1) || (c && n + 1 >= room);
+
+        info->text_lost |= lost;
+        if (lost || !c)
             break;
-        }
-        if (!c)
-            break;
-        if (n + 1 >= room) {
-            info->text_lost = true;
-            break;
-        }
         start[n] = c;
     }
-    if (room == 0 || n == 0)
+    if (n == 0)
         return info->text;
     start[n] = 0;
     info->text_used += n + 1;
@@ -169,6 +146,27 @@ static int add_module(struct boot_info *info, uint64_t start, uint64_t end, cons
     return 0;
 }
 
+struct framebuffer {
+    uint64_t addr;
+    uint32_t pitch, width, height;
+    uint8_t bpp, type;
+} __attribute__((packed));
+
+/* @color: position and size of red, green and blue. */
+static void set_display(struct boot_display *d, const struct framebuffer *fb,
+                        const uint8_t color[6])
+{
+    static const uint8_t types[] = {BOOT_DISPLAY_INDEXED, BOOT_DISPLAY_RGB, BOOT_DISPLAY_TEXT};
+
+    if (fb->type >= ARRAY_SIZE(types))
+        return;
+    *d = (struct boot_display){
+        types[fb->type], fb->addr, fb->pitch, fb->width, fb->height, fb->bpp,
+    };
+    if (d->type == BOOT_DISPLAY_RGB)
+        memcpy(d->rgb, color, sizeof(d->rgb));
+}
+
 /* ---- Multiboot 1 ---- */
 
 struct mb1_info {
@@ -176,9 +174,8 @@ struct mb1_info {
     uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name;
     uint32_t apm_table, vbe_control_info, vbe_mode_info;
     uint16_t vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
-    uint64_t fb_addr;
-    uint32_t fb_pitch, fb_width, fb_height;
-    uint8_t fb_bpp, fb_type, fb_color[6];
+    struct framebuffer fb;
+    uint8_t fb_color[6];
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct mb1_info) == 116, "Multiboot 1 layout");
@@ -242,48 +239,13 @@ static int mb1_regions(struct boot_info *info, const struct mb1_info *mb,
     return 0;
 }
 
-static void set_display(struct boot_display *d, uint8_t type, const uint8_t color[6])
-{
-    switch (type) {
-    case 0:
-        d->type = BOOT_DISPLAY_INDEXED;
-        break;
-    case 1:
-        d->type = BOOT_DISPLAY_RGB;
-        d->red.pos = color[0];
-        d->red.size = color[1];
-        d->green.pos = color[2];
-        d->green.size = color[3];
-        d->blue.pos = color[4];
-        d->blue.size = color[5];
-        break;
-    case 2:
-        d->type = BOOT_DISPLAY_TEXT;
-        break;
-    default:
-        memset(d, 0, sizeof(*d));
-    }
-}
-
-static void mb1_display(struct boot_info *info, const struct mb1_info *mb)
-{
-    info->display = (struct boot_display){
-        .addr = mb->fb_addr,
-        .pitch = mb->fb_pitch,
-        .width = mb->fb_width,
-        .height = mb->fb_height,
-        .bpp = mb->fb_bpp,
-    };
-    set_display(&info->display, mb->fb_type, mb->fb_color);
-}
-
 static int parse_mb1(struct boot_info *info, uint64_t paddr, const struct phys_reader *r)
 {
     struct mb1_info mb = {0};
     int rc = 0;
 
     /* Loaders of the older text stop before the frame buffer: read no more than is promised. */
-    if (phys_read(r, paddr, &mb, offsetof(struct mb1_info, fb_addr)) ||
+    if (phys_read(r, paddr, &mb, offsetof(struct mb1_info, fb)) ||
         ((mb.flags & MB1_FRAMEBUFFER) && phys_read(r, paddr, &mb, sizeof(mb))))
         return fail(info, -EFAULT, "boot loader: its information is out of reach");
     if (mb.flags & MB1_CMDLINE)
@@ -297,7 +259,7 @@ static int parse_mb1(struct boot_info *info, uint64_t paddr, const struct phys_r
     if (rc == 0 && (mb.flags & MB1_MEM))
         guess_regions(info, mb.mem_lower, mb.mem_upper);
     if (rc == 0 && (mb.flags & MB1_FRAMEBUFFER))
-        mb1_display(info, &mb);
+        set_display(&info->display, &mb.fb, mb.fb_color);
     return rc;
 }
 
@@ -319,12 +281,6 @@ enum {
     MB2_ACPI_OLD = 14,
     MB2_ACPI_NEW = 15,
 };
-
-struct mb2_framebuffer {
-    uint64_t addr;
-    uint32_t pitch, width, height;
-    uint8_t bpp, type, reserved[2], color[6];
-} __attribute__((packed));
 
 struct mb2_state {
     struct boot_info *info;
@@ -376,19 +332,14 @@ static int mb2_regions(struct mb2_state *s, uint64_t body, uint32_t size)
 
 static void mb2_display(struct mb2_state *s, uint64_t body, uint32_t size)
 {
-    struct mb2_framebuffer fb = {0};
-    size_t len = min((size_t)size, sizeof(fb)); /* without colours for text and palettes */
+    struct {
+        struct framebuffer fb;
+        uint8_t reserved[2], color[6]; /* not there for text and palettes */
+    } tag = {0};
+    size_t len = min((size_t)size, sizeof(tag));
 
-    if (len < offsetof(struct mb2_framebuffer, reserved) || phys_read(s->r, body, &fb, len))
-        return;
-    s->info->display = (struct boot_display){
-        .addr = fb.addr,
-        .pitch = fb.pitch,
-        .width = fb.width,
-        .height = fb.height,
-        .bpp = fb.bpp,
-    };
-    set_display(&s->info->display, fb.type, fb.color);
+    if (len >= sizeof(tag.fb) && !phys_read(s->r, body, &tag, len))
+        set_display(&s->info->display, &tag.fb, tag.color);
 }
 
 /* Both tags may be there: the newer one's copy is the longer. */
@@ -427,8 +378,6 @@ static int mb2_tag(struct mb2_state *s, uint32_t type, uint64_t body, uint32_t s
         break;
     case MB2_ACPI_NEW:
         mb2_rsdp(s, body, size, 36);
-        break;
-    default:
         break;
     }
     return 0;

@@ -297,7 +297,7 @@ static void mb2_like_grub(void **state)
     assert_int_equal(info.efi_system_table, efi);
     assert_int_equal(info.display.type, BOOT_DISPLAY_RGB);
     assert_int_equal(info.display.addr, 0x8000);
-    assert_true(info.display.red.pos == 16 && info.display.blue.size == 8);
+    assert_true(info.display.rgb[0].pos == 16 && info.display.rgb[2].size == 8);
 }
 
 static void mb2_sizes_only(void **state)

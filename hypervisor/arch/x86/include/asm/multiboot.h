@@ -45,7 +45,7 @@ struct boot_display {
     uint8_t bpp;
     struct {
         uint8_t pos, size;
-    } red, green, blue; /* RGB only */
+    } rgb[3]; /* red, green, blue; RGB only */
 };
 
 struct boot_info {                /* holds pointers into itself: not to be copied */
