@@ -62,6 +62,11 @@ static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write
     return GNTST_general_error;
 }
 
+static bool is_pinned(const struct gnttab_active *act)
+{
+    return act->readers || act->writers;
+}
+
 /* N3, after pins have gone or could not be made. Table locked. */
 static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active *act)
 {
@@ -85,7 +90,7 @@ static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint
         return GNTST_bad_gntref;
     e = shared_entry(gt, ref);
     act = active_entry(gt, ref);
-    pinned = act->readers || act->writers;
+    pinned = is_pinned(act);
     if (pinned && (act->domid != who || (act->readers | act->writers) >> 31))
         return GNTST_general_error;
     if (!pinned || (write && !act->writers)) {
@@ -268,14 +273,12 @@ static int16_t list_frames(const struct gnttab_setup_table *op, struct domain *d
     return GNTST_okay;
 }
 
-static long op_setup_table(guest_ptr_t uop, unsigned int count)
+static long op_setup_table(guest_ptr_t uop)
 {
     struct gnttab_setup_table op;
     struct domain *d;
     int rc;
 
-    if (count != 1)
-        return -EINVAL;
     if (copy_from_guest(&op, uop, sizeof(op)) ||
         (op.nr_frames && !guest_range_ok(guest_ptr_of(op.frame_list), 1)))
         return -EFAULT;
@@ -290,13 +293,11 @@ static long op_setup_table(guest_ptr_t uop, unsigned int count)
     return copy_to_guest(uop, &op, offsetof(struct gnttab_setup_table, frame_list));
 }
 
-static long op_query_size(guest_ptr_t uop, unsigned int count)
+static long op_query_size(guest_ptr_t uop)
 {
     struct gnttab_query_size op;
     struct domain *d;
 
-    if (count != 1)
-        return -EINVAL;
     if (copy_from_guest(&op, uop, sizeof(op)))
         return -EFAULT;
     d = gnttab_target(op.dom, &op.status);
@@ -309,13 +310,11 @@ static long op_query_size(guest_ptr_t uop, unsigned int count)
 }
 
 /* There are none in version 1; to ask for none is fine. */
-static long op_get_status_frames(guest_ptr_t uop, unsigned int count)
+static long op_get_status_frames(guest_ptr_t uop)
 {
     struct gnttab_get_status_frames op;
     struct domain *d;
 
-    if (count != 1)
-        return -EINVAL;
     if (copy_from_guest(&op, uop, sizeof(op)))
         return -EFAULT;
     d = gnttab_target(op.dom, &op.status);
@@ -357,14 +356,8 @@ static long op_get_version(guest_ptr_t uop)
     return copy_to_guest(uop, &op, sizeof(op));
 }
 
-static bool is_pinned(const struct gnttab_active *act)
+static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
 {
-    return act->readers || act->writers;
-}
-
-static int16_t swap_refs(uint32_t a, uint32_t b)
-{
-    struct grant_table *gt = current_domain()->gnttab;
     struct grant_entry_v1 tmp;
     int16_t status = GNTST_okay;
 
@@ -382,21 +375,18 @@ static int16_t swap_refs(uint32_t a, uint32_t b)
     return status;
 }
 
-static long op_swap(guest_ptr_t uop, unsigned int count)
+static long swap(struct domain *self, void *element)
 {
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_swap_grant_ref op;
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
+    struct gnttab_swap_grant_ref *op = element;
 
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_swap_grant_ref, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        op.status = swap_refs(op.ref_a, op.ref_b);
-        if (copy_to_guest(p, &op, sizeof(op)))
-            return -EFAULT;
-    }
+    op->status = swap_refs(self->gnttab, op->ref_a, op->ref_b);
     return 0;
+}
+
+static long gnttab_op_swap_grant_ref(guest_ptr_t uop, unsigned int count)
+{
+    return gnttab_batch(GNTTABOP_swap_grant_ref, uop, count, sizeof(struct gnttab_swap_grant_ref),
+                        0, swap);
 }
 
 /* ---- cache flush ---- */
@@ -417,9 +407,9 @@ static bool is_granted_to(struct domain *owner, struct domain *d, mfn_t m)
     return found;
 }
 
-static int flush_page(const struct gnttab_cache_flush *op, mfn_t m)
+static int flush_page(struct domain *d, const struct gnttab_cache_flush *op, mfn_t m)
 {
-    struct domain *d = current_domain(), *owner = page_owner(mfn_page(m));
+    struct domain *owner = page_owner(mfn_page(m));
     struct page *pg = mfn_page(m);
     int rc = 0;
 
@@ -436,8 +426,9 @@ static int flush_page(const struct gnttab_cache_flush *op, mfn_t m)
     return rc;
 }
 
-static int cache_flush(const struct gnttab_cache_flush *op)
+static long cache_flush(struct domain *self, void *element)
 {
+    const struct gnttab_cache_flush *op = element;
     mfn_t m = mfn(op->a.dev_bus_addr >> PAGE_SHIFT);
 
     if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE - op->offset ||
@@ -447,27 +438,13 @@ static int cache_flush(const struct gnttab_cache_flush *op)
         return 0;
     if (op->op == GNTTAB_CACHE_INVAL) /* would throw away what others wrote */
         return -EOPNOTSUPP;
-    if (!mfn_valid(m))
-        return -EINVAL;
-    return flush_page(op, m);
+    return mfn_valid(m) ? flush_page(self, op, m) : -EINVAL;
 }
 
-static long op_cache_flush(guest_ptr_t uop, unsigned int count)
+static long gnttab_op_cache_flush(guest_ptr_t uop, unsigned int count)
 {
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_cache_flush op;
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
-        int rc;
-
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_cache_flush, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        rc = cache_flush(&op);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    return gnttab_batch(GNTTABOP_cache_flush, uop, count, sizeof(struct gnttab_cache_flush),
+                        sizeof(struct gnttab_cache_flush), cache_flush);
 }
 
 /* ---- transfer ---- */
@@ -521,10 +498,10 @@ static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, stru
     return GNTST_general_error;
 }
 
-static int16_t transfer(const struct gnttab_transfer *op)
+static int16_t transfer_page(struct domain *d, const struct gnttab_transfer *op)
 {
-    struct domain *d = current_domain(), *rd;
     struct page *pg = page_from_gfn(d, gfn(op->mfn));
+    struct domain *rd;
     int16_t status;
 
     if (!pg)
@@ -544,88 +521,59 @@ static int16_t transfer(const struct gnttab_transfer *op)
     return status;
 }
 
-static long op_transfer(guest_ptr_t uop, unsigned int count)
+static long transfer(struct domain *self, void *element)
 {
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_transfer op;
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
+    struct gnttab_transfer *op = element;
 
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_transfer, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        op.status = transfer(&op);
-        if (copy_to_guest(p, &op, sizeof(op)))
-            return -EFAULT;
-    }
+    op->status = transfer_page(self, op);
     return 0;
+}
+
+static long gnttab_op_transfer(guest_ptr_t uop, unsigned int count)
+{
+    return gnttab_batch(GNTTABOP_transfer, uop, count, sizeof(struct gnttab_transfer), 0, transfer);
 }
 
 /* ---- the hypercall ---- */
 
-static long single_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
-{
-    switch (cmd) {
-    case GNTTABOP_setup_table:
-        return op_setup_table(uop, count);
-    case GNTTABOP_query_size:
-        return op_query_size(uop, count);
-    case GNTTABOP_set_version:
-        return op_set_version(uop);
-    case GNTTABOP_get_status_frames:
-        return op_get_status_frames(uop, count);
-    case GNTTABOP_get_version:
-        return op_get_version(uop);
-    default:
-        return -ENOSYS;
-    }
-}
-
-/* Operations on arrays: the size of an element. */
-static const uint8_t element_size[] = {
-    [GNTTABOP_map_grant_ref] = sizeof(struct gnttab_map_grant_ref),
-    [GNTTABOP_unmap_grant_ref] = sizeof(struct gnttab_unmap_grant_ref),
-    [GNTTABOP_transfer] = sizeof(struct gnttab_transfer),
-    [GNTTABOP_copy] = sizeof(struct gnttab_copy),
-    [GNTTABOP_unmap_and_replace] = sizeof(struct gnttab_unmap_and_replace),
-    [GNTTABOP_swap_grant_ref] = sizeof(struct gnttab_swap_grant_ref),
-    [GNTTABOP_cache_flush] = sizeof(struct gnttab_cache_flush),
+/* Each has one of the two functions. */
+static const struct {
+    long (*batch)(guest_ptr_t uop, unsigned int count);
+    long (*single)(guest_ptr_t uop);
+    uint8_t size; /* of an element; single: 1 if the count must be 1 */
+} ops[] = {
+    [GNTTABOP_map_grant_ref] = {gnttab_op_map_grant_ref, NULL, sizeof(struct gnttab_map_grant_ref)},
+    [GNTTABOP_unmap_grant_ref] = {gnttab_op_unmap_grant_ref, NULL,
+                                  sizeof(struct gnttab_unmap_grant_ref)},
+    [GNTTABOP_setup_table] = {NULL, op_setup_table, 1},
+    [GNTTABOP_transfer] = {gnttab_op_transfer, NULL, sizeof(struct gnttab_transfer)},
+    [GNTTABOP_copy] = {gnttab_op_copy, NULL, sizeof(struct gnttab_copy)},
+    [GNTTABOP_query_size] = {NULL, op_query_size, 1},
+    [GNTTABOP_unmap_and_replace] = {gnttab_op_unmap_and_replace, NULL,
+                                    sizeof(struct gnttab_unmap_and_replace)},
+    [GNTTABOP_set_version] = {NULL, op_set_version, 0},
+    [GNTTABOP_get_status_frames] = {NULL, op_get_status_frames, 1},
+    [GNTTABOP_get_version] = {NULL, op_get_version, 0},
+    [GNTTABOP_swap_grant_ref] = {gnttab_op_swap_grant_ref, NULL,
+                                 sizeof(struct gnttab_swap_grant_ref)},
+    [GNTTABOP_cache_flush] = {gnttab_op_cache_flush, NULL, sizeof(struct gnttab_cache_flush)},
 };
-
-static long batch_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
-{
-    switch (cmd) {
-    case GNTTABOP_map_grant_ref:
-        return gnttab_op_map(uop, count);
-    case GNTTABOP_unmap_grant_ref:
-        return gnttab_op_unmap(uop, count);
-    case GNTTABOP_copy:
-        return gnttab_op_copy(uop, count);
-    case GNTTABOP_unmap_and_replace:
-        return gnttab_op_unmap_and_replace(uop, count);
-    case GNTTABOP_transfer:
-        return op_transfer(uop, count);
-    case GNTTABOP_swap_grant_ref:
-        return op_swap(uop, count);
-    default:
-        return op_cache_flush(uop, count);
-    }
-}
 
 #define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
 
 static __attribute__((noinline)) long any_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
-    size_t size = cmd < ARRAY_SIZE(element_size) ? element_size[cmd] : 0;
-
-    if ((int)count < 0)
+    if ((int)count < 0 || cmd >> CMD_BITS)
         return -EINVAL;
-    if (!size)
-        return cmd >> CMD_BITS ? -EINVAL : single_op(cmd, uop, count);
-    /* Each element is checked again when it is copied; this is for one early answer. */
-    if (!guest_range_ok(uop, count * size))
-        return -EFAULT;
-    return batch_op(cmd, uop, count);
+    if (cmd >= ARRAY_SIZE(ops))
+        return -ENOSYS;
+    if (ops[cmd]
+            .batch) /* each element is checked when it is copied; this is for one early answer */
+        return guest_range_ok(uop, (size_t)count * ops[cmd].size) ? ops[cmd].batch(uop, count)
+                                                                  : -EFAULT;
+    if (!ops[cmd].single)
+        return -ENOSYS;
+    return ops[cmd].size && count != 1 ? -EINVAL : ops[cmd].single(uop);
 }
 
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
@@ -634,9 +582,9 @@ long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
         if (cmd == GNTTABOP_copy)
             return gnttab_op_copy(uop, 1);
         if (cmd == GNTTABOP_map_grant_ref)
-            return gnttab_op_map(uop, 1);
+            return gnttab_op_map_grant_ref(uop, 1);
         if (cmd == GNTTABOP_unmap_grant_ref)
-            return gnttab_op_unmap(uop, 1);
+            return gnttab_op_unmap_grant_ref(uop, 1);
     }
     return any_op(cmd, uop, count);
 }

@@ -15,6 +15,7 @@ struct side {
 };
 
 #define BY_REF      (1u << 16)
+#define STATUS_AT   offsetof(struct gnttab_copy, status)
 #define WHOSE_FRAME ((uint32_t)DOMID_SELF)
 
 static inline void release(struct domain *self, struct side *s, bool write)
@@ -120,7 +121,8 @@ long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
         if (unlikely(rc))
             break;
         op.status = copy_one(self, &op, &src, &dst);
-        rc = gnttab_put_from(p, &op, struct gnttab_copy, status);
+        rc = copy_to_guest(guest_ptr(p.va + STATUS_AT), (uint8_t *)&op + STATUS_AT,
+                           sizeof(op) - STATUS_AT);
         if (unlikely(rc))
             break;
     }

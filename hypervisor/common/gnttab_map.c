@@ -171,23 +171,18 @@ static int16_t map_one(struct domain *self, struct gnttab_map_grant_ref *op)
     return status;
 }
 
-long gnttab_op_map(guest_ptr_t uop, unsigned int count)
+static long map(struct domain *self, void *element)
 {
-    struct domain *self = current_domain();
+    struct gnttab_map_grant_ref *op = element;
 
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_map_grant_ref op;
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
-
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_map_grant_ref, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        op.status = map_one(self, &op);
-        if (gnttab_put_from(p, &op, struct gnttab_map_grant_ref, dom))
-            return -EFAULT;
-    }
+    op->status = map_one(self, op);
     return 0;
+}
+
+long gnttab_op_map_grant_ref(guest_ptr_t uop, unsigned int count)
+{
+    return gnttab_batch(GNTTABOP_map_grant_ref, uop, count, sizeof(struct gnttab_map_grant_ref),
+                        offsetof(struct gnttab_map_grant_ref, dom), map);
 }
 
 /* ---- unmap ---- */
@@ -232,45 +227,33 @@ static inline int16_t unmap_one(struct grant_table *gt, const struct gnttab_unma
     return status;
 }
 
-long gnttab_op_unmap(guest_ptr_t uop, unsigned int count)
+static long unmap(struct domain *self, void *element)
 {
-    struct grant_table *gt = current_domain()->gnttab;
+    struct gnttab_unmap_grant_ref *op = element;
 
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_unmap_grant_ref op;
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
+    op->status = unmap_one(self->gnttab, op, 0);
+    return 0;
+}
 
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_unmap_grant_ref, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        op.status = unmap_one(gt, &op, 0);
-        if (gnttab_put_from(p, &op, struct gnttab_unmap_grant_ref, status))
-            return -EFAULT;
-    }
+long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count)
+{
+    return gnttab_batch(GNTTABOP_unmap_grant_ref, uop, count, sizeof(struct gnttab_unmap_grant_ref),
+                        offsetof(struct gnttab_unmap_grant_ref, status), unmap);
+}
+
+static long unmap_and_replace(struct domain *self, void *element)
+{
+    struct gnttab_unmap_and_replace *op = element;
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = op->host_addr, .handle = op->handle};
+
+    op->status = unmap_one(self->gnttab, &unmap, op->new_addr);
     return 0;
 }
 
 long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count)
 {
-    struct grant_table *gt = current_domain()->gnttab;
-
-    for (unsigned int i = 0; i < count; i++) {
-        struct gnttab_unmap_and_replace op;
-        struct gnttab_unmap_grant_ref unmap = {0};
-        guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
-
-        if (gnttab_stop_here(i))
-            return gnttab_continue(GNTTABOP_unmap_and_replace, p, count - i);
-        if (copy_from_guest(&op, p, sizeof(op)))
-            return -EFAULT;
-        unmap.host_addr = op.host_addr;
-        unmap.handle = op.handle;
-        op.status = unmap_one(gt, &unmap, op.new_addr);
-        if (copy_to_guest(p, &op, sizeof(op)))
-            return -EFAULT;
-    }
-    return 0;
+    return gnttab_batch(GNTTABOP_unmap_and_replace, uop, count,
+                        sizeof(struct gnttab_unmap_and_replace), 0, unmap_and_replace);
 }
 
 /* ---- the end of a domain ---- */

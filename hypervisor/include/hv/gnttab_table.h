@@ -114,9 +114,11 @@ static inline void gnttab_peer_put(struct domain *self, struct domain *d)
         domain_put(d);
 }
 
+#define GNTTAB_ELEMENT_MAX 64
+
 /* The operations on @count elements at @uop: the hypercall's result. */
-long gnttab_op_map(guest_ptr_t uop, unsigned int count);
-long gnttab_op_unmap(guest_ptr_t uop, unsigned int count);
+long gnttab_op_map_grant_ref(guest_ptr_t uop, unsigned int count);
+long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
 
@@ -130,11 +132,32 @@ static inline bool gnttab_stop_here(unsigned int done)
 /** gnttab_continue - then: go on later with the @left elements at @next. Return its value. */
 long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left);
 
-/* Write back an element of @type, or only from @field on: that and all behind it. */
-#define gnttab_put_from(p, op, type, field)                                                        \
-    copy_to_guest(guest_ptr((p).va + offsetof(type, field)),                                       \
-                  (const uint8_t *)(op) + offsetof(type, field),                                   \
-                  sizeof(type) - offsetof(type, field))
+/** gnttab_batch - operation @cmd on @count elements of @size bytes at @uop: each is copied in, done by
+ * @one, whose result ends the batch unless it is 0, and written back from offset @from on. In line, so
+ * that the short sizes are copied in line too. */
+static inline __attribute__((always_inline)) long
+gnttab_batch(unsigned int cmd, guest_ptr_t uop, unsigned int count, size_t size, size_t from,
+             long (*one)(struct domain *self, void *element))
+{
+    struct domain *self = current_domain();
+
+    for (unsigned int i = 0; i < count; i++) {
+        guest_ptr_t p = guest_ptr_index(uop, i, size);
+        uint64_t op[GNTTAB_ELEMENT_MAX / sizeof(uint64_t)];
+        long rc;
+
+        if (gnttab_stop_here(i))
+            return gnttab_continue(cmd, p, count - i);
+        if (copy_from_guest(op, p, size))
+            return -EFAULT;
+        rc = one(self, op);
+        if (rc)
+            return rc;
+        if (from < size && copy_to_guest(guest_ptr(p.va + from), (uint8_t *)op + from, size - from))
+            return -EFAULT;
+    }
+    return 0;
+}
 
 int gnttab_maptrack_init(struct grant_table *gt, unsigned int max_frames);
 void gnttab_maptrack_free(struct grant_table *gt);
