@@ -100,12 +100,12 @@ size_t vga_describe(const struct boot_info *bi, struct dom0_vga_console_info *in
         info->u.vesa_lfb.lfb_base = (uint32_t)d->addr;
         info->u.vesa_lfb.ext_lfb_base = (uint32_t)(d->addr >> 32);
         info->u.vesa_lfb.lfb_size = (uint32_t)DIV_ROUND_UP((uint64_t)d->pitch * d->height, 65536UL);
-        info->u.vesa_lfb.red_pos = d->red.pos;
-        info->u.vesa_lfb.red_size = d->red.size;
-        info->u.vesa_lfb.green_pos = d->green.pos;
-        info->u.vesa_lfb.green_size = d->green.size;
-        info->u.vesa_lfb.blue_pos = d->blue.pos;
-        info->u.vesa_lfb.blue_size = d->blue.size;
+        info->u.vesa_lfb.red_pos = d->rgb[0].pos;
+        info->u.vesa_lfb.red_size = d->rgb[0].size;
+        info->u.vesa_lfb.green_pos = d->rgb[1].pos;
+        info->u.vesa_lfb.green_size = d->rgb[1].size;
+        info->u.vesa_lfb.blue_pos = d->rgb[2].pos;
+        info->u.vesa_lfb.blue_size = d->rgb[2].size;
     } else if (d->type == BOOT_DISPLAY_TEXT || (d->type == BOOT_DISPLAY_NONE && !none)) {
         info->video_type = XEN_VGATYPE_TEXT_MODE_3;
         info->u.text_mode_3.font_height = 16;
