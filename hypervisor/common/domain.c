@@ -15,6 +15,7 @@
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/heap.h>
+#include <hv/irq.h>
 #include <hv/memory.h>
 #include <hv/softirq.h>
 #include <hv/domain.h>
@@ -432,6 +433,7 @@ static int kill_steps(struct domain *d)
     rc = evtchn_domain_destroy(d);
     if (rc)
         return rc;
+    pirq_domain_destroy(d);
     rc = gnttab_release_mappings(d);
     if (rc)
         return rc;

@@ -11,6 +11,7 @@
 #include <hv/evtchn_table.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
+#include <hv/irq.h>
 
 /* ---- delivery ---- */
 
@@ -87,6 +88,18 @@ static void send_virq(struct vcpu *owner, unsigned int virq)
 void evtchn_send_virq(struct vcpu *v, unsigned int virq)
 {
     send_virq(v, virq);
+}
+
+void evtchn_send_pirq(struct domain *d, uint32_t port)
+{
+    struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+
+    if (unlikely(!chn))
+        return;
+    spin_lock(&chn->lock);
+    if (likely(chn->state == EVTCHN_PIRQ))
+        set_pending(d, chn);
+    spin_unlock(&chn->lock);
 }
 
 void evtchn_send_global_virq(struct domain *d, unsigned int virq)
@@ -253,6 +266,8 @@ static void close_open_port(struct domain *d, struct evtchn *chn)
 {
     struct evtchn *peer = chn->state == EVTCHN_INTERDOMAIN ? chn->peer : NULL;
 
+    if (chn->state == EVTCHN_PIRQ)
+        pirq_unbind(d, chn->pirq, chn->port);
     evtchn_lock_ends(chn);
     if (chn->state == EVTCHN_VIRQ) {
         struct vcpu *v = domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu);
@@ -503,11 +518,26 @@ static int op_bind_ipi(struct evtchn_bind_ipi *op)
     return rc;
 }
 
-/* No domain has been given a physical interrupt yet. */
+/* The interrupt may come as soon as it is bound: the port is open by then. */
 static int op_bind_pirq(struct evtchn_bind_pirq *op)
 {
-    (void)op;
-    return current_domain()->is_privileged ? -EINVAL : -EPERM;
+    struct domain *d = current_domain();
+    struct evtchn *chn;
+    int rc = pirq_check(d, op->pirq);
+
+    if (rc)
+        return rc;
+    spin_lock(&d->evtchn->lock);
+    rc = find_free(d, &chn);
+    if (rc == 0) {
+        open_port(d->evtchn, chn, EVTCHN_PIRQ, 0, op->pirq);
+        op->port = chn->port;
+        rc = pirq_bind(d, op->pirq, chn->port);
+        if (rc)
+            close_open_port(d, chn);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
 }
 
 static void fill_status(const struct evtchn *chn, struct evtchn_status *op)
@@ -562,6 +592,7 @@ static int op_status(struct evtchn_status *op)
 static int op_bind_vcpu(const struct evtchn_bind_vcpu *op)
 {
     struct domain *d = current_domain();
+    uint32_t pirq = UINT32_MAX;
     struct evtchn *chn;
 
     if (!domain_vcpu(d, op->vcpu))
@@ -571,19 +602,22 @@ static int op_bind_vcpu(const struct evtchn_bind_vcpu *op)
         return -EINVAL;
     spin_lock(&chn->lock);
     if (chn->state == EVTCHN_UNBOUND || chn->state == EVTCHN_INTERDOMAIN ||
-        (chn->state == EVTCHN_VIRQ && virq_is_global(chn->virq))) {
+        chn->state == EVTCHN_PIRQ || (chn->state == EVTCHN_VIRQ && virq_is_global(chn->virq))) {
         WRITE_ONCE(chn->vcpu, op->vcpu);
+        if (chn->state == EVTCHN_PIRQ)
+            pirq = chn->pirq;
         spin_unlock(&chn->lock);
+        if (pirq != UINT32_MAX)
+            pirq_move(d, pirq, d->vcpu[op->vcpu]);
         return 0;
     }
     spin_unlock(&chn->lock);
     return -EINVAL;
 }
 
-static int op_unmask(const struct evtchn_unmask *op)
+int evtchn_unmask(struct domain *d, uint32_t port)
 {
-    struct domain *d = current_domain();
-    struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
+    struct evtchn *chn = evtchn_lookup(d->evtchn, port);
 
     if (!chn)
         return -EINVAL;
@@ -631,22 +665,14 @@ static int op_reset(const struct evtchn_reset *op)
     return rc;
 }
 
-/* The way of one operation: its argument into private memory, the worker, and back if it has
- * results. @worker's value is the hypercall's; the copy-out happens on success only. */
-#define RUN(arg, type, worker, has_result)                                                         \
-    ({                                                                                             \
-        type run_op;                                                                               \
-        long run_rc = copy_from_guest(&run_op, arg, sizeof(run_op));                               \
-        if (run_rc == 0)                                                                           \
-            run_rc = worker(&run_op);                                                              \
-        if (run_rc == 0 && (has_result))                                                           \
-            run_rc = copy_to_guest(arg, &run_op, sizeof(run_op));                                  \
-        run_rc;                                                                                    \
-    })
-
 static int op_send(const struct evtchn_send *op)
 {
     return evtchn_send(current_domain(), op->port);
+}
+
+static int op_unmask(const struct evtchn_unmask *op)
+{
+    return evtchn_unmask(current_domain(), op->port);
 }
 
 static int op_close(const struct evtchn_close *op)
@@ -668,31 +694,31 @@ static long event_channel_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
     case EVTCHNOP_bind_interdomain:
-        return RUN(arg, struct evtchn_bind_interdomain, op_bind_interdomain, true);
+        return RUN_OP(arg, struct evtchn_bind_interdomain, op_bind_interdomain, true);
     case EVTCHNOP_bind_virq:
-        return RUN(arg, struct evtchn_bind_virq, op_bind_virq, true);
+        return RUN_OP(arg, struct evtchn_bind_virq, op_bind_virq, true);
     case EVTCHNOP_bind_pirq:
-        return RUN(arg, struct evtchn_bind_pirq, op_bind_pirq, true);
+        return RUN_OP(arg, struct evtchn_bind_pirq, op_bind_pirq, true);
     case EVTCHNOP_close:
-        return RUN(arg, struct evtchn_close, op_close, false);
+        return RUN_OP(arg, struct evtchn_close, op_close, false);
     case EVTCHNOP_status:
-        return RUN(arg, struct evtchn_status, op_status, true);
+        return RUN_OP(arg, struct evtchn_status, op_status, true);
     case EVTCHNOP_alloc_unbound:
-        return RUN(arg, struct evtchn_alloc_unbound, op_alloc_unbound, true);
+        return RUN_OP(arg, struct evtchn_alloc_unbound, op_alloc_unbound, true);
     case EVTCHNOP_bind_ipi:
-        return RUN(arg, struct evtchn_bind_ipi, op_bind_ipi, true);
+        return RUN_OP(arg, struct evtchn_bind_ipi, op_bind_ipi, true);
     case EVTCHNOP_bind_vcpu:
-        return RUN(arg, struct evtchn_bind_vcpu, op_bind_vcpu, false);
+        return RUN_OP(arg, struct evtchn_bind_vcpu, op_bind_vcpu, false);
     case EVTCHNOP_unmask:
-        return RUN(arg, struct evtchn_unmask, op_unmask, false);
+        return RUN_OP(arg, struct evtchn_unmask, op_unmask, false);
     case EVTCHNOP_reset:
-        return RUN(arg, struct evtchn_reset, op_reset, false);
+        return RUN_OP(arg, struct evtchn_reset, op_reset, false);
     case EVTCHNOP_init_control:
-        return RUN(arg, struct evtchn_init_control, op_init_control, true);
+        return RUN_OP(arg, struct evtchn_init_control, op_init_control, true);
     case EVTCHNOP_expand_array:
-        return RUN(arg, struct evtchn_expand_array, op_expand_array, false);
+        return RUN_OP(arg, struct evtchn_expand_array, op_expand_array, false);
     case EVTCHNOP_set_priority:
-        return RUN(arg, struct evtchn_set_priority, op_set_priority, false);
+        return RUN_OP(arg, struct evtchn_set_priority, op_set_priority, false);
     default:
         return -ENOSYS;
     }
@@ -703,7 +729,7 @@ long do_event_channel_op(int cmd, guest_ptr_t arg)
     long rc;
 
     if (likely(cmd == EVTCHNOP_send)) /* the one that must be fast */
-        return RUN(arg, struct evtchn_send, op_send, false);
+        return RUN_OP(arg, struct evtchn_send, op_send, false);
     rc = event_channel_op(cmd, arg);
     if (rc == -ERESTART)
         return hypercall_continue(__HYPERVISOR_event_channel_op, 2, (unsigned long)cmd, arg.va);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Local APICs: interrupts between pcpus, end of interrupt, the one-shot timer. IO-APICs: one line
- * for the console, everything else masked until a domain owns it. Intel SDM vol. 3, 11. */
+/* Local APICs: interrupts between pcpus, end of interrupt, the one-shot timer. The 8259: silent.
+ * Intel SDM vol. 3, 11. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/io.h>
+#include <asm/irq.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <hv/errno.h>
@@ -204,77 +205,7 @@ void arch_timer_set(s_time_t deadline)
     }
 }
 
-/* ---- IO-APICs and the two 8259 ---- */
-
-#define IOAPIC_VERSION  1
-#define IOAPIC_REDIR(n) (0x10 + 2 * (n))
-
-static struct {
-    volatile uint32_t *base; /* index at 0, data at 4 (in words) */
-    uint32_t gsi, pins;
-} ioapic[ACPI_MAX_IOAPICS];
-static unsigned int nr_ioapics;
-
-static uint32_t ioapic_read(unsigned int i, uint32_t reg)
-{
-    ioapic[i].base[0] = reg;
-    return ioapic[i].base[4];
-}
-
-static void ioapic_write(unsigned int i, uint32_t reg, uint32_t v)
-{
-    ioapic[i].base[0] = reg;
-    ioapic[i].base[4] = v;
-}
-
-static void init_ioapics(void)
-{
-    for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
-        ioapic[i].base = map_device(acpi.ioapic[i].addr, 0x20);
-        iomem_reserve(acpi.ioapic[i].addr, 0x20);
-        ioapic[i].gsi = acpi.ioapic[i].gsi_base;
-        ioapic[i].pins = (ioapic_read(i, IOAPIC_VERSION) >> 16 & 0xff) + 1;
-        for (uint32_t pin = 0; pin < ioapic[i].pins; pin++)
-            ioapic_write(i, IOAPIC_REDIR(pin), LVT_MASKED);
-    }
-    nr_ioapics = acpi.nr_ioapics;
-}
-
-/* Send ISA interrupt @irq to @dest as @low says; its polarity and trigger are firmware's word. */
-static int route(unsigned int irq, uint32_t dest, uint32_t low)
-{
-    uint32_t gsi = irq; /* ISA: edge, active high */
-
-    for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
-        const struct acpi_override *o = &acpi.override[i];
-
-        if (o->irq != irq)
-            continue;
-        gsi = o->gsi;
-        low |= (o->flags & 3) == 3 ? 1u << 13 : 0;
-        low |= (o->flags >> 2 & 3) == 3 ? 1u << 15 : 0;
-    }
-    for (unsigned int i = 0; i < nr_ioapics; i++) {
-        uint32_t pin = gsi - ioapic[i].gsi;
-
-        if (gsi < ioapic[i].gsi || pin >= ioapic[i].pins)
-            continue;
-        ioapic_write(i, IOAPIC_REDIR(pin) + 1, dest << 24);
-        ioapic_write(i, IOAPIC_REDIR(pin), low);
-        return 0;
-    }
-    return -ENODEV;
-}
-
-int ioapic_route(unsigned int irq, uint8_t vector)
-{
-    return route(irq, pcpus[0].arch.apic_id, vector);
-}
-
-int ioapic_route_nmi(unsigned int irq)
-{
-    return route(irq, 0xff, LVT_NMI);
-}
+/* ---- the two 8259, and the whole ---- */
 
 /* Out of the way of the exceptions, and silent. */
 static void mask_8259(void)
@@ -304,12 +235,12 @@ void apic_init(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
-    iomem_reserve(base & 0x000ffffffffff000UL, PAGE_SIZE);
+    iomem_reserve(base & 0x000ffffffffff000UL, PAGE_SIZE, false);
     x2apic = cpu.x2apic;
     if (!x2apic)
         registers = map_device(base & 0x000ffffffffff000UL, PAGE_SIZE);
     mask_8259();
     irq_set_handler(VECTOR_ERROR, error_interrupt);
     apic_init_this();
-    init_ioapics();
+    ioapic_init();
 }

@@ -10,6 +10,7 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
+#include <hv/irq.h>
 
 #define MAX_REPORTS 32
 
@@ -133,6 +134,7 @@ static void add_domain(struct audit *a, struct domain *d)
         gnttab_audit_refs(d, add_other, a);
     if (d->evtchn)
         evtchn_audit_refs(d, add_other, a);
+    pirq_audit_refs(d, add_other, a);
 }
 
 /* ---- the comparison ---- */

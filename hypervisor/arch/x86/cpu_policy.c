@@ -36,6 +36,7 @@ static struct {
 /* Leaf 7, ecx: AVX512 VBMI, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ. */
 #define LEAF7_ECX                                                                                  \
     (1u << 1 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14)
+#define LEAF1_EDX_APIC (1u << 9)
 #define LEAF7_EDX (1u << 4) /* fast short REP MOV */
 /* Leaf 0x80000001, ecx: LAHF, ABM, SSE4A, misaligned SSE, 3DNow prefetch, XOP, FMA4, TBM; edx: SYSCALL,
  * NX, MMXEXT, RDTSCP, LM and, on AMD, the same bits as leaf 1. */
@@ -159,6 +160,8 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
     case 1:
         *out = policy.basic[1];
         out->b |= (2 * v->id & 0xff) << 24;
+        if (v->domain->is_privileged)
+            out->d |= LEAF1_EDX_APIC; /* it has none, but without it would not look for IO-APICs */
         if (v->arch.cr4 & X86_CR4_OSXSAVE)
             out->c |= LEAF1_ECX_OSXSAVE;
         break;

@@ -4,6 +4,7 @@
 #include <asm/io.h>
 #include <asm/mmu.h>
 #include <asm/multiboot.h>
+#include <asm/pci.h>
 #include <asm/processor.h>
 #include <hv/domain.h>
 #include <hv/lib.h>
@@ -33,6 +34,8 @@ static bool permitted(const struct domain *d, uint16_t port, unsigned int size)
 
 uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size)
 {
+    if ((port & ~7) == PCI_PORTS && d->is_privileged)
+        return pci_port_read(d, port, size);
     if (!permitted(d, port, size))
         return ~0u;
     switch (size) {
@@ -45,8 +48,12 @@ uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size)
     }
 }
 
-void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32_t val)
+void port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
 {
+    if ((port & ~7) == PCI_PORTS && d->is_privileged) {
+        pci_port_write(d, port, size, val);
+        return;
+    }
     if (!permitted(d, port, size))
         return;
     switch (size) {
@@ -65,13 +72,15 @@ void port_write(const struct domain *d, uint16_t port, unsigned int size, uint32
 
 static struct {
     uint64_t first, last; /* frames */
+    bool readable;
 } iomem_reserved[16];
 static unsigned int nr_iomem;
 
-void iomem_reserve(uint64_t paddr, uint64_t len)
+void iomem_reserve(uint64_t paddr, uint64_t len, bool readable)
 {
     if (nr_iomem == ARRAY_SIZE(iomem_reserved))
         panic("too many devices of the hypervisor's own");
+    iomem_reserved[nr_iomem].readable = readable;
     iomem_reserved[nr_iomem].first = paddr >> PAGE_SHIFT;
     iomem_reserved[nr_iomem++].last = (paddr + len - 1) >> PAGE_SHIFT;
 }
@@ -88,6 +97,14 @@ bool iomem_permitted(const struct domain *d, mfn_t m)
 {
     for (unsigned int i = 0; i < nr_iomem; i++)
         if (m.n >= iomem_reserved[i].first && m.n <= iomem_reserved[i].last)
-            return false;
+            return iomem_reserved[i].readable && d->is_privileged;
     return d->is_privileged;
+}
+
+bool iomem_read_only(mfn_t m)
+{
+    for (unsigned int i = 0; i < nr_iomem; i++)
+        if (m.n >= iomem_reserved[i].first && m.n <= iomem_reserved[i].last)
+            return true;
+    return false;
 }

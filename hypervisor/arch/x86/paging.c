@@ -27,6 +27,7 @@
 #define CHUNK_FRAMES (SIZE_2M / sizeof(uint64_t))
 
 #define BOOT_WINDOW_PAGES 64 /* end of the fixmap: map_boot() */
+#define WINDOW_PAGE       (PT_ENTRIES - BOOT_WINDOW_PAGES - 1) /* before it: map_window() */
 
 extern char image_start[], image_end[], text_end[], rodata_start[], sealed_start[], sealed_end[];
 extern const struct {
@@ -309,11 +310,20 @@ void *map_device(uint64_t paddr, size_t len)
     uint64_t first = paddr >> PAGE_SHIFT, n = ((paddr + len - 1) >> PAGE_SHIFT) - first + 1;
     char *va = (char *)FIXMAP_VIRT + (uint64_t)fixmap_used * PAGE_SIZE + (paddr & ~PAGE_MASK);
 
-    if (fixmap_used + n > PT_ENTRIES - BOOT_WINDOW_PAGES)
+    if (fixmap_used + n > WINDOW_PAGE)
         panic("no place to map device registers");
     while (n--)
         fixmap_l1[fixmap_used++] = (first++ << PAGE_SHIFT) | DEVICE;
     return va;
+}
+
+void *map_window(uint64_t paddr)
+{
+    uint64_t va = FIXMAP_VIRT + WINDOW_PAGE * PAGE_SIZE;
+
+    WRITE_ONCE(fixmap_l1[WINDOW_PAGE], (paddr & PAGE_MASK) | DEVICE);
+    invlpg(va); /* here is enough: who uses it elsewhere comes by here first */
+    return (char *)va + (paddr & ~PAGE_MASK);
 }
 
 const void *map_boot(uint64_t paddr, size_t len)

@@ -39,6 +39,12 @@ __attribute__((weak)) bool iomem_permitted(const struct domain *d, mfn_t m)
     return false;
 }
 
+__attribute__((weak)) bool iomem_read_only(mfn_t m)
+{
+    (void)m;
+    return false;
+}
+
 int pt_adjust(const struct domain *d, int level, pte_t *pe)
 {
     pte_t e = *pe;
@@ -60,9 +66,9 @@ int pt_adjust(const struct domain *d, int level, pte_t *pe)
 /* ---- L1 ---- */
 
 /* Not RAM of o->from. */
-static int get_other_frame(const struct pt_owner *o, pte_t e)
+static int get_other_frame(const struct pt_owner *o, pte_t *pe)
 {
-    mfn_t m = pte_mfn(e);
+    mfn_t m = pte_mfn(*pe);
 
     if (mfn_valid(m))
         return -EBUSY;
@@ -70,6 +76,8 @@ static int get_other_frame(const struct pt_owner *o, pte_t e)
         return -EINVAL; /* what guests use for "no frame" */
     if (m.n >> (cpu.paddr_bits - PAGE_SHIFT) || !iomem_permitted(o->d, m))
         return -EPERM;
+    if (iomem_read_only(m))
+        *pe &= ~PTE_W;
     return 0;
 }
 
@@ -80,10 +88,10 @@ static inline int get_frame(const struct pt_owner *o, pte_t *pe)
     struct page *pg;
 
     if (unlikely(m.n >= max_page) || unlikely(!o->from))
-        return get_other_frame(o, e);
+        return get_other_frame(o, pe);
     pg = mfn_page(m);
     if (unlikely(!page_get(pg, o->from)))
-        return get_other_frame(o, e);
+        return get_other_frame(o, pe);
     if (unlikely((READ_ONCE(pg->count) & (PGC_HV | PGC_SHARED)) == PGC_HV) ||
         ((e & PTE_W) && unlikely(!page_type_get_writable(pg, o->from == o->d ? 0 : PGT_FOREIGN)))) {
         page_put(pg);

@@ -2,6 +2,7 @@
 /* Serial lines: 16550 and its descendants. Output waits for the device, input comes by interrupt.
  */
 #include <asm/boot.h>
+#include <asm/irq.h>
 #include <asm/io.h>
 #include <asm/processor.h>
 #include <asm/serial.h>

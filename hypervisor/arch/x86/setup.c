@@ -225,6 +225,8 @@ static void boot_rest(void)
     read_acpi();
     machine_init();
     platform_init(&boot);
+    irq_init();
+    pci_init();
     apic_init();
     tlb_init();
     smp_init_boot_cpu();

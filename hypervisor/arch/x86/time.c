@@ -112,7 +112,7 @@ static bool use_hpet(struct reference *r)
 
     if (!acpi.have_hpet || !acpi.hpet_addr)
         return false;
-    iomem_reserve(acpi.hpet_addr, 0x400);
+    iomem_reserve(acpi.hpet_addr, 0x400, true);
     hpet = map_device(acpi.hpet_addr, 0x400);
     period = hpet[4 / 4];
     if (period < 100000 || period > 100000000) /* ABI of the device: at most 100 ns */

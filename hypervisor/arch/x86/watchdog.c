@@ -5,6 +5,7 @@
  * to all pcpus 20 times a second, which gets through when interrupts are off; who finds its counter
  * unmoved for too long says where it is and panics. */
 #include <asm/boot.h>
+#include <asm/irq.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <asm/traps.h>

@@ -27,6 +27,11 @@ void evtchn_send_virq(struct vcpu *v, unsigned int virq);
 /** evtchn_send_global_virq - raise a domain-wide VIRQ in the domain that handles it. */
 void evtchn_send_global_virq(struct domain *d, unsigned int virq);
 
+/** evtchn_send_pirq - the physical interrupt that is bound to @port has come. */
+void evtchn_send_pirq(struct domain *d, uint32_t port);
+/** evtchn_unmask - as EVTCHNOP_unmask by domain @d on its @port. */
+int evtchn_unmask(struct domain *d, uint32_t port);
+
 /** evtchn_send - as EVTCHNOP_send by domain @d on its @port. */
 int evtchn_send(struct domain *d, uint32_t port);
 

@@ -2,7 +2,8 @@
 /* The hypercalls, and how a long one is stopped and continued.
  *
  * A handler is dispatch, copy, call. Arguments arrive in registers; a narrower parameter takes the
- * low part and ignores what the guest left above it. Results are 0 or above, or a negative errno. */
+ * low part and ignores what the guest left above it. Results are 0 or above, or a negative errno.
+ */
 #pragma once
 
 #include <hv/domain.h>
@@ -18,7 +19,8 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg);
 long do_event_channel_op(int cmd, guest_ptr_t arg);
 long do_event_channel_op_compat(guest_ptr_t uop);
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count);
-long do_memory_op(unsigned long cmd, guest_ptr_t arg); /* cmd: op in the low 6 bits, progress above */
+long do_memory_op(unsigned long cmd,
+                  guest_ptr_t arg); /* cmd: op in the low 6 bits, progress above */
 long do_xen_version(int cmd, guest_ptr_t arg);
 long do_vm_assist(unsigned int cmd, unsigned int type);
 long do_console_io(unsigned int cmd, unsigned int count, guest_ptr_t buffer);
@@ -29,7 +31,8 @@ long do_xsm_op(guest_ptr_t arg);
 long do_hvm_op(unsigned long op, guest_ptr_t arg);
 /* arch/x86/ */
 long do_set_trap_table(guest_ptr_t traps);
-long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone, unsigned int foreigndom);
+long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone,
+                   unsigned int foreigndom);
 long do_update_va_mapping(unsigned long va, uint64_t val, unsigned long flags);
 long do_update_va_mapping_otherdomain(unsigned long va, uint64_t val, unsigned long flags,
                                       domid_t domid);
@@ -59,6 +62,20 @@ long hypercall_dispatch(unsigned long nr, const unsigned long args[6]);
 bool hypercall_preempt_needed(void);
 extern unsigned int opt_preempt_every; /* debug builds: preempt=N */
 
-/** hypercall_continue - arrange that the current vcpu makes hypercall @nr again with these arguments
- * (from registers, or from the multicall entry that is running). Return its value at once. */
+/** hypercall_continue - arrange that the current vcpu makes hypercall @nr again with these
+ * arguments (from registers, or from the multicall entry that is running). Return its value at
+ * once. */
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
+
+/** RUN_OP - the way of one operation: its argument into private memory, the worker, and back if it
+ * has results. @worker's value is the hypercall's; the copy-out happens on success only. */
+#define RUN_OP(arg, type, worker, has_result)                                                      \
+    ({                                                                                             \
+        type run_op;                                                                               \
+        long run_rc = copy_from_guest(&run_op, arg, sizeof(run_op));                               \
+        if (run_rc == 0)                                                                           \
+            run_rc = worker(&run_op);                                                              \
+        if (run_rc == 0 && (has_result))                                                           \
+            run_rc = copy_to_guest(arg, &run_op, sizeof(run_op));                                  \
+        run_rc;                                                                                    \
+    })

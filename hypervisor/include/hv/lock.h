@@ -20,7 +20,9 @@ enum lock_rank {
     LOCK_MAPTRACK, /* one domain's handles of grants that it maps */
     LOCK_MMU,     /* one domain's page tables: every entry, every page-table type (hv/mmu.h) */
     LOCK_PAGES,   /* one domain's list of pages and its limits */
+    LOCK_PHYSDEV, /* the machine's devices: which interrupt is whose pirq */
     LOCK_EVTCHN,  /* one domain's event channels: binding, closing, layout */
+    LOCK_PIRQ,    /* one physical interrupt: who has it, to which port it goes */
     LOCK_EVTCHN_PORT,  /* one port: its state, for whom it delivers */
     LOCK_EVTCHN_QUEUE, /* FIFO: the queues of one vcpu */
     LOCK_HEAP,    /* small objects */
@@ -30,7 +32,8 @@ enum lock_rank {
     LOCK_TIMER,   /* one pcpu's timers */
     LOCK_SCHED,   /* one pcpu's run queue and the vcpus on it */
     LOCK_TLB,     /* the shoot-down request */
-    LOCK_IRQ,     /* one interrupt's descriptor; irqsave */
+    LOCK_PCI,     /* configuration space, and the window to other registers of devices */
+    LOCK_IRQ,     /* registers of the IO-APICs; irqsave */
     LOCK_CONSOLE, /* log ring, serial line; irqsave */
     LOCK_RANKS
 };

@@ -4,6 +4,7 @@
 #include "fake.h"
 
 #include <hv/errno.h>
+#include <hv/irq.h>
 #include <hv/memory.h>
 #include <hv/printk.h>
 #include <stdlib.h>
@@ -91,4 +92,38 @@ WEAK void time_set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time
 WEAK uint32_t time_tsc_khz(void)
 {
     return 1000000;
+}
+
+/* ---- physical interrupts: none ---- */
+
+WEAK int pirq_check(const struct domain *d, uint32_t pirq)
+{
+    (void)pirq;
+    return d->is_privileged ? 0 : -EPERM;
+}
+
+WEAK int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port)
+{
+    (void)d, (void)pirq, (void)port;
+    return -EINVAL;
+}
+
+WEAK void pirq_unbind(struct domain *d, uint32_t pirq, uint32_t port)
+{
+    (void)d, (void)pirq, (void)port;
+}
+
+WEAK void pirq_move(struct domain *d, uint32_t pirq, const struct vcpu *v)
+{
+    (void)d, (void)pirq, (void)v;
+}
+
+WEAK void pirq_domain_destroy(struct domain *d)
+{
+    (void)d;
+}
+
+WEAK void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
+{
+    (void)d, (void)add, (void)ctx;
 }

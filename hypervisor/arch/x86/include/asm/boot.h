@@ -56,14 +56,12 @@ void machine_set_power_off(uint16_t pm1a, uint16_t pm1b);
 void platform_init(const struct boot_info *bi);
 
 /* ---- apic.c, smp.c, time.c, irq.c ---- */
+void irq_init(void);
+void pci_init(void);       /* from now on its ports go by us */
 void apic_init(void);      /* the boot CPU's, and the IO-APICs: all pins masked */
 void apic_init_this(void); /* further CPUs */
 void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 void apic_stop_others(void);
-/** ioapic_route - ISA interrupt @irq to @vector of the boot CPU; -ENODEV. */
-int ioapic_route(unsigned int irq, uint8_t vector);
-/** ioapic_route_nmi - ISA interrupt @irq as an NMI to all pcpus; -ENODEV. */
-int ioapic_route_nmi(unsigned int irq);
 void watchdog_init(void);   /* option `watchdog` */
 void apic_timer_init(void); /* after the TSC is calibrated */
 void apic_timer_init_this(void);

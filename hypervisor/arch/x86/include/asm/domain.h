@@ -86,4 +86,6 @@ struct arch_domain {
     uint8_t relinquish_step; /* arch_domain_relinquish: how far */
     uint32_t relinquish_pos;
     bool strict_m2p;
+    struct pirqs *pirqs;     /* irq.c; NULL: it has no physical interrupts */
+    uint32_t pci_address;    /* what it wrote to port 0xcf8 last */
 };

@@ -22,6 +22,7 @@ struct arch_pcpu {
     uint64_t dr7;           /* what is loaded */
     uint8_t iobmp_dirty;
     struct vcpu *loaded;    /* whose segments, GDT and debug registers are loaded; only compared */
+    uint64_t irqs[4];       /* bit per vector: an interrupt to be passed on; softirq IRQ */
     int64_t deadline;       /* of the local APIC timer; ns */
 };
 

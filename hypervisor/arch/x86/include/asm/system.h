@@ -26,6 +26,8 @@ void lapic_send_ipi(unsigned int cpu, uint8_t vector);
 
 /** map_device - uncached mapping of device registers, boot only; never undone. panics when full. */
 void *map_device(uint64_t paddr, size_t len);
+/** map_window - the same for one page, at any time, until the next call; under LOCK_PCI. */
+void *map_window(uint64_t paddr);
 /** map_boot - write-back mapping of firmware tables during boot; NULL if too large. The next call may
  * end it. RAM is reached through the direct map instead. */
 const void *map_boot(uint64_t paddr, size_t len);
