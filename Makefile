@@ -250,7 +250,7 @@ $(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
 
 # ---- targets ----
 
-.PHONY: all hypervisor guests dom0-tools unit fuzzers deps dom0 run iso hello test test-all bench fuzz format lint help clean
+.PHONY: all hypervisor guests dom0-tools unit fuzzers deps dom0 run iso hello test test-all bench profile fuzz format lint help clean
 
 all: hypervisor guests dom0-tools unit ## build everything but the fuzzers into build/
 
@@ -303,15 +303,38 @@ test: deps ## run all tests; only=NAME those whose file name contains it, V=1 sh
 test-all: export FULL = 1
 test-all: test ## the same, on every combination of CPU model, machine, CPUs and memory
 
+# Boots for measuring: a tick of the TSC is an instruction.
+bench-qemu := $(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -no-reboot -net none -icount shift=0,sleep=off
+bench-hv    = -kernel $(or $(XEN),$(O)/socle) -append "console=com1 com1=115200,8n1 $(HVARGS)"
+bench-log  := -monitor none -serial stdio </dev/null
+bench-dom0  = -initrd "$(O)/dom0/vmlinux-stable console=hvc0 quiet$(1),$(O)/bench/initramfs"
+
+$(O)/bench/dom0: tests/bench/dom0.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $<
+
+$(O)/bench/initramfs: $(O)/bench/dom0 $(image)/make-initramfs
+	$(Q)$(image)/make-initramfs -o $@ init=$<
+
 bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=file measures that
-	@$(MAKE) hypervisor guests
+	@$(MAKE) hypervisor guests $(O)/dom0/vmlinux-stable $(O)/bench/initramfs
 	@mkdir -p $(O)/log
-	$(QEMU) -cpu qemu64 -smp 1 -m 1024 -display none -serial stdio -monitor none -no-reboot \
-	    -net none -icount shift=0,sleep=off -kernel $(or $(XEN),$(O)/socle) \
-	    -append "console=com1 com1=115200,8n1 $(HVARGS)" \
-	    -initrd "$(O)/guests/bench.elf $(GUEST_ARGS)$(if $(XEN), shutdown=reboot)" \
-	    >$(O)/log/bench.log </dev/null
+	$(bench-qemu) $(bench-hv) -initrd "$(O)/guests/bench.elf $(GUEST_ARGS)$(if $(XEN), shutdown=reboot)" \
+	    $(bench-log) >$(O)/log/bench.log
 	pv-guest/bench/table.py $(if $(XEN),,--image $(O)/socle) $(O)/log/bench.log
+	$(bench-qemu) $(bench-hv) $(call bench-dom0) $(bench-log) >$(O)/log/bench-dom0.log
+	$(bench-qemu) -kernel $(O)/kernel/stable/boot/vmlinuz-* -append "console=ttyS0 quiet" \
+	    -initrd $(O)/bench/initramfs $(bench-log) >$(O)/log/bench-bare.log
+	tests/bench/dom0-table $(O)/log/bench-bare.log $(O)/log/bench-dom0.log
+
+# The guest kernel has its functions' addresses in a compressed form; it prints them when it runs.
+$(O)/bench/kallsyms: $(O)/dom0/vmlinux-stable $(O)/bench/initramfs | $(O)/socle
+	$(bench-qemu) $(bench-hv) $(call bench-dom0, work=symbols) $(bench-log) | tr -d '\r' >$@
+
+profile: deps ## functions that WORK=fork (a key of make bench's second table) spends its instructions in
+	@$(MAKE) hypervisor $(O)/bench/kallsyms
+	tests/bench/profile --kallsyms $(O)/bench/kallsyms $(PROFILE_ARGS) $(O)/bench/dom0 $(O)/socle $(or $(WORK),fork) \
+	    -- $(bench-qemu) $(bench-hv) $(call bench-dom0, work=$(or $(WORK),fork))
 
 fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a guest, until one finds something
 	@$(MAKE) all fuzzers
