@@ -119,6 +119,7 @@ tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arc
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd
+tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 
 $(O)/dom0-tools/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -192,8 +193,9 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
-# Tests of the tools have no hypervisor around them: all of the tools but their main() and libsocle.
-tool-testable := $(tool-lib-src) $(filter-out %/main.c,$(tool-src))
+# Tests of the tools: all but main() and what asks a hypervisor, for which there are fakes.
+tool-testable := $(tool-lib-src) $(filter-out %/main.c %/xenio.c,$(tool-src)) \
+    $(wildcard tests/unit/tools/fake_*.c)
 
 $(O)/host/tools/%.o: %.c
 	@mkdir -p $(@D)
@@ -341,7 +343,7 @@ fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a 
 	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000" TIMEOUT=3600 \
 	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
 
-sources = $(shell find hypervisor include pv-guest dom0-tools tests -name '*.[ch]')
+sources = $(shell find hypervisor include pv-guest dom0-tools ring-protocol tests -name '*.[ch]')
 
 format: ## bring all C sources into the project's form
 	@tests/deps lint

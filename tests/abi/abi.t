@@ -41,6 +41,7 @@ CALLS = {
     "arch-x86/cpuid.h": ["XEN_CPUID_LEAF(2)"],
     "domctl.h": ["XEN_DOMCTL_GRANT_version(0x1234)"],
     "io/console.h": ["MASK_XENCONS_IDX(5000, ((struct xencons_interface *)0)->out)"],
+    "io/xs_wire.h": ["MASK_XENSTORE_IDX(5000)"],
     "memory.h": ["XENMEMF_address_bits(40)", "XENMEMF_get_address_bits(0x12345)",
                  "XENMEMF_node(5)", "XENMEMF_get_node(0x1234)", "XENMEMF_exact_node(5)",
                  "XENMEM_resource_ioreq_server_frame_ioreq(7)"],
@@ -56,7 +57,7 @@ LIBRARIES = ["xencall.h", "xenevtchn.h", "xengnttab.h", "xenforeignmemory.h", "x
              "xendevicemodel.h", "xenstore.h", "xenctrl.h"]
 # libxen-dev's ABI headers that we have no need to replace; they must mix with ours.
 UNREPLACED = ["hvm/params.h", "hvm/dm_op.h", "sys/privcmd.h", "sys/evtchn.h", "sys/gntdev.h",
-              "io/ring.h", "io/blkif.h", "io/netif.h", "io/xenbus.h", "io/xs_wire.h"]
+              "io/ring.h", "io/blkif.h", "io/netif.h", "io/xenbus.h"]
 # Assembly sees other expansions of some macros: data that must come out as the same bytes.
 ASM = ["XEN_CPUID", ".quad HYPERVISOR_VIRT_START", ".quad MACH2PHYS_VIRT_START",
        ".quad MACH2PHYS_NR_ENTRIES", ".quad DOMID_SELF", ".quad UVMF_ALL",

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains and their rings. A page is the domain's to write at any time, so each index in it is
+ * checked (ring-protocol/byte_ring.h), and what this end knows of itself is kept here. */
+#include "domain.h"
+#include "journal.h"
+#include "tree.h"
+#include "watch.h"
+#include "xenio.h"
+
+#include "../../ring-protocol/byte_ring.h"
+#include "../libsocle/alloc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct domain *domain_list;
+
+static const struct conn_io ring_io;
+
+struct domain *domain_find(domid_t id)
+{
+    struct domain *d = domain_list;
+
+    while (d && d->id != id)
+        d = d->next;
+    return d;
+}
+
+/* ---- the ring as a connection ---- */
+
+static struct byte_ring requests(struct domain *d)
+{
+    return (struct byte_ring){.data = (uint8_t *)d->page->req,
+                              .size = XENSTORE_RING_SIZE,
+                              .cons = &d->page->req_cons,
+                              .prod = &d->page->req_prod,
+                              .pos = d->in_pos};
+}
+
+static struct byte_ring responses(struct domain *d)
+{
+    return (struct byte_ring){.data = (uint8_t *)d->page->rsp,
+                              .size = XENSTORE_RING_SIZE,
+                              .cons = &d->page->rsp_cons,
+                              .prod = &d->page->rsp_prod,
+                              .pos = d->out_pos};
+}
+
+static ssize_t ring_read(struct conn *c, void *buf, size_t len)
+{
+    struct byte_ring r;
+    long n;
+
+    if (!c->domain->page)
+        return 0;
+    r = requests(c->domain);
+    n = byte_ring_read(&r, buf, len);
+    c->domain->in_pos = r.pos;
+    return n == BYTE_RING_BROKEN ? -ERANGE : n;
+}
+
+static void ring_settle(struct conn *c)
+{
+    struct domain *d = c->domain;
+    struct byte_ring r;
+
+    if (!d->page)
+        return;
+    r = requests(d);
+    if (__atomic_load_n(r.cons, __ATOMIC_RELAXED) != r.pos) {
+        byte_ring_consumed(&r);
+        xenio_notify(d->port);
+    }
+}
+
+static ssize_t ring_write(struct conn *c, const void *buf, size_t len)
+{
+    struct domain *d = c->domain;
+    struct byte_ring r;
+    long n;
+
+    if (!d->page)
+        return 0;
+    r = responses(d);
+    n = byte_ring_write(&r, buf, len);
+    if (n == BYTE_RING_BROKEN)
+        return -ERANGE;
+    d->out_pos = r.pos;
+    if (n) {
+        byte_ring_produced(&r);
+        xenio_notify(d->port);
+    }
+    return n;
+}
+
+/* A new connection on the same ring; indexes start at 0. */
+static void attach(struct domain *d)
+{
+    d->conn = conn_new(&ring_io, d->id, d->id == 0);
+    d->conn->domain = d;
+    d->conn->more = true;
+}
+
+static void unmap(struct domain *d)
+{
+    if (d->port)
+        xenio_unbind(d->port);
+    if (d->page)
+        xenio_unmap(d->id, d->page);
+    d->port = 0;
+    d->page = NULL;
+}
+
+/* The domain broke the protocol: it is told, and may begin anew by XENSTORE_RECONNECT. */
+static void ring_close(struct conn *c, int why)
+{
+    struct domain *d = c->domain;
+
+    if (!d)
+        return;
+    d->conn = NULL;
+    d->broken = true;
+    if (d->page) {
+        d->page->error = why == ERANGE   ? XENSTORE_ERROR_RINGIDX
+                         : why == EPROTO ? XENSTORE_ERROR_PROTO
+                                         : XENSTORE_ERROR_COMM;
+        xenio_notify(d->port);
+    }
+    journal_domain(d);
+}
+
+static const struct conn_io ring_io = {
+    .read = ring_read, .write = ring_write, .settle = ring_settle, .close = ring_close};
+
+static void reconnect(struct domain *d)
+{
+    if (d->conn)
+        conn_reset(d->conn);
+    else
+        attach(d);
+    d->broken = false;
+    d->in_pos = d->out_pos = 0;
+    journal_domain(d);
+    journal_commit();
+    d->page->req_cons = d->page->req_prod = d->page->rsp_cons = d->page->rsp_prod = 0;
+    d->page->error = XENSTORE_ERROR_NONE;
+    __atomic_store_n(&d->page->connection, XENSTORE_CONNECTED, __ATOMIC_RELEASE);
+    xenio_notify(d->port);
+}
+
+void domain_event(uint32_t port)
+{
+    for (struct domain *d = domain_list; d; d = d->next) {
+        if (d->port != port)
+            continue;
+        if (__atomic_load_n(&d->page->connection, __ATOMIC_ACQUIRE) == XENSTORE_RECONNECT)
+            reconnect(d);
+        else if (d->conn)
+            d->conn->more = true;
+    }
+}
+
+/* ---- coming and going ---- */
+
+/* Watchers of these two are told the name alone; they look for themselves what has changed. */
+static void fire(const char *special)
+{
+    const struct node *seen = store_get(special);
+
+    watch_fire(special, true, &seen, 1);
+}
+
+int domain_map(struct domain *d)
+{
+    int port = xenio_bind(d->id, d->remote_port);
+
+    if (port < 0)
+        return port;
+    d->page = xenio_map(d->id, d->frame);
+    if (!d->page) {
+        xenio_unbind(port);
+        return -EINVAL;
+    }
+    d->port = port;
+    d->page->server_features = XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR;
+    return 0;
+}
+
+struct domain *domain_new(domid_t id, uint64_t frame, uint32_t port)
+{
+    struct domain *d = must_alloc(sizeof(*d));
+
+    d->id = id;
+    d->frame = frame;
+    d->remote_port = port;
+    attach(d);
+    d->next = domain_list;
+    domain_list = d;
+    return d;
+}
+
+/* Introduced again: after a suspend, say, or by a tool that was started anew. */
+static int again(struct domain *d, uint64_t frame, uint32_t port)
+{
+    struct domain old = *d;
+    int rc;
+
+    unmap(d);
+    d->frame = frame;
+    d->remote_port = port;
+    rc = domain_map(d);
+    if (rc) {
+        d->frame = old.frame;
+        d->remote_port = old.remote_port;
+    }
+    return rc;
+}
+
+int domain_introduce(domid_t id, uint64_t frame, uint32_t port)
+{
+    struct domain *d = domain_find(id);
+    struct domain probe = {.id = id, .frame = frame, .remote_port = port};
+    int rc;
+
+    if (d) {
+        rc = again(d, frame, port);
+    } else {
+        rc = domain_map(&probe);
+        if (rc)
+            return rc;
+        d = domain_new(id, frame, port);
+        d->page = probe.page;
+        d->port = probe.port;
+        /* What was written before it was introduced waits; what it fetched is gone. */
+        d->in_pos = d->page->req_cons;
+        d->out_pos = d->page->rsp_prod;
+    }
+    if (rc == 0) {
+        journal_domain(d);
+        fire("@introduceDomain");
+    }
+    return rc;
+}
+
+static void forget(struct domain *d)
+{
+    struct who all = {.privileged = true};
+    struct domain **at = &domain_list;
+    struct txn t;
+
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    journal_release(d);
+    if (d->conn) {
+        conn_reset(d->conn);
+        d->conn->domain = NULL;
+        d->conn->dead = ENODEV;
+    }
+    unmap(d);
+    txn_init(&t, 0);
+    tree_forget_domain(&t, d->id);
+    txn_commit(&t, &all);
+    txn_fire(&t);
+    txn_clear(&t);
+    free(d);
+}
+
+int domain_release(domid_t id)
+{
+    struct domain *d = domain_find(id);
+
+    if (!d)
+        return -ENOENT;
+    forget(d);
+    fire("@releaseDomain");
+    return 0;
+}
+
+void domain_check_all(void)
+{
+    struct domain *next;
+    bool changed = false;
+
+    for (struct domain *d = domain_list; d; d = next) {
+        enum xenio_state state = d->id ? xenio_state(d->id) : XENIO_RUNNING;
+
+        next = d->next;
+        if (state == XENIO_GONE) {
+            forget(d);
+            changed = true;
+        } else if (state == XENIO_SHUT_DOWN && !d->shut_down) {
+            d->shut_down = true;
+            journal_domain(d);
+            changed = true;
+        }
+    }
+    if (changed)
+        fire("@releaseDomain");
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains that have been introduced, with their rings. */
+#ifndef STORED_DOMAIN_H
+#define STORED_DOMAIN_H
+
+#include "conn.h"
+
+struct domain {
+    struct domain *next;
+    domid_t id;
+    uint64_t frame;
+    uint32_t remote_port, port;             /* in the domain; here, 0 if there is none */
+    struct xenstore_domain_interface *page; /* NULL: not reachable now */
+    struct conn *conn;
+    uint32_t in_pos, out_pos; /* our indexes: req_cons and rsp_prod, which the domain can spoil */
+    bool shut_down;           /* and watchers have been told */
+    bool broken; /* it broke the protocol: there is no connection until it asks for one */
+};
+
+extern struct domain *domain_list;
+
+/** domain_find - an introduced domain, or NULL. */
+struct domain *domain_find(domid_t id);
+
+/** domain_introduce - map the ring of a domain and bind its event channel
+ * One that is introduced already gets the new channel. Returns 0 or a negative errno. */
+int domain_introduce(domid_t id, uint64_t frame, uint32_t port);
+/** domain_release - forget a domain; its nodes go as well. Returns 0 or -ENOENT. */
+int domain_release(domid_t id);
+
+/** domain_new - add one that is neither mapped nor bound yet. */
+struct domain *domain_new(domid_t id, uint64_t frame, uint32_t port);
+/** domain_map - map its ring and bind its event channel; returns 0 or a negative errno. */
+int domain_map(struct domain *d);
+
+/** domain_event - an event channel has fired. */
+void domain_event(uint32_t port);
+/** domain_check_all - has one ended? */
+void domain_check_all(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* socle-stored: the store of the domains. See socle-stored(8).
+ *
+ * One process, one thread, one loop: each connection that may have something to do gets a turn,
+ * then poll(2) tells which ones may next. Nothing here waits for anybody. */
+#include "conn.h"
+#include "domain.h"
+#include "journal.h"
+#include "xenio.h"
+
+#include "../libsocle/alloc.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "socle-stored"
+
+static const char usage[] = "usage: " NAME " [--socket PATH] [--no-domains] [--pid-file FILE]\n";
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
+
+static int complain(const char *what, int rc)
+{
+    fprintf(stderr, NAME ": %s: %s\n", what, strerror(-rc));
+    return 1;
+}
+
+/* Where clients look: they go by the same variables. */
+static const char *default_socket(void)
+{
+    static char path[256];
+    const char *dir = getenv("XENSTORED_RUNDIR"), *file = getenv("XENSTORED_PATH");
+
+    if (file)
+        return file;
+    snprintf(path, sizeof(path), "%s/socket", dir ? dir : "/run/xenstored");
+    return path;
+}
+
+static void make_dir_of(const char *path)
+{
+    char *dir = must_copy(path, strlen(path)), *slash = strrchr(dir, '/');
+
+    if (slash && slash > dir) {
+        *slash = 0;
+        mkdir(dir, 0755);
+    }
+    free(dir);
+}
+
+static void write_pid(const char *path)
+{
+    FILE *f = fopen(path, "we");
+
+    if (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f))
+        complain(path, -errno);
+}
+
+/* The kernel of this domain has a ring as well. */
+static void introduce_self(void)
+{
+    uint64_t frame;
+    uint32_t port;
+    int rc = xenio_dom0(&frame, &port);
+
+    if (rc == 0)
+        rc = domain_introduce(0, frame, port);
+    if (rc)
+        complain("the kernel's own ring", rc);
+}
+
+/* One turn of the loop. Descriptors: the socket, events, then clients in the order of the list. */
+static void turn(int listener, int events)
+{
+    static struct pollfd *fds;
+    static size_t room;
+    bool more = false;
+    size_t nr = 2;
+    int port;
+
+    for (const struct conn *c = conn_list; c; c = c->next) {
+        more |= c->more;
+        nr += c->fd >= 0;
+    }
+    if (nr > room) {
+        room = nr * 2;
+        free(fds);
+        fds = must_alloc(room * sizeof(*fds));
+    }
+    fds[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = events, .events = POLLIN};
+    nr = 2;
+    for (const struct conn *c = conn_list; c; c = c->next) {
+        short want = (conn_blocked(c) ? POLLOUT : 0) | (c->out_len < OUT_PAUSE ? POLLIN : 0);
+
+        if (c->fd >= 0)
+            fds[nr++] = (struct pollfd){.fd = c->fd, .events = want};
+    }
+    if (poll(fds, nr, more ? 0 : -1) < 0)
+        return;
+
+    nr = 2;
+    for (struct conn *c = conn_list; c; c = c->next) {
+        if (c->fd >= 0 && fds[nr++].revents)
+            c->more = true;
+    }
+    while (fds[1].revents && (port = xenio_event()) >= 0) {
+        if (port == XENIO_DOMAINS)
+            domain_check_all();
+        else
+            domain_event(port);
+    }
+    for (struct conn *c = conn_list; c; c = c->next) {
+        if (c->more && !c->dead)
+            conn_service(c);
+    }
+    conn_reap();
+    journal_commit();
+    if (fds[0].revents)
+        conn_accept(listener);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'},   {"no-domains", no_argument, NULL, 'n'},
+        {"pid-file", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},        {0},
+    };
+    const char *path = default_socket(), *pid_file = NULL;
+    int c, listener, events = -1;
+    bool domains = true;
+
+    while ((c = getopt_long(argc, argv, "s:np:hV", options, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            path = optarg;
+            break;
+        case 'n':
+            domains = false;
+            break;
+        case 'p':
+            pid_file = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'V':
+            puts(NAME " " SOCLE_VERSION);
+            return 0;
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind != argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    if (domains && (events = xenio_open()) < 0)
+        return complain("event channels", events);
+    store_init();
+    if (domains)
+        introduce_self();
+    make_dir_of(path);
+    listener = conn_listen(path);
+    if (listener < 0)
+        return complain(path, listener);
+    if (pid_file)
+        write_pid(pid_file);
+    while (!stop)
+        turn(listener, events);
+    unlink(path);
+    return 0;
+}

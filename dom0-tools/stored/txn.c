@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions, optimistic: nobody waits for anybody, the first one to commit wins. Versions are
+ * compared by their pointers; a base is held, so its pointer cannot come back as another version.
+ * (Rules T1 and T2 are in txn.h.) */
+#include "txn.h"
+#include "quota.h"
+#include "watch.h"
+
+#include "../libsocle/alloc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct change {
+    struct node *base, *now;
+};
+
+struct event {
+    struct event *next;
+    bool exact;
+    char path[];
+};
+
+void txn_init(struct txn *t, uint32_t id)
+{
+    *t = (struct txn){.id = id, .last_event = &t->events};
+}
+
+void txn_clear(struct txn *t)
+{
+    struct event *next;
+
+    MAP_EACH(&t->changes, e)
+    {
+        struct change *c = e->value;
+
+        node_put(c->base);
+        node_put(c->now);
+        free(c);
+    }
+    map_clear(&t->changes);
+    for (struct event *e = t->events; e; e = next) {
+        next = e->next;
+        free(e);
+    }
+    txn_init(t, t->id);
+}
+
+static struct change *look_at(struct txn *t, const char *path)
+{
+    struct change *c = map_get(&t->changes, path);
+
+    if (!c) {
+        c = must_alloc(sizeof(*c));
+        c->base = node_get(store_get(path));
+        c->now = node_get(c->base);
+        map_put(&t->changes, path, c);
+    }
+    return c;
+}
+
+struct node *txn_get(struct txn *t, const char *path)
+{
+    return look_at(t, path)->now;
+}
+
+void txn_set(struct txn *t, const char *path, struct node *n)
+{
+    struct change *c = look_at(t, path);
+
+    node_put(c->now);
+    c->now = n;
+}
+
+void txn_event(struct txn *t, const char *path, bool exact)
+{
+    size_t len = strlen(path) + 1;
+    struct event *e = must_alloc(sizeof(*e) + len);
+
+    e->exact = exact;
+    memcpy(e->path, path, len);
+    *t->last_event = e;
+    t->last_event = &e->next;
+}
+
+size_t txn_size(const struct txn *t)
+{
+    return t->changes.nr;
+}
+
+unsigned int txn_owned(const struct txn *t, domid_t id)
+{
+    unsigned int nr = store_owned(id);
+
+    MAP_EACH(&t->changes, e)
+    {
+        const struct change *c = e->value;
+
+        nr += c->now && c->now->perms[0].id == id;
+        nr -= c->base && c->base->perms[0].id == id;
+    }
+    return nr;
+}
+
+/* Whoever could or can read the node may know of its change, and whoever sees its name above. */
+static void fire_event(const struct txn *t, const struct event *e)
+{
+    const struct change *c = map_get(&t->changes, e->path), *above = NULL;
+    char parent[PATH_ROOM];
+    const struct node *seen[4] = {c->base, c->now};
+
+    if (e->path[0] == '/' && e->path[1]) {
+        path_parent(e->path, parent);
+        above = map_get(&t->changes, parent);
+        seen[2] = above ? above->now : store_get(parent);
+        seen[3] = above ? above->base : NULL;
+    }
+    watch_fire(e->path, e->exact, seen, 4);
+}
+
+int txn_commit(struct txn *t, const struct who *who)
+{
+    unsigned int owned;
+
+    if (t->doomed)
+        return -EAGAIN;
+    MAP_EACH(&t->changes, e)
+    {
+        if (store_get(e->key) != ((struct change *)e->value)->base)
+            return -EAGAIN;
+    }
+    if (!who->privileged) {
+        owned = txn_owned(t, who->id);
+        if (owned > quota.nodes && owned > store_owned(who->id))
+            return -ENOSPC;
+    }
+    MAP_EACH(&t->changes, e)
+    {
+        struct change *c = e->value;
+
+        if (c->now != c->base)
+            store_set(e->key, node_get(c->now));
+    }
+    return 0;
+}
+
+void txn_fire(const struct txn *t)
+{
+    for (const struct event *e = t->events; e; e = e->next)
+        fire_event(t, e);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypervisor, through the packaged libraries and dom0's kernel. */
+#include "xenio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xen/domctl.h>
+#include <xen/grant_table.h>
+#include <xencall.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+#include <xengnttab.h>
+
+enum { PAGE_BYTES = 4096 };
+
+static xenevtchn_handle *evtchn;
+static xengnttab_handle *gnttab; /* NULL: there is none; pages are mapped by their frames */
+static xenforeignmemory_handle *foreign;
+static xencall_handle *call;
+static struct xen_domctl *domctl;
+static int domains_port;
+
+/* How a page was mapped, for it has to be unmapped that way. */
+static struct mapping {
+    struct mapping *next;
+    void *page;
+    enum { BY_GRANT, BY_FRAME, BY_FILE } how;
+} * mappings;
+
+int xenio_open(void)
+{
+    evtchn = xenevtchn_open(NULL, 0);
+    if (!evtchn)
+        return -errno;
+    foreign = xenforeignmemory_open(NULL, 0);
+    call = xencall_open(NULL, 0);
+    if (!foreign || !call)
+        return -errno;
+    gnttab = xengnttab_open(NULL, 0);
+    domctl = xencall_alloc_buffer(call, sizeof(*domctl));
+    if (!domctl)
+        return -ENOMEM;
+    domains_port = xenevtchn_bind_virq(evtchn, VIRQ_DOM_EXC);
+    if (domains_port < 0)
+        return -errno;
+    return xenevtchn_fd(evtchn);
+}
+
+static int open_xsd(const char *name, int flags)
+{
+    static const char *const dirs[] = {"/proc/xen", "/dev/xen"};
+    int fd = -1;
+
+    for (unsigned int i = 0; i < 2 && fd < 0; i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
+        fd = open(path, flags | O_CLOEXEC);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+int xenio_dom0(uint64_t *frame, uint32_t *port)
+{
+    char text[16] = "";
+    int fd = open_xsd("xsd_port", O_RDONLY);
+    ssize_t n;
+
+    if (fd < 0)
+        return fd;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return -EIO;
+    *frame = 0; /* it is mapped by a file */
+    *port = strtoul(text, NULL, 10);
+    return 0;
+}
+
+static void *map_dom0(void)
+{
+    int fd = open_xsd("xsd_kva", O_RDWR);
+    void *page;
+
+    if (fd < 0)
+        return NULL;
+    page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    return page == MAP_FAILED ? NULL : page;
+}
+
+void *xenio_map(domid_t id, uint64_t frame)
+{
+    struct mapping *m = calloc(1, sizeof(*m));
+    xen_pfn_t pfn = frame;
+    int err;
+
+    if (!m)
+        return NULL;
+    if (id == 0) {
+        m->how = BY_FILE;
+        m->page = map_dom0();
+    } else {
+        if (gnttab)
+            m->page = xengnttab_map_grant_ref(gnttab, id, GNTTAB_RESERVED_XENSTORE,
+                                              PROT_READ | PROT_WRITE);
+        if (!m->page) {
+            m->how = BY_FRAME;
+            m->page = xenforeignmemory_map(foreign, id, PROT_READ | PROT_WRITE, 1, &pfn, &err);
+        }
+    }
+    if (!m->page) {
+        free(m);
+        return NULL;
+    }
+    m->next = mappings;
+    mappings = m;
+    return m->page;
+}
+
+void xenio_unmap(domid_t id, void *page)
+{
+    struct mapping **at = &mappings, *m;
+
+    (void)id;
+    while ((*at)->page != page)
+        at = &(*at)->next;
+    m = *at;
+    *at = m->next;
+    if (m->how == BY_GRANT)
+        xengnttab_unmap(gnttab, page, 1);
+    else if (m->how == BY_FRAME)
+        xenforeignmemory_unmap(foreign, page, 1);
+    else
+        munmap(page, PAGE_BYTES);
+    free(m);
+}
+
+int xenio_bind(domid_t id, uint32_t remote_port)
+{
+    int port = xenevtchn_bind_interdomain(evtchn, id, remote_port);
+
+    return port < 0 ? -errno : port;
+}
+
+void xenio_unbind(uint32_t port)
+{
+    xenevtchn_unbind(evtchn, port);
+}
+
+void xenio_notify(uint32_t port)
+{
+    xenevtchn_notify(evtchn, port);
+}
+
+/* A port is unmasked before its event is looked after, so that one that comes then is not lost. */
+int xenio_event(void)
+{
+    int port = xenevtchn_pending(evtchn);
+
+    if (port < 0)
+        return -EAGAIN;
+    xenevtchn_unmask(evtchn, port);
+    return port == domains_port ? XENIO_DOMAINS : port;
+}
+
+enum xenio_state xenio_state(domid_t id)
+{
+    const struct xen_domctl_getdomaininfo *info = &domctl->u.getdomaininfo;
+
+    memset(domctl, 0, sizeof(*domctl));
+    domctl->cmd = XEN_DOMCTL_getdomaininfo;
+    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    domctl->domain = id;
+    if (xencall1(call, __HYPERVISOR_domctl, (uintptr_t)domctl) < 0 || domctl->domain != id ||
+        info->flags & XEN_DOMINF_dying)
+        return XENIO_GONE;
+    return info->flags & XEN_DOMINF_shutdown ? XENIO_SHUT_DOWN : XENIO_RUNNING;
+}

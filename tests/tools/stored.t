@@ -1,0 +1,162 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# socle-stored under Debian's own clients, and clients that behave badly.
+use strict;
+use warnings;
+use File::Path qw(make_path remove_tree);
+use IO::Select;
+use IO::Socket::UNIX;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $out = $ENV{O} || 'build';
+my $dir = "$out/tests/tools/stored";
+remove_tree($dir);
+make_path($dir);
+my $path = "$dir/socket";
+my $pid;
+END { kill 'KILL', $pid if $pid }
+
+sub start {
+    my (@more) = @_;
+    unlink "$dir/pid";
+    $pid = fork // die $!;
+    if (!$pid) {
+        open STDERR, '>>', "$dir/log";
+        exec "$out/dom0-tools/socle-stored", '--no-domains', '--socket', $path, '--pid-file', "$dir/pid", @more or exit 1;
+    }
+    my $until = time + 20;
+    sleep 0.01 until -s "$dir/pid" || time > $until;
+}
+
+# What a client prints, both streams.
+sub ask {
+    my (@command) = @_;
+    local $ENV{XENSTORED_PATH} = $path;
+    my $quoted = join ' ', map { "'$_'" } @command;
+    my $text = `timeout 20 $quoted 2>&1`;
+    return $text;
+}
+
+start();
+is(ask(qw(xenstore-write /a/b hello /a/c/d 2)), '', 'write');
+is(ask(qw(xenstore-read /a/b)), "hello\n", 'read');
+is(ask(qw(xenstore-read -p /a/b /a/c/d)), "/a/b: hello\n/a/c/d: 2\n", 'read several');
+is(ask(qw(xenstore-list /a)), "b\nc\n", 'list');
+is(ask(qw(xenstore-ls /a)), "b = \"hello\"\nc = \"\"\n d = \"2\"\n", 'ls');
+like(ask(qw(xenstore-read /none)), qr/couldn't read path \/none/, 'a node that is not there');
+is(ask(qw(xenstore-exists /a/b)), '', 'exists');
+is(ask(qw(xenstore-chmod /a n5 r6)), '', 'chmod');
+like(ask(qw(xenstore-ls -p -f /)), qr{^/a = ""\s+\(n5,r6\)$}m, 'permissions');
+is(ask(qw(xenstore-chmod -r /a b0)), '', 'chmod below');
+is(ask(qw(xenstore-rm /a/c)), '', 'rm');
+is(ask(qw(xenstore-ls -f /a)), qq{/a/b = "hello"\n}, 'and gone it is');
+{
+    local $ENV{XENSTORED_PATH} = $path;
+    open my $watch, '-|', 'timeout', 20, 'xenstore-watch', '-n', 3, '/w' or die;
+    is(scalar <$watch>, "/w\n", 'watch: at once');
+    ask(qw(xenstore-write /w/x 1));
+    is(scalar <$watch>, "/w/x\n", 'watch: a change');
+    ask(qw(xenstore-rm /w));
+    is(scalar <$watch>, "/w\n", 'watch: a removal');
+    close $watch;
+}
+for my $i (1 .. 300) {
+    push @{$_->{args}}, "/many/a-node-with-a-long-name-$i", $i for my $w = ($main::w //= {});
+}
+ask('xenstore-write', @{$main::w->{args}});
+is(() = ask(qw(xenstore-list /many)) =~ /^a-node/mg, 300, 'a directory of more than a message');
+
+# ---- by hand ----
+
+sub client {
+    my $s = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $path) or die "$path: $!";
+    $s->autoflush(1);
+    return $s;
+}
+
+sub message {
+    my ($type, $payload, $tx) = @_;
+    return pack('V4', $type, 9, $tx // 0, length $payload) . $payload;
+}
+
+# type and payload of the next message, () when the connection has ended or nothing comes
+sub answer {
+    my ($s) = @_;
+    my $data = '';
+    my $want = 16;
+    while (length $data < $want) {
+        IO::Select->new($s)->can_read(20) or return ();
+        sysread($s, $data, $want - length $data, length $data) or return ();
+        $want = 16 + unpack('x12 V', $data) if length $data == 16;
+    }
+    return (unpack('V', $data), substr $data, 16);
+}
+
+my ($READ, $WATCH, $WRITE, $ERROR, $EVENT) = (2, 4, 11, 16, 15);
+my $good = client();
+sub is_served {
+    my ($what) = @_;
+    syswrite $good, message($READ, "/a/b\0");
+    is_deeply([answer($good)], [$READ, 'hello'], "$what: others are served");
+}
+
+sub control {
+    syswrite $good, message(0, join '', map { "$_\0" } @_);
+    return (answer($good))[1];
+}
+
+my $s = client();
+syswrite $s, $_ for split //, message($READ, "/a/b\0");
+is_deeply([answer($s)], [$READ, 'hello'], 'byte by byte');
+syswrite $s, message($READ, "/a/b\0") x 100;
+is(scalar(grep { (answer($s))[1] eq 'hello' } 1 .. 100), 100, 'a hundred at once');
+syswrite $s, message(99, 'x' x 4096);
+is_deeply([answer($s)], [$ERROR, "ENOSYS\0"], 'an unknown request');
+syswrite $s, pack('V4', $READ, 0, 0, 4097);
+is_deeply([answer($s)], [], 'a message that is too long ends the connection');
+is_served('too long');
+$s = client();
+syswrite $s, pack('V4', $WRITE, 0, 0, 100) . 'half';
+close $s;
+is_served('half a message');
+
+# One that asks and never reads: it stops being read, and everybody else is served.
+$s = client();
+$s->blocking(0);
+my ($sent, $data) = (0, message($READ, "/a/b\0") x 1000);
+for (1 .. 2000) {
+    my $n = syswrite $s, $data or last;
+    $sent += $n;
+}
+cmp_ok($sent, '<', 40 << 20, 'one that never reads cannot go on asking');
+is_served('never reads');
+like(control('info'), qr/bytes queued +(\d{1,6})$/m, 'and not much waits for it');
+close $s;
+
+# One that watches and never reads, while another writes new nodes.
+$s = client();
+syswrite $s, message($WATCH, "/\0t\0");
+syswrite $good, message($WRITE, "/flood/$_\0x") for 1 .. 3000;
+is(scalar(grep { (answer($good))[0] == $WRITE } 1 .. 3000), 3000, 'one that watches and never reads');
+is_served('never reads its events');
+close $s;
+
+my @many = map { client() } 1 .. 200;
+syswrite $_, message($READ, "/a/b\0") for @many;
+is(scalar(grep { (answer($_))[1] eq 'hello' } @many), 200, 'two hundred clients');
+undef @many;
+
+like(control('check'), qr/consistent/, 'the tree is still consistent');
+kill 'TERM', $pid;
+waitpid $pid, 0;
+is($?, 0, 'SIGTERM ends it');
+undef $pid;
+ok(!-e $path, 'and the socket goes');
+is(-s "$dir/log", 0, 'nothing to complain of') or diag `cat $dir/log`;
+for (['--nonsense'], ['x'], ['--socket']) {
+    is(system("$out/dom0-tools/socle-stored @$_ 2>/dev/null") >> 8, 2, "usage: @$_");
+}
+is(system("$out/dom0-tools/socle-stored --no-domains --socket /no/such/folder/s 2>/dev/null") >> 8, 1, 'no socket, no daemon');
+remove_tree($dir);
+done_testing;
