@@ -188,6 +188,18 @@ bool detach_hides(const struct detached *t, uint64_t va)
 
 /* ---- attach ---- */
 
+/* What fork does, in short: the entry has lost its write permission, and is otherwise as it was. */
+static inline bool lost_write(const struct domain *d, pte_t old, pte_t new)
+{
+    struct page *pg = mfn_page(pte_mfn(old));
+
+    if ((old ^ new) != PTE_W || (new &(PTE_P | PTE_W)) != PTE_P || !mfn_valid(pte_mfn(old)) ||
+        page_owner(pg) != d)
+        return false;
+    page_type_put_writable(pg);
+    return true;
+}
+
 static void take_over(struct vcpu *v, pte_t *entries)
 {
     const struct pt_owner o = {v->domain, v->domain};
@@ -200,6 +212,8 @@ static void take_over(struct vcpu *v, pte_t *entries)
         if (likely(new == t->old[i]))
             continue;
         changed++;
+        if (likely(lost_write(v->domain, t->old[i], new)))
+            continue;
         entries[i] = t->old[i];
         if (pt_update(&o, 1, &entries[i], new, 0))
             t->bad = true;

@@ -45,7 +45,8 @@ __attribute__((weak)) bool iomem_read_only(mfn_t m)
     return false;
 }
 
-int pt_adjust(const struct domain *d, int level, pte_t *pe)
+static inline __attribute__((always_inline)) int adjust(const struct domain *d, int level,
+                                                        pte_t *pe)
 {
     pte_t e = *pe;
     uint64_t bad = e & refused_bits[level];
@@ -61,6 +62,11 @@ int pt_adjust(const struct domain *d, int level, pte_t *pe)
     }
     *pe = e | PTE_U;
     return 0;
+}
+
+int pt_adjust(const struct domain *d, int level, pte_t *pe)
+{
+    return adjust(d, level, pe);
 }
 
 /* ---- L1 ---- */
@@ -81,7 +87,7 @@ static int get_other_frame(const struct pt_owner *o, pte_t *pe)
     return 0;
 }
 
-static inline int get_frame(const struct pt_owner *o, pte_t *pe)
+static inline __attribute__((always_inline)) int get_frame(const struct pt_owner *o, pte_t *pe)
 {
     pte_t e = *pe;
     mfn_t m = pte_mfn(e);
@@ -199,10 +205,10 @@ static inline unsigned int absent_before(const pte_t *table, unsigned int i)
     return i % RUN == RUN - 1 && none_present(&table[i - RUN + 1]) ? RUN - 1 : 0;
 }
 
-static int take_l1_entry(const struct pt_owner *self, pte_t *slot)
+static inline int take_l1_entry(const struct pt_owner *self, pte_t *slot)
 {
     pte_t e = *slot, stored = e;
-    int rc = pt_adjust(self->d, 1, &stored);
+    int rc = adjust(self->d, 1, &stored);
 
     if (!rc)
         rc = get_frame(self, &stored);
