@@ -28,6 +28,7 @@ hv-inc  := -Ihypervisor/include -Ihypervisor/arch/x86/include -Iinclude
 hv-text := hypervisor/arch/x86/hypervisor.lds.S
 hv-made := hypervisor/arch/x86/asm_offsets.c $(hv-text)
 hv-src  := $(filter-out $(hv-made),$(wildcard hypervisor/common/*.c hypervisor/arch/x86/*.[cS]))
+hv-more-debug := $(wildcard debug/*.c)
 # No vector registers, no red zone, indirect calls through thunks (thunk.S), no stack frames.
 hv-cflags := -std=gnu11 -O2 -g $(warn) $(hv-inc) -include hv/hidden.h -ffreestanding -fpie \
     -fno-common -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv \
@@ -39,11 +40,11 @@ hv-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size
 
 # $(1): release or debug, $(2): its file, $(3): its further flags
 define hypervisor
-hv-obj-$(1) := $$(patsubst %,$(O)/$(1)/%.o,$$(basename $$(hv-src)))
+hv-obj-$(1) := $$(patsubst %,$(O)/$(1)/%.o,$$(basename $$(hv-src) $$(hv-more-$(1))))
 $(O)/$(1)/hypervisor/common/lib.o $(O)/$(1)/hypervisor/common/string.o: \
     more := -fno-tree-loop-distribute-patterns
 
-$(O)/$(1)/hypervisor/%.o: hypervisor/%.c $(O)/$(1)/include/asm/offsets.h
+$(O)/$(1)/%.o: %.c $(O)/$(1)/include/asm/offsets.h
 	@mkdir -p $$(@D)
 	$$(Q)$(CC) $(hv-cflags) $(3) $$(more) -I$(O)/$(1)/include -MMD -MP -c -o $$@ $$<
 
@@ -167,8 +168,8 @@ $(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
 
 # The part of arch/x86 that has no instruction of its own.
 pure-x86 := page_type pt_check detach mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish \
-    ptwrite audit decode multiboot acpi_tables phys_reader bootmem
-host-src := $(wildcard hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
+    ptwrite decode multiboot acpi_tables phys_reader bootmem
+host-src := $(wildcard debug/*.c hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
 san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 tool-test-cflags := -std=gnu11 -O1 -g $(warn) $(tool-defs) -I. -fno-omit-frame-pointer
 host-cflags := -std=gnu11 -O1 -g $(warn) $(hv-inc) -DSOCLE_HOST -DSOCLE_DEBUG -fno-strict-aliasing \
@@ -343,7 +344,7 @@ fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a 
 	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000" TIMEOUT=3600 \
 	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
 
-sources = $(shell find hypervisor include pv-guest dom0-tools ring-protocol tests -name '*.[ch]')
+sources = $(shell find hypervisor debug include pv-guest dom0-tools ring-protocol tests -name '*.[ch]')
 
 format: ## bring all C sources into the project's form
 	@tests/deps lint

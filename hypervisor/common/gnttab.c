@@ -62,11 +62,6 @@ static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write
     return GNTST_general_error;
 }
 
-static bool is_pinned(const struct gnttab_active *act)
-{
-    return act->readers || act->writers;
-}
-
 /* N3, after pins have gone or could not be made. Table locked. */
 static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active *act)
 {
@@ -90,7 +85,7 @@ static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint
         return GNTST_bad_gntref;
     e = shared_entry(gt, ref);
     act = active_entry(gt, ref);
-    pinned = is_pinned(act);
+    pinned = gnttab_is_pinned(act);
     if (pinned && (act->domid != who || (act->readers | act->writers) >> 31))
         return GNTST_general_error;
     if (!pinned || (write && !act->writers)) {
@@ -364,7 +359,7 @@ static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
     spin_lock(&gt->lock);
     if (a >= gnttab_nr_entries(gt) || b >= gnttab_nr_entries(gt)) {
         status = GNTST_bad_gntref;
-    } else if (a != b && (is_pinned(active_entry(gt, a)) || is_pinned(active_entry(gt, b)))) {
+    } else if (a != b && (gnttab_is_pinned(active_entry(gt, a)) || gnttab_is_pinned(active_entry(gt, b)))) {
         status = GNTST_eagain;
     } else if (a != b) {
         tmp = *shared_entry(gt, a);
@@ -401,7 +396,7 @@ static bool is_granted_to(struct domain *owner, struct domain *d, mfn_t m)
     for (uint32_t ref = 0; ref < gnttab_nr_entries(gt) && !found; ref++) {
         struct gnttab_active *act = active_entry(gt, ref);
 
-        found = act->domid == d->id && act->frame == m.n && is_pinned(act);
+        found = act->domid == d->id && act->frame == m.n && gnttab_is_pinned(act);
     }
     spin_unlock(&gt->lock);
     return found;
@@ -614,7 +609,7 @@ void gnttab_dump(struct domain *d)
         act = *active_entry(gt, ref);
         flags = READ_ONCE(shared_entry(gt, ref)->flags);
         spin_unlock(&gt->lock);
-        if (is_pinned(&act))
+        if (gnttab_is_pinned(&act))
             pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers\n", ref, flags,
                     act.frame, act.domid, act.readers, act.writers);
     }
@@ -630,83 +625,4 @@ static void dump_all(void)
 void gnttab_init(void)
 {
     debugkey_register('g', "grant tables", dump_all);
-}
-
-struct pins {
-    uint32_t readers, writers;
-};
-
-/* Count what domain @by has pinned of @d's entries. */
-static unsigned int count_pins(struct domain *d, struct domain *by, struct pins *pins)
-{
-    struct grant_table *gt = by->gnttab;
-    unsigned int errors = 0;
-
-    for (uint32_t h = 0; h < gt->nr_maptrack; h++) {
-        struct maptrack *mt = maptrack_entry(gt, h);
-
-        if (!mt->flags || page_owner(mfn_page(mfn(mt->frame))) != d)
-            continue;
-        if (mt->ref >= gnttab_nr_entries(d->gnttab) ||
-            active_entry(d->gnttab, mt->ref)->frame != mt->frame ||
-            active_entry(d->gnttab, mt->ref)->domid != by->id) {
-            pr_err("audit: d%u handle %u does not fit entry %u of d%u\n", by->id, h, mt->ref,
-                   d->id);
-            errors++;
-            continue;
-        }
-        if (mt->flags & GNTMAP_readonly)
-            pins[mt->ref].readers++;
-        else
-            pins[mt->ref].writers++;
-    }
-    return errors;
-}
-
-static bool entry_is_sound(struct domain *d, uint32_t ref, const struct pins *n)
-{
-    const struct gnttab_active *act = active_entry(d->gnttab, ref);
-
-    if (act->readers != n->readers || act->writers != n->writers)
-        return false;
-    /* N2. The status bits are the guest's to spoil, so they prove nothing. */
-    return !is_pinned(act) || (page_owner(mfn_page(mfn(act->frame))) == d &&
-                               (mfn_page(mfn(act->frame))->count & PGC_COUNT_MASK) >=
-                                   (uint64_t)act->readers + act->writers);
-}
-
-unsigned int gnttab_audit(struct domain *d)
-{
-    struct grant_table *gt = d->gnttab;
-    struct pins *pins = heap_zalloc_array(gnttab_nr_entries(gt) + 1UL, sizeof(*pins));
-    unsigned int errors = 0;
-
-    if (!pins)
-        return 0; /* too large a table, or no memory: not an error of what is audited */
-    for (struct domain *by = domain_next(NULL); by; by = domain_next(by))
-        if (by->gnttab)
-            errors += count_pins(d, by, pins);
-    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
-        const struct gnttab_active *act = active_entry(gt, ref);
-
-        if (entry_is_sound(d, ref, &pins[ref]))
-            continue;
-        pr_err("audit: d%u grant %u: %u+%u pins, found %u+%u\n", d->id, ref, act->readers,
-               act->writers, pins[ref].readers, pins[ref].writers);
-        errors++;
-    }
-    heap_free(pins);
-    return errors;
-}
-
-void gnttab_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
-{
-    struct grant_table *gt = d->gnttab;
-
-    for (uint32_t h = 0; gt && h < gt->nr_maptrack; h++) {
-        struct maptrack *mt = maptrack_entry(gt, h);
-
-        if (mt->flags)
-            add(ctx, mfn(mt->frame), !(mt->flags & GNTMAP_readonly));
-    }
 }

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spinlocks: the slow path, pairs, and in debug builds the check of ranks.
- *
- * The check needs one word per pcpu: a bit for each rank that is held. Taking a lock is in order if
- * no bit at or above its rank is set. A pair of equal rank is checked and noted once. */
+/* Ticket spinlocks: what is not in line. */
 #include <hv/irqflags.h>
 #include <hv/lock.h>
 #include <hv/percpu.h>
-
-_Static_assert(LOCK_RANKS <= 32, "a pcpu's held ranks are one 32-bit word");
 
 void spin_lock_wait(spinlock_t *l, uint16_t mine)
 {
@@ -15,137 +10,21 @@ void spin_lock_wait(spinlock_t *l, uint16_t mine)
         cpu_relax();
 }
 
-#ifdef SOCLE_DEBUG
-
-static void check_order(const spinlock_t *l)
-{
-    struct pcpu *p = pcpu_self();
-
-    if (l->rank >= LOCK_RANKS)
-        panic("lock %p was never initialised (rank %u)", (const void *)l, l->rank);
-    if (p->locks_held >> l->rank)
-        panic("lock order: rank %u wanted by pcpu %u, which holds ranks %#x", l->rank, p->id,
-              p->locks_held);
-    if (l->rank >= LOCK_IRQ && irqs_enabled())
-        panic("lock of rank %u taken with interrupts on", l->rank);
-}
-
-static void take(spinlock_t *l)
-{
-    uint16_t mine = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
-
-    if (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != mine)
-        spin_lock_wait(l, mine);
-    l->holder = (int16_t)pcpu_self()->id;
-}
-
-static void release(spinlock_t *l)
-{
-    if (!spin_is_locked_by_me(l))
-        panic("lock of rank %u released by pcpu %u, held by %d", l->rank, pcpu_self()->id,
-              l->holder);
-    l->holder = -1;
-    __atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE);
-}
-
-static void note(const spinlock_t *l)
-{
-    pcpu_self()->locks_held |= 1u << l->rank;
-}
-
-static void forget(const spinlock_t *l)
-{
-    pcpu_self()->locks_held &= ~(1u << l->rank);
-}
-
-void spin_lock(spinlock_t *l)
-{
-    check_order(l);
-    take(l);
-    note(l);
-}
-
-bool spin_trylock(spinlock_t *l)
-{
-    spinlock_t want = {.tickets = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED)};
-    uint32_t old = want.tickets;
-
-    if (want.head != want.tail)
-        return false;
-    want.tail++;
-    if (!__atomic_compare_exchange_n(&l->tickets, &old, want.tickets, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        return false;
-    l->holder = (int16_t)pcpu_self()->id;
-    note(l); /* out of order is harmless here: it did not wait */
-    return true;
-}
-
-void spin_unlock(spinlock_t *l)
-{
-    forget(l);
-    release(l);
-}
-
-bool spin_is_locked_by_me(const spinlock_t *l)
-{
-    return l->head != l->tail && l->holder == (int16_t)pcpu_self()->id;
-}
-
-#else
-
-static void check_order(const spinlock_t *l)
-{
-    (void)l;
-}
-
-static void note(const spinlock_t *l)
-{
-    (void)l;
-}
-
-static void forget(const spinlock_t *l)
-{
-    (void)l;
-}
-
-static void take(spinlock_t *l)
-{
-    spin_lock(l);
-}
-
-static void release(spinlock_t *l)
-{
-    spin_unlock(l);
-}
-
-bool spin_is_locked_by_me(const spinlock_t *l)
-{
-    (void)l;
-    return true;
-}
-
-#endif
-
+#ifndef SOCLE_DEBUG /* debug/lock.c has those of debug builds */
 void spin_lock_pair(spinlock_t *a, spinlock_t *b)
 {
-    spinlock_t *first = a < b ? a : b, *second = a < b ? b : a;
-
-    ASSERT(a->rank == b->rank);
-    check_order(first);
-    take(first);
-    if (second != first)
-        take(second);
-    note(first);
+    spin_lock(a < b ? a : b);
+    if (a != b)
+        spin_lock(a < b ? b : a);
 }
 
 void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
 {
-    forget(a);
-    release(a);
+    spin_unlock(a);
     if (b != a)
-        release(b);
+        spin_unlock(b);
 }
+#endif
 
 unsigned long spin_lock_irqsave(spinlock_t *l)
 {

@@ -123,50 +123,9 @@ static void power_off(void)
 
 /* ---- the control domain has ended ---- */
 
-#ifdef SOCLE_DEBUG
-static cpumask_t stopped;
-
-static void stop_here(void)
-{
-    if (!current_domain()->is_idle) { /* on the idle vcpu, so that no guest's tables are in use */
-        softirq_raise(SOFTIRQ_STOP);
-        softirq_raise(SOFTIRQ_SCHEDULE);
-        return;
-    }
-    cpumask_set(&stopped, smp_processor_id());
-    for (;;)
-        asm volatile("hlt"); /* flushes are still answered */
-}
-
-/* The other pcpus stop between two pieces of work: counts are settled, no locks are held. */
-static void quiesce(void)
-{
-    unsigned int n;
-
-    softirq_register(SOFTIRQ_STOP, stop_here);
-    cpumask_set(&stopped, smp_processor_id());
-    for_each_cpu(n, cpu_online_map) if (n != smp_processor_id()) softirq_raise_on(n, SOFTIRQ_STOP);
-    for (unsigned int ms = 0; READ_ONCE(stopped.bits) != cpu_online_map.bits; ms++) {
-        if (ms == 5000)
-            panic("audit: pcpus %#lx do not stop", cpu_online_map.bits & ~stopped.bits);
-        delay_us(1000);
-    }
-}
-
-static void audit(void)
-{
-    quiesce();
-    (void)audit_at_shutdown();
-}
-#else
-static void audit(void)
-{
-}
-#endif
-
 void machine_shutdown(uint32_t reason)
 {
-    audit();
+    audit_at_shutdown();
     irq_disable();
     apic_stop_others();
     switch (reason) {

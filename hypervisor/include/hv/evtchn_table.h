@@ -66,6 +66,11 @@ struct evtchn_table {
     struct evtchn *bucket[];
 };
 
+static inline bool virq_is_global(unsigned int virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
 static inline struct evtchn *evtchn_lookup(const struct evtchn_table *t, uint32_t port)
 {
     if (unlikely(port >= __atomic_load_n(&t->nr_valid, __ATOMIC_ACQUIRE)))

@@ -181,3 +181,8 @@ static inline uint32_t gnttab_nr_entries(const struct grant_table *gt)
 {
     return gt->nr_frames * ENTRIES_PER_FRAME;
 }
+
+static inline bool gnttab_is_pinned(const struct gnttab_active *act)
+{
+    return act->readers || act->writers;
+}

@@ -67,7 +67,11 @@ void spin_lock_wait(spinlock_t *l, uint16_t mine);
 void spin_lock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
+/** spin_is_locked_by_me - for assertions. */
+bool spin_is_locked_by_me(const spinlock_t *l);
 #else
+#define spin_is_locked_by_me(l) ((void)(l), true)
+
 static inline void spin_lock(spinlock_t *l)
 {
     uint16_t mine = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
@@ -101,5 +105,3 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
 unsigned long spin_lock_irqsave(spinlock_t *l);
 void spin_unlock_irqrestore(spinlock_t *l, unsigned long flags);
 
-/** spin_is_locked_by_me - for assertions; always true in builds without lock checks. */
-bool spin_is_locked_by_me(const spinlock_t *l);

@@ -42,16 +42,24 @@ extern unsigned int e820_nr;
 /** memory_domain_free - what memory_op has stored in a domain; last step, no references left. */
 void memory_domain_free(struct domain *d);
 
+/* ---- debug/: the auditor of debug builds ---- */
+#ifdef SOCLE_DEBUG
 /** audit_all - recount every reference and type of every frame from the page tables and compare;
- * all domains paused by the caller. Returns the number of errors, each printed. Debug builds. */
+ * all domains paused by the caller. Returns the number of errors, each printed. audit_everything tells
+ * also how many frames it has seen. */
 unsigned int audit_all(void);
+unsigned int audit_everything(uint64_t *frames);
 
 /** audit_mark_free - remember how much memory is free: before the first domain is built.
  * audit_expect_free - so many pages more have been given to the allocator since. */
 void audit_mark_free(void);
 void audit_expect_free(uint64_t pages);
-/** audit_at_shutdown - the last act of a debug build: audit_all(), then destroy every domain, dom0 too,
- * and see whether all memory has come back. On the idle vcpu, with idle vcpus on all other pcpus too.
- * Prints one line, "audit: ok (N frames, M pages free)" or "audit: FAILED, ..."; returns the number of
- * errors. */
-unsigned int audit_at_shutdown(void);
+/** audit_at_shutdown - the last act: all pcpus to their idle vcpus, audit_all(), then destroy every
+ * domain, dom0 too, and see whether all memory has come back. On the idle vcpu. Prints one line,
+ * "audit: ok (N frames, M pages free)" or "audit: FAILED, ...". */
+void audit_at_shutdown(void);
+#else
+#define audit_mark_free()        ((void)0)
+#define audit_expect_free(pages) ((void)(pages))
+#define audit_at_shutdown()      ((void)0)
+#endif

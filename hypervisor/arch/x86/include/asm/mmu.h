@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest page tables and descriptor-table frames: what the rest of arch/x86 asks of them.
  *
- * Who holds which references (all recounted by audit.c):
+ * Who holds which references (all recounted by debug/audit.c):
  *   L1 entry, present, RAM     a general one of the frame; with PTE_W also a WRITABLE one
  *   L2..L4 entry, present      a general one and one of the type below, of a frame of the same domain
  *   pin, root of a vcpu        a general one and one of the table's type

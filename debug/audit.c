@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The auditor: a recount of every reference to every frame, from those who hold them, compared with
- * the frame table. Who holds what is listed in asm/mmu.h; of other parts of the hypervisor: a vcpu_info
- * that a guest has placed, grant mappings, event channel frames.
+ * the frame table. Who holds what is listed in asm/mmu.h; of other parts of the hypervisor: a
+ * vcpu_info that a guest has placed, grant mappings, event channel frames.
  *
- * Nothing may move meanwhile. The recount itself needs 8 bytes for each frame; if there is no room for
- * all at once, it is made in several passes over a part of the frames each. */
+ * Nothing may move meanwhile. The recount itself needs 8 bytes for each frame; if there is no room
+ * for all at once, it is made in several passes over a part of the frames each. */
 #include <asm/mmu.h>
 #include <asm/pt_check.h>
 #include <hv/domain.h>
@@ -126,8 +126,7 @@ static void add_domain(struct audit *a, struct domain *d)
 {
     struct vcpu *v;
 
-    for_each_vcpu(d, v)
-        add_vcpu(a, v);
+    for_each_vcpu(d, v) add_vcpu(a, v);
     if (d->arch.relinquish_pos)
         add(a, mfn(d->arch.relinquish_pos), PGT_NONE);
     if (d->gnttab)
@@ -202,20 +201,6 @@ static unsigned int audit_frames(uint64_t *frames)
     return a.errors;
 }
 
-static unsigned int audit_everything(uint64_t *frames)
-{
-    struct domain *d = NULL;
-    unsigned int errors = audit_frames(frames);
-
-    while ((d = domain_next(d))) {
-        if (d->gnttab)
-            errors += gnttab_audit(d);
-        if (d->evtchn)
-            errors += evtchn_audit(d);
-    }
-    return errors;
-}
-
 static void attach_all(void)
 {
     struct domain *d = NULL;
@@ -226,48 +211,26 @@ static void attach_all(void)
     }
 }
 
+unsigned int audit_everything(uint64_t *frames)
+{
+    struct domain *d = NULL;
+    unsigned int errors;
+
+    attach_all();
+    errors = audit_frames(frames);
+
+    while ((d = domain_next(d))) {
+        if (d->gnttab)
+            errors += gnttab_audit(d);
+        if (d->evtchn)
+            errors += evtchn_audit(d);
+    }
+    return errors;
+}
+
 unsigned int audit_all(void)
 {
     uint64_t frames;
 
-    attach_all();
     return audit_everything(&frames);
-}
-
-/* ---- the end of the machine ---- */
-
-static uint64_t free_at_start; /* pages; what a hypervisor without domains should have */
-
-void audit_mark_free(void)
-{
-    page_alloc_drain();
-    free_at_start = page_free_count();
-}
-
-void audit_expect_free(uint64_t pages)
-{
-    free_at_start += pages;
-}
-
-unsigned int audit_at_shutdown(void)
-{
-    uint64_t frames = 0;
-    unsigned int errors;
-    struct domain *d = NULL;
-    long lost;
-
-    attach_all();
-    errors = audit_everything(&frames);
-    while ((d = domain_next(d)))
-        while (!d->is_idle && domain_kill(d) == -ERESTART)
-            ;
-    domain_reap();
-    page_alloc_drain();
-    errors += page_alloc_check();
-    lost = (long)(free_at_start - page_free_count());
-    if (errors || lost)
-        pr_err("audit: FAILED, %u errors, %ld pages lost", errors, lost);
-    else
-        pr_info("audit: ok (%lu frames, %lu pages free)", frames, page_free_count());
-    return errors + (lost != 0);
 }

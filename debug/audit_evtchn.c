@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The auditor of event channels: do both ends of each, and vcpus and virqs, agree? */
+#include <hv/evtchn_table.h>
+
+static bool port_is_sound(struct domain *d, const struct evtchn *chn)
+{
+    struct vcpu *v;
+
+    switch ((enum evtchn_state)chn->state) {
+    case EVTCHN_INTERDOMAIN:
+        return chn->peer && chn->peer->state == EVTCHN_INTERDOMAIN && chn->peer->peer == chn &&
+               chn->peer->peer_dom == d;
+    case EVTCHN_VIRQ:
+        v = chn->virq < NR_VIRQS ? domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu) : NULL;
+        return v && v->virq_to_port[chn->virq] == chn->port;
+    default:
+        return !chn->peer;
+    }
+}
+
+unsigned int evtchn_audit(struct domain *d)
+{
+    struct evtchn_table *t = d->evtchn;
+    unsigned int errors = 0, active = 0, bound = 0, virqs = 0;
+    struct evtchn *chn;
+    struct vcpu *v;
+
+    for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++) {
+        active += evtchn_is_open(chn);
+        virqs += chn->state == EVTCHN_VIRQ;
+        if (!port_is_sound(d, chn) || chn->port != port || !domain_vcpu(d, chn->vcpu) ||
+            (chn->state == EVTCHN_FREE && port < t->hint)) {
+            pr_err("audit: d%u port %u (state %u) is wrong\n", d->id, port, chn->state);
+            errors++;
+        }
+    }
+    for_each_vcpu(d, v)
+    {
+        for (unsigned int i = 0; i < NR_VIRQS; i++)
+            bound += v->virq_to_port[i] != 0;
+    }
+    if (active != t->active || bound != virqs) {
+        pr_err("audit: d%u has %u of %u ports, %u of %u virqs\n", d->id, active, t->active, virqs,
+               bound);
+        errors++;
+    }
+    return errors;
+}
+
+void evtchn_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
+{
+    if (d->evtchn)
+        evtchn_fifo_audit_refs(d, add, ctx);
+}
