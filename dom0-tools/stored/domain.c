@@ -93,12 +93,37 @@ static ssize_t ring_write(struct conn *c, const void *buf, size_t len)
     return n;
 }
 
-/* A new connection on the same ring; indexes start at 0. */
-static void attach(struct domain *d)
+void domain_attach(struct domain *d)
 {
-    d->conn = conn_new(&ring_io, d->id, d->id == 0);
-    d->conn->domain = d;
+    if (d->conn) {
+        conn_reset(d->conn);
+    } else {
+        d->conn = conn_new(&ring_io, d->id, d->id == 0);
+        d->conn->domain = d;
+        d->conn->who.target = d->target;
+    }
+    d->broken = false;
     d->conn->more = true;
+}
+
+void domain_detach(struct domain *d, int why)
+{
+    struct conn *c = d->conn;
+
+    if (!c)
+        return;
+    conn_reset(c);
+    c->domain = NULL;
+    c->dead = why ? why : ENODEV;
+    d->conn = NULL;
+}
+
+void domain_set_target(struct domain *d, domid_t target)
+{
+    d->target = target;
+    if (d->conn)
+        d->conn->who.target = target;
+    journal_domain(d);
 }
 
 static void unmap(struct domain *d)
@@ -134,13 +159,10 @@ static const struct conn_io ring_io = {
 
 static void reconnect(struct domain *d)
 {
-    if (d->conn)
-        conn_reset(d->conn);
-    else
-        attach(d);
-    d->broken = false;
+    domain_attach(d);
     d->in_pos = d->out_pos = 0;
     journal_domain(d);
+    journal_ring(d);
     journal_commit();
     d->page->req_cons = d->page->req_prod = d->page->rsp_cons = d->page->rsp_prod = 0;
     d->page->error = XENSTORE_ERROR_NONE;
@@ -190,10 +212,7 @@ struct domain *domain_new(domid_t id, uint64_t frame, uint32_t port)
 {
     struct domain *d = must_alloc(sizeof(*d));
 
-    d->id = id;
-    d->frame = frame;
-    d->remote_port = port;
-    attach(d);
+    *d = (struct domain){.id = id, .frame = frame, .remote_port = port, .target = DOMID_INVALID};
     d->next = domain_list;
     domain_list = d;
     return d;
@@ -234,6 +253,9 @@ int domain_introduce(domid_t id, uint64_t frame, uint32_t port)
         /* What was written before it was introduced waits; what it fetched is gone. */
         d->in_pos = d->page->req_cons;
         d->out_pos = d->page->rsp_prod;
+        domain_attach(d);
+        journal_domain(d);
+        journal_ring(d);
     }
     if (rc == 0) {
         journal_domain(d);
@@ -242,28 +264,32 @@ int domain_introduce(domid_t id, uint64_t frame, uint32_t port)
     return rc;
 }
 
-static void forget(struct domain *d)
+void domain_forget(struct domain *d)
 {
-    struct who all = {.privileged = true};
     struct domain **at = &domain_list;
-    struct txn t;
 
     while (*at != d)
         at = &(*at)->next;
     *at = d->next;
+    domain_detach(d, ENODEV);
     journal_release(d);
-    if (d->conn) {
-        conn_reset(d->conn);
-        d->conn->domain = NULL;
-        d->conn->dead = ENODEV;
-    }
     unmap(d);
+    free(d);
+}
+
+/* Its nodes go with it. */
+static void remove_domain(struct domain *d)
+{
+    struct who all = {.privileged = true};
+    domid_t id = d->id;
+    struct txn t;
+
+    domain_forget(d);
     txn_init(&t, 0);
-    tree_forget_domain(&t, d->id);
+    tree_forget_domain(&t, id);
     txn_commit(&t, &all);
     txn_fire(&t);
     txn_clear(&t);
-    free(d);
 }
 
 int domain_release(domid_t id)
@@ -272,9 +298,41 @@ int domain_release(domid_t id)
 
     if (!d)
         return -ENOENT;
-    forget(d);
+    remove_domain(d);
     fire("@releaseDomain");
     return 0;
+}
+
+/* What has gone out is what the ring says (journal.c, J3). */
+static bool resume(struct domain *d)
+{
+    struct conn *c = d->conn;
+    uint32_t sent = d->page->rsp_prod - d->out_pos;
+
+    if (sent > c->out_len)
+        return false;
+    d->out_pos += sent;
+    while (c->out && sent >= c->out->len) {
+        sent -= c->out->len;
+        conn_drop_first(c);
+    }
+    c->out_sent = sent;
+    xenio_notify(d->port);
+    return true;
+}
+
+void domain_restore(void)
+{
+    for (struct domain *d = domain_list; d; d = d->next) {
+        int rc = domain_map(d);
+
+        if (rc == 0 &&
+            __atomic_load_n(&d->page->connection, __ATOMIC_ACQUIRE) == XENSTORE_RECONNECT)
+            reconnect(d);
+        else if (rc == 0 && d->conn && !resume(d))
+            d->conn->dead = ERANGE;
+    }
+    domain_check_all();
 }
 
 void domain_check_all(void)
@@ -287,7 +345,7 @@ void domain_check_all(void)
 
         next = d->next;
         if (state == XENIO_GONE) {
-            forget(d);
+            remove_domain(d);
             changed = true;
         } else if (state == XENIO_SHUT_DOWN && !d->shut_down) {
             d->shut_down = true;

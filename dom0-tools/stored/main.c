@@ -22,7 +22,9 @@
 
 #define NAME "socle-stored"
 
-static const char usage[] = "usage: " NAME " [--socket PATH] [--no-domains] [--pid-file FILE]\n";
+static const char usage[] =
+    "usage: " NAME " [--socket PATH] [--state FILE | --no-state] [--no-domains]"
+    " [--pid-file FILE]\n";
 
 static volatile sig_atomic_t stop;
 
@@ -69,14 +71,39 @@ static void write_pid(const char *path)
         complain(path, -errno);
 }
 
+/* The state of the one before, if it was killed, and a file for this one's. */
+static void start_journal(const char *path)
+{
+    struct error err;
+
+    make_dir_of(path);
+    if (journal_load(path, &err))
+        fprintf(stderr, NAME ": %s: %s\n", path, err.text);
+    domain_restore();
+    if (journal_start(path, &err))
+        fprintf(stderr, NAME ": %s: %s\n", path, err.text);
+}
+
+/* Beside the socket. */
+static char *default_state(const char *socket)
+{
+    const char *slash = strrchr(socket, '/');
+    size_t len = slash ? slash + 1 - socket : 0;
+    char *path = must_alloc(len + sizeof("state"));
+
+    memcpy(path, socket, len);
+    strcpy(path + len, "state");
+    return path;
+}
+
 /* The kernel of this domain has a ring as well. */
 static void introduce_self(void)
 {
     uint64_t frame;
     uint32_t port;
-    int rc = xenio_dom0(&frame, &port);
+    int rc = domain_find(0) ? 0 : xenio_dom0(&frame, &port);
 
-    if (rc == 0)
+    if (rc == 0 && !domain_find(0))
         rc = domain_introduce(0, frame, port);
     if (rc)
         complain("the kernel's own ring", rc);
@@ -123,6 +150,7 @@ static void turn(int listener, int events)
         else
             domain_event(port);
     }
+    journal_commit(); /* C2 */
     for (struct conn *c = conn_list; c; c = c->next) {
         if (c->more && !c->dead)
             conn_service(c);
@@ -136,18 +164,25 @@ static void turn(int listener, int events)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'},   {"no-domains", no_argument, NULL, 'n'},
-        {"pid-file", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},        {0},
+        {"socket", required_argument, NULL, 's'}, {"no-domains", no_argument, NULL, 'n'},
+        {"state", required_argument, NULL, 't'},  {"pid-file", required_argument, NULL, 'p'},
+        {"no-state", no_argument, NULL, 'N'},     {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {0},
     };
-    const char *path = default_socket(), *pid_file = NULL;
+    const char *path = default_socket(), *pid_file = NULL, *state = NULL;
     int c, listener, events = -1;
-    bool domains = true;
+    bool domains = true, keep = true;
 
-    while ((c = getopt_long(argc, argv, "s:np:hV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "s:t:Nnp:hV", options, NULL)) != -1) {
         switch (c) {
         case 's':
             path = optarg;
+            break;
+        case 't':
+            state = optarg;
+            break;
+        case 'N':
+            keep = false;
             break;
         case 'n':
             domains = false;
@@ -176,8 +211,11 @@ int main(int argc, char **argv)
     if (domains && (events = xenio_open()) < 0)
         return complain("event channels", events);
     store_init();
+    if (keep)
+        start_journal(state ? state : default_state(path));
     if (domains)
         introduce_self();
+    journal_commit();
     make_dir_of(path);
     listener = conn_listen(path);
     if (listener < 0)
@@ -187,5 +225,6 @@ int main(int argc, char **argv)
     while (!stop)
         turn(listener, events);
     unlink(path);
+    journal_stop();
     return 0;
 }

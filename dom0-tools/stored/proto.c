@@ -311,8 +311,7 @@ static int op_set_target(struct request *r)
     d = domain_find(id);
     if (!d || !domain_find(target))
         return -ENOENT;
-    d->conn->who.target = target;
-    journal_domain(d);
+    domain_set_target(d, target);
     return 0;
 }
 
@@ -349,6 +348,7 @@ static int control_quota(struct request *r)
         if (!limit || r->nr_args != 3 || get_number(r->arg[2], UINT32_MAX, &val))
             return -EINVAL;
         *limit = val;
+        journal_quotas();
         return 0;
     }
     for (unsigned int i = 0; quota_name(i); i++)

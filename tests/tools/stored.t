@@ -147,13 +147,66 @@ syswrite $_, message($READ, "/a/b\0") for @many;
 is(scalar(grep { (answer($_))[1] eq 'hello' } @many), 200, 'two hundred clients');
 undef @many;
 
+# ---- killed, and started again ----
+
+my $before = ask(qw(xenstore-ls -f -p /a));
+my $writer = fork // die $!;
+if (!$writer) { # until it is cut off
+    my $w = client();
+    for (my $i = 1;; $i++) {
+        syswrite $w, message($WRITE, "/count\0$i") or exit;
+        my @got = answer($w) or exit;
+        open my $fh, '>', "$dir/count.new";
+        print $fh $i;
+        close $fh;
+        rename "$dir/count.new", "$dir/count";
+    }
+}
+for my $round (1 .. 3) {
+    sleep 0.2;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    start();
+    is(ask(qw(xenstore-ls -f -p /a)), $before, "killed ($round): the tree is there");
+}
+kill 'KILL', $writer;
+waitpid $writer, 0;
+open my $fh, '<', "$dir/count";
+my $answered = <$fh> // 0;
+my $kept = ask(qw(xenstore-read /count)) + 0;
+cmp_ok($answered, '>', 0, 'killed: there was a write');
+ok($kept == $answered || $kept == $answered + 1, "killed: what was answered was kept ($answered, $kept)");
+$good = client();
+is_served('killed');
+open $fh, '+<', "$dir/state";
+sysseek $fh, 20, 0;
+kill 'KILL', $pid;
+waitpid $pid, 0;
+syswrite $fh, 'damage';
+close $fh;
+start();
+like(`cat $dir/log`, qr/^socle-stored: \S+: what it has makes no sense; the store is empty\n\z/, 'a damaged file: told');
+ok(-s "$dir/state.bad", 'and kept');
+unlink "$dir/log";
+is(ask(qw(xenstore-write /a/b hello)), '', 'a damaged file: goes on');
+$good = client();
+
 like(control('check'), qr/consistent/, 'the tree is still consistent');
 kill 'TERM', $pid;
 waitpid $pid, 0;
 is($?, 0, 'SIGTERM ends it');
 undef $pid;
 ok(!-e $path, 'and the socket goes');
-is(-s "$dir/log", 0, 'nothing to complain of') or diag `cat $dir/log`;
+ok(!-s "$dir/log", 'nothing to complain of') or diag `cat $dir/log`;
+start();
+is(ask(qw(xenstore-read /a/b)), "hello\n", 'stopped and started: the tree is there');
+kill 'TERM', $pid;
+waitpid $pid, 0;
+start('--no-state');
+like(ask(qw(xenstore-read /a/b)), qr/couldn't/, '--no-state: an empty store');
+kill 'TERM', $pid;
+waitpid $pid, 0;
+undef $pid;
 for (['--nonsense'], ['x'], ['--socket']) {
     is(system("$out/dom0-tools/socle-stored @$_ 2>/dev/null") >> 8, 2, "usage: @$_");
 }

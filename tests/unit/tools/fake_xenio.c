@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct fake_domain fake_domains[FAKE_DOMAINS];
+void (*fake_on_notify)(uint32_t port);
 
 int xenio_open(void)
 {
@@ -48,7 +49,13 @@ void xenio_unbind(uint32_t port)
 
 void xenio_notify(uint32_t port)
 {
-    fake_domains[port - 100].notified++;
+    struct fake_domain *f = &fake_domains[port - 100];
+
+    if (fake_on_notify)
+        fake_on_notify(port);
+    f->notified++;
+    f->shown_req_cons = f->page.req_cons;
+    f->shown_rsp_prod = f->page.rsp_prod;
 }
 
 int xenio_event(void)

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "dom0-tools/libsocle/alloc.h"
+#include "dom0-tools/libsocle/image.h"
 #include "dom0-tools/stored/domain.h"
 #include "dom0-tools/stored/journal.h"
 #include "dom0-tools/stored/proto.h"
