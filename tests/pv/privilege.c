@@ -3,8 +3,9 @@
  *
  * The tests run in the control domain and have domain 1 make the calls. Domain 2 only is there, so
  * that domain 1 can reach for a domain that is as unprivileged as itself. The errors expected are
- * those of the ABI: -ESRCH for a domain that does not exist, -EPERM for one that does. domu: name=b
- * mem=32M vcpus=1 -- peer domu: name=c mem=16M vcpus=1 -- peer */
+ * those of the ABI: -ESRCH for a domain that does not exist, -EPERM for one that does. */
+// domu: name=b mem=32M vcpus=1 -- peer
+// domu: name=c mem=16M vcpus=1 -- peer
 #include <pv/test.h>
 #include <xen/domctl.h>
 #include <xen/platform.h>

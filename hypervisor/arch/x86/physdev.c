@@ -260,51 +260,34 @@ static long dbgp_op(const struct physdev_dbgp_op *op)
 
 /* ---- dispatch ---- */
 
+#define OP(name, type, has_result)                                                                 \
+    case PHYSDEVOP_##name:                                                                         \
+        return RUN_OP(arg, struct type, name, has_result)
+
 static long control_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
-    case PHYSDEVOP_irq_status_query:
-        return RUN_OP(arg, struct physdev_irq_status_query, irq_status_query, true);
-    case PHYSDEVOP_pirq_eoi_gmfn_v1:
-        return RUN_OP(arg, struct physdev_pirq_eoi_gmfn, pirq_eoi_gmfn_v1, false);
-    case PHYSDEVOP_pirq_eoi_gmfn_v2:
-        return RUN_OP(arg, struct physdev_pirq_eoi_gmfn, pirq_eoi_gmfn_v2, false);
-    case PHYSDEVOP_apic_read:
-        return RUN_OP(arg, struct physdev_apic, apic_read, true);
-    case PHYSDEVOP_apic_write:
-        return RUN_OP(arg, struct physdev_apic, apic_write, false);
-    case PHYSDEVOP_alloc_irq_vector:
-        return RUN_OP(arg, struct physdev_irq, alloc_irq_vector, true);
-    case PHYSDEVOP_setup_gsi:
-        return RUN_OP(arg, struct physdev_setup_gsi, setup_gsi, false);
-    case PHYSDEVOP_get_free_pirq:
-        return RUN_OP(arg, struct physdev_get_free_pirq, get_free_pirq, true);
-    case PHYSDEVOP_map_pirq:
-        return RUN_OP(arg, struct physdev_map_pirq, map_pirq, true);
-    case PHYSDEVOP_unmap_pirq:
-        return RUN_OP(arg, struct physdev_unmap_pirq, unmap_pirq, false);
-    case PHYSDEVOP_manage_pci_add:
-        return RUN_OP(arg, struct physdev_manage_pci, manage_pci_add, false);
-    case PHYSDEVOP_manage_pci_add_ext:
-        return RUN_OP(arg, struct physdev_manage_pci_ext, manage_pci_add_ext, false);
-    case PHYSDEVOP_manage_pci_remove:
-        return RUN_OP(arg, struct physdev_manage_pci, manage_pci_remove, false);
-    case PHYSDEVOP_pci_device_add:
-        return RUN_OP(arg, struct physdev_pci_device_add, pci_device_add, false);
-    case PHYSDEVOP_pci_device_remove:
-        return RUN_OP(arg, struct physdev_pci_device, pci_device_remove, false);
-    case PHYSDEVOP_restore_msi:
-        return RUN_OP(arg, struct physdev_restore_msi, restore_msi, false);
-    case PHYSDEVOP_restore_msi_ext:
-        return RUN_OP(arg, struct physdev_pci_device, restore_msi_ext, false);
-    case PHYSDEVOP_prepare_msix:
-        return RUN_OP(arg, struct physdev_pci_device, prepare_msix, false);
-    case PHYSDEVOP_release_msix:
-        return RUN_OP(arg, struct physdev_pci_device, release_msix, false);
-    case PHYSDEVOP_pci_mmcfg_reserved:
-        return RUN_OP(arg, struct physdev_pci_mmcfg_reserved, pci_mmcfg_reserved, false);
-    case PHYSDEVOP_dbgp_op:
-        return RUN_OP(arg, struct physdev_dbgp_op, dbgp_op, false);
+        OP(irq_status_query, physdev_irq_status_query, true);
+        OP(pirq_eoi_gmfn_v1, physdev_pirq_eoi_gmfn, false);
+        OP(pirq_eoi_gmfn_v2, physdev_pirq_eoi_gmfn, false);
+        OP(apic_read, physdev_apic, true);
+        OP(apic_write, physdev_apic, false);
+        OP(alloc_irq_vector, physdev_irq, true);
+        OP(setup_gsi, physdev_setup_gsi, false);
+        OP(get_free_pirq, physdev_get_free_pirq, true);
+        OP(map_pirq, physdev_map_pirq, true);
+        OP(unmap_pirq, physdev_unmap_pirq, false);
+        OP(manage_pci_add, physdev_manage_pci, false);
+        OP(manage_pci_add_ext, physdev_manage_pci_ext, false);
+        OP(manage_pci_remove, physdev_manage_pci, false);
+        OP(pci_device_add, physdev_pci_device_add, false);
+        OP(pci_device_remove, physdev_pci_device, false);
+        OP(restore_msi, physdev_restore_msi, false);
+        OP(restore_msi_ext, physdev_pci_device, false);
+        OP(prepare_msix, physdev_pci_device, false);
+        OP(release_msix, physdev_pci_device, false);
+        OP(pci_mmcfg_reserved, physdev_pci_mmcfg_reserved, false);
+        OP(dbgp_op, physdev_dbgp_op, false);
     default:
         return -ENOSYS;
     }
@@ -313,12 +296,9 @@ static long control_op(int cmd, guest_ptr_t arg)
 long do_physdev_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
-    case PHYSDEVOP_eoi: /* the one that must be fast; nobody else has any to end */
-        return RUN_OP(arg, struct physdev_eoi, eoi, false);
-    case PHYSDEVOP_set_iopl:
-        return RUN_OP(arg, struct physdev_set_iopl, set_iopl, false);
-    case PHYSDEVOP_set_iobitmap:
-        return RUN_OP(arg, struct physdev_set_iobitmap, set_iobitmap, false);
+        OP(eoi, physdev_eoi, false); /* the one that must be fast; others have none to end */
+        OP(set_iopl, physdev_set_iopl, false);
+        OP(set_iobitmap, physdev_set_iobitmap, false);
     default:
         return current_domain()->is_privileged ? control_op(cmd, arg) : -EPERM;
     }
