@@ -30,6 +30,8 @@ static uint32_t input_prod, input_cons;
 static unsigned int ctrl_a_seen;
 static bool keys_to_hypervisor;
 
+static struct tasklet key_tasklet, input_tasklet, ring_tasklet;
+
 static unsigned long console_lock(void)
 {
     return forced ? 0 : spin_lock_irqsave(&lock);
@@ -58,19 +60,22 @@ void console_add_sink(struct console_sink *sink)
     console_unlock(flags);
 }
 
-static void put(const char *s, size_t n)
+static void show(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        ring[ring_prod++ % RING_SIZE] = s[i];
+    static char last = '\n';
+
+    if (!s && last == '\n')
+        return;
+    last = s ? s[n - 1] : '\n';
     for (struct console_sink *sink = sinks; sink; sink = sink->next)
-        sink->write(s, n);
+        sink->write(s ? s : "\n", s ? n : 1);
 }
 
 void console_write(const char *s, size_t n)
 {
     unsigned long flags = console_lock();
 
-    put(s, n);
+    show(s, n);
     console_unlock(flags);
 }
 
@@ -78,10 +83,13 @@ void console_write_line(const char *s, size_t n)
 {
     unsigned long flags = console_lock();
 
-    if (ring_prod && ring[(ring_prod - 1) % RING_SIZE] != '\n')
-        put("\n", 1);
-    put(s, n);
+    show(NULL, 0);
+    show(s, n);
+    for (size_t i = 0; i < n; i++)
+        ring[ring_prod++ % RING_SIZE] = s[i];
     console_unlock(flags);
+    if (dom0)
+        tasklet_schedule(&ring_tasklet);
 }
 
 size_t console_read_ring(char *dst, size_t size, uint32_t *index, bool incremental, bool clear)
@@ -145,19 +153,17 @@ static void run_pending_keys(void *unused)
 
 /* ---- input ---- */
 
-static struct tasklet key_tasklet, input_tasklet;
-
-static void tell_dom0(void *unused)
+static void tell_dom0(void *virq)
 {
-    (void)unused;
     if (dom0)
-        evtchn_send_global_virq(dom0, VIRQ_CONSOLE);
+        evtchn_send_global_virq(dom0, (unsigned int)(uintptr_t)virq);
 }
 
 void console_init(void)
 {
     tasklet_init(&key_tasklet, run_pending_keys, NULL);
-    tasklet_init(&input_tasklet, tell_dom0, NULL);
+    tasklet_init(&input_tasklet, tell_dom0, (void *)VIRQ_CONSOLE);
+    tasklet_init(&ring_tasklet, tell_dom0, (void *)VIRQ_CON_RING);
     debugkey_register('h', "this list", list_keys);
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers: a pairing heap for each pcpu, whose root is what the hardware is armed for.
  *
- * The links are in the timers themselves, so to arm one needs no memory and can not fail; arming and
- * finding the first are a few instructions, removal is logarithmic on average. A node's `prev` is its
- * parent if it is the first child, else its left sibling; the root has none.
+ * The links are in the timers themselves, so to arm one needs no memory and can not fail; arming
+ * and finding the first are a few instructions, removal is logarithmic on average. A node's `prev`
+ * is its parent if it is the first child, else its left sibling; the root has none.
  *
  * T1  t->cpu says which heap's lock protects t; it changes with that lock held.
  * T2  The hardware is armed for the first timer or earlier (`armed`). It is set anew only when a
  *     timer comes first that is due before that; when one is removed or moved back, an interrupt in
  *     vain is cheaper than to program the device each time.
  * T3  A function runs without the lock, with heap->running pointing at its timer. */
+#include <hv/console.h>
 #include <hv/heap.h>
 #include <hv/lock.h>
+#include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/timer.h>
 
@@ -43,7 +45,8 @@ static struct timer *meld(struct timer *a, struct timer *b)
     return a;
 }
 
-/* Make one heap of a list of siblings, not empty: in pairs from the left, then all from the right. */
+/* Make one heap of a list of siblings, not empty: in pairs from the left, then all from the right.
+ */
 static struct timer *meld_siblings(struct timer *t)
 {
     struct timer *pairs = NULL, *all;
@@ -181,8 +184,8 @@ void timer_kill(struct timer *t)
             cpu_relax();
 }
 
-/* T1: out of the old heap under its lock, into the new one under that. In between, others see an idle
- * timer of the new pcpu; should one of them arm it, then that is later and counts. */
+/* T1: out of the old heap under its lock, into the new one under that. In between, others see an
+ * idle timer of the new pcpu; should one of them arm it, then that is later and counts. */
 void timer_migrate(struct timer *t, unsigned int cpu)
 {
     struct timer_heap *h = lock_heap_of(t);
@@ -234,6 +237,33 @@ void timer_softirq(void)
     if (h->root)
         arch_timer_set(h->armed);
     spin_unlock(&h->lock);
+}
+
+static void dump(void)
+{
+    unsigned int cpu;
+
+    for_each_cpu(cpu, cpu_online_map)
+    {
+        struct timer_heap *h = pcpus[cpu].timers;
+        struct timer *first;
+        s_time_t in = 0;
+
+        spin_lock(&h->lock);
+        first = h->root;
+        if (first)
+            in = first->expires - now();
+        spin_unlock(&h->lock);
+        if (first)
+            pr_info("pcpu %u: next timer in %ld us: %p", cpu, in / 1000, (void *)first);
+        else
+            pr_info("pcpu %u: no timer", cpu);
+    }
+}
+
+void timer_init_debug(void)
+{
+    debugkey_register('a', "timers", dump);
 }
 
 int timer_init_cpu(unsigned int cpu)

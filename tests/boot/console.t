@@ -20,6 +20,21 @@ ok($boot->has(qr/^\(socle\) key 'h'/), 'the debug keys can be listed');
 ok($boot->has(qr/^bye/), 'and dom0 has the input back');
 ok(!$boot->ended, 'the machine powers off');
 
+# Key, what it prints first and last.
+my @keys = (['d', qr/rip.*/, qr/pcpu 1/], ['0', qr/d0v0, \w+ mode/, qr/d0v1, \w+ mode/],
+            ['q', qr/d0 \(dom0\): \d+ pages.*privileged/, qr/v1 pcpu \d.*VIRQ_DEBUG/],
+            ['r', qr/scheduler credit/, qr/d0v1 pcpu/], ['a', qr/pcpu 0: .*timer/, qr/pcpu 1: .*timer/],
+            ['e', qr/d0: \d+ event channels/, qr/d0: \d+ event channels/],
+            ['g', qr/d0: grant table/, qr/d0: grant table/], ['m', qr/memory: \d+ pages, \d+ free/, qr/d0: \d+ pages/],
+            ['l', qr/pcpu 0: ranks held/, qr/d0: life cycle/], ['%', qr/no debug key '%'/, qr/no debug key/]);
+$boot = Boot::run(
+    name => 'console-keys', modules => [$hello], smp => 2, timeout => 60,
+    input => [[qr/^> /m, "\x01\x01\x01"], [qr/goes to the hyper/, 'd'],
+              (map { [qr/$keys[$_][2]/m, $_ < $#keys ? $keys[$_ + 1][0] : "\x01\x01\x01"] } 0 .. $#keys),
+              [qr/goes to dom0/, "q\r"]]);
+ok($boot->has($_->[1]) && $boot->has($_->[2]), "key $_->[0] prints") for @keys;
+ok($boot->has(qr/^\(socle\) audit: ok/) && !$boot->ended, 'and the machine powers off');
+
 $boot = Boot::run(
     name => 'console-domains', smp => 2,
     modules => [$hello, "$hello domu name=one mem=16M -- once", "$hello domu name=two mem=24M vcpus=2 -- once"],

@@ -233,6 +233,8 @@ static void boot_rest(void)
     time_init();
     apic_timer_init();
     console_init();
+    debug_init();
+    timer_init_debug();
     debugkey_register('R', "reboot", machine_restart);
     start_scheduling();
     irq_enable();

@@ -18,14 +18,16 @@ void console_input(uint8_t c);
 size_t console_read_ring(char *dst, size_t size, uint32_t *index, bool incremental, bool clear);
 /** console_force - break locks: the machine is dying. */
 void console_force(void);
-/** console_write - to the log ring and all sinks. */
+/** console_write - dom0's text, as it is: to all sinks. @n is not 0. */
 void console_write(const char *s, size_t n);
-/** console_write_line - the same, at the beginning of a line. */
+/** console_write_line - a message, to all sinks, at the beginning of a line, and to the log ring, of which
+ * dom0 is told by VIRQ_CON_RING. */
 void console_write_line(const char *s, size_t n);
 void console_init(void);
 
 /* Debug keys: a letter, what it prints. */
 void debugkey_register(char key, const char *what, void (*fn)(void));
 void debugkey_handle(char key);
+void debug_init(void); /* the keys of debug.c */
 
 extern int opt_loglvl, opt_guest_loglvl; /* highest enum log_level that is printed */

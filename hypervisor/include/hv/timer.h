@@ -30,5 +30,6 @@ static inline bool timer_expires_before(const struct timer *a, const struct time
 
 /** timer_init_cpu - before a pcpu takes timers; -ENOMEM. */
 int timer_init_cpu(unsigned int cpu);
+void timer_init_debug(void); /* the debug key */
 /** timer_softirq - run what has expired on this pcpu and re-arm the hardware. */
 void timer_softirq(void);

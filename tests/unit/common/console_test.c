@@ -105,7 +105,7 @@ static void ring_is_read_in_pieces(void **state)
 
     (void)state;
     (void)console_read_ring(buf, 0, &index, false, true);
-    console_write("abcdef", 6);
+    console_write_line("abcdef", 6);
     assert_int_equal(console_read_ring(buf, 4, &index, false, false), 4);
     assert_memory_equal(buf, "abcd", 4);
     assert_int_equal(console_read_ring(buf, 32, &index, true, false), 2);
@@ -130,7 +130,7 @@ static void ring_keeps_the_latest(void **state)
 
         snprintf(line, sizeof(line), "%06u\n", i);
         nr_shown = 0;
-        console_write(line, 7);
+        console_write_line(line, 7);
     }
     n = console_read_ring(all, sizeof(all), &index, false, false);
     assert_true(n >= 8192 && n <= 3000 * 7);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Debug keys about what many files have a part of: domains, registers, memory, locks. Those of one
+ * file's own data are registered there. They look at what changes meanwhile, without its locks. */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/evtchn.h>
+#include <hv/page.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <xen/xen.h>
+
+static void dump_registers(void)
+{
+    unsigned int n;
+
+    for_each_cpu(n, cpu_online_map)
+    {
+        pr_info("pcpu %u%s:", n,
+                pcpus[n].curr->domain->is_idle ? " is idle" : ", as the guest left it");
+        if (!pcpus[n].curr->domain->is_idle)
+            arch_dump_vcpu(pcpus[n].curr);
+    }
+}
+
+static void dump_dom0(void)
+{
+    struct vcpu *v;
+
+    if (!dom0)
+        return;
+    for_each_vcpu (dom0, v)
+        arch_dump_vcpu(v);
+}
+
+static void dump_domain(struct domain *d)
+{
+    struct vcpu *v;
+
+    pr_info("d%u (%s): %lu pages of %lu, %u vcpus, %d references, paused %d%s%s%s", d->id, d->name,
+            d->tot_pages, d->max_pages, d->max_vcpus, d->refcnt, d->pause_count,
+            d->is_privileged ? ", privileged" : "", d->is_shut_down ? ", shut down" : "",
+            d->is_dying ? ", dying" : "");
+    for_each_vcpu(d, v)
+    {
+        pr_info("  v%u pcpu %u pause flags %lx, upcall %s%s; told by VIRQ_DEBUG", v->id,
+                v->sched.cpu, v->pause_flags, v->info->evtchn_upcall_pending ? "pending" : "none",
+                v->info->evtchn_upcall_mask ? " (masked)" : "");
+        evtchn_send_virq(v, VIRQ_DEBUG);
+    }
+}
+
+static void dump_domains(void)
+{
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        dump_domain(d);
+}
+
+static void dump_memory(void)
+{
+    pr_info("memory: %lu pages, %lu free, highest frame %#lx", total_pages, page_free_count(),
+            max_page - 1);
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        pr_info("d%u: %lu pages", d->id, d->tot_pages);
+}
+
+static void dump_locks(void)
+{
+    unsigned int n;
+
+    for_each_cpu(n, cpu_online_map)
+        pr_info("pcpu %u: ranks held %#x (in debug builds), softirqs pending %#x", n,
+                READ_ONCE(pcpus[n].locks_held), pcpus[n].softirq_pending);
+    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+        pr_info("d%u: life cycle %u, pages %u in line for the lock", d->id,
+                (uint16_t)(d->lock.tail - d->lock.head),
+                (uint16_t)(d->page_lock.tail - d->page_lock.head));
+}
+
+void debug_init(void)
+{
+    debugkey_register('d', "registers of what runs on each CPU", dump_registers);
+    debugkey_register('0', "registers of dom0", dump_dom0);
+    debugkey_register('q', "domains, and VIRQ_DEBUG to each vcpu", dump_domains);
+    debugkey_register('m', "memory", dump_memory);
+    debugkey_register('l', "locks", dump_locks);
+}
