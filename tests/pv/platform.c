@@ -181,6 +181,20 @@ TEST(frequencies_are_not_the_kernels)
     memset(&op, 0, sizeof(op));
     op.u.set_pminfo.type = 99;
     check_eq(platform_op(&op, XENPF_set_processor_pminfo), -EINVAL);
+    memset(&op, 0, sizeof(op));
+    op.u.set_pminfo.type = XEN_PM_PDC; // what it says to the firmware is its own affair
+    check_eq(platform_op(&op, XENPF_set_processor_pminfo), 0);
+}
+
+TEST(no_runtime_services_without_efi)
+{
+    struct xen_platform_op op = {.u.efi_runtime_call.function = XEN_EFI_get_variable};
+
+    check_eq(platform_op(&op, XENPF_efi_runtime_call), -ENOSYS);
+    memset(&op, 0, sizeof(op));
+    op.u.firmware_info.type = XEN_FW_EFI_INFO;
+    op.u.firmware_info.index = XEN_FW_EFI_MEM_INFO;
+    check_eq(platform_op(&op, XENPF_firmware_info), -ENOSYS);
 }
 
 /* ---- machine checks ---- */

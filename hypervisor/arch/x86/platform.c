@@ -5,11 +5,15 @@
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <hv/hypercall.h>
+#include <hv/memory.h>
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/platform.h>
 #include <xen/sched.h>
 
-#define BIOS_KBD_FLAGS 0x417 /* in the BIOS data area: what INT 16h, AH=2 returns */
+#define EFI_MEMORY_WB   8
+#define EFI_UNSUPPORTED 0x8000000000000003
+#define EFI_NOT_FOUND   0x800000000000000e
+#define BIOS_KBD_FLAGS  0x417 /* in the BIOS data area: what INT 16h, AH=2 returns */
 
 /* ---- what the firmware told ---- */
 
@@ -40,6 +44,39 @@ void platform_init(const struct boot_info *bi)
     }
 }
 
+/* The kernel asks whether a table lies where nobody overwrites it. The map of memory that GRUB made
+ * of EFI's tells as much: types of UEFI (specification, 7.2) by types of the map. */
+static long efi_memory(union xenpf_efi_info *info)
+{
+    static const uint8_t types[] = {0, 7, 0, 9, 10, 8};
+
+    for (const struct e820_entry *e = e820_map; e < e820_map + e820_nr; e++) {
+        uint64_t left = e->addr + e->size - info->mem.addr;
+
+        if (info->mem.addr < e->addr || info->mem.addr - e->addr >= e->size)
+            continue;
+        info->mem.type = e->type < ARRAY_SIZE(types) ? types[e->type] : 0;
+        info->mem.attr = EFI_MEMORY_WB;
+        info->mem.size = min(info->mem.size, left);
+        return 0;
+    }
+    return -ESRCH;
+}
+
+/* The firmware's services stay unused: ours is a machine without variables. */
+static long efi_runtime_call(struct xen_platform_op *op)
+{
+    uint32_t function = op->u.efi_runtime_call.function;
+
+    if (!efi.nr_tables)
+        return -ENOSYS;
+    op->u.efi_runtime_call.status =
+        function == XEN_EFI_get_variable || function == XEN_EFI_get_next_variable_name
+            ? EFI_NOT_FOUND
+            : EFI_UNSUPPORTED;
+    return 0;
+}
+
 static long efi_info(uint32_t index, union xenpf_efi_info *info)
 {
     if (!efi.nr_tables)
@@ -52,6 +89,8 @@ static long efi_info(uint32_t index, union xenpf_efi_info *info)
         info->cfg.addr = efi.tables;
         info->cfg.nent = (uint32_t)efi.nr_tables;
         return 0;
+    case XEN_FW_EFI_MEM_INFO:
+        return efi_memory(info);
     default:
         return -EINVAL;
     }
@@ -172,10 +211,13 @@ static long cpu_offline(struct xen_platform_op *op)
     return cpu_nr && !is_present(cpu_nr) ? -EINVAL : is_online(cpu_nr) ? -EOPNOTSUPP : 0;
 }
 
-/* Frequencies and idle states are the hypervisor's, which uses no others than HLT. */
+/* Frequencies and idle states are the hypervisor's, which uses no others than HLT. What the kernel
+ * is about to tell the firmware that it can do, it may tell. */
 static long set_pminfo(struct xen_platform_op *op)
 {
-    return op->u.set_pminfo.type <= XEN_PM_PX ? -ENOSYS : -EINVAL;
+    uint32_t type = op->u.set_pminfo.type;
+
+    return type == XEN_PM_PDC ? 0 : type <= XEN_PM_PX ? -ENOSYS : -EINVAL;
 }
 
 static long unsupported(struct xen_platform_op *op)
@@ -194,6 +236,7 @@ static const struct {
     {XENPF_settime32, false, settime32},
     {XENPF_settime64, false, settime64},
     {XENPF_firmware_info, true, firmware_info},
+    {XENPF_efi_runtime_call, true, efi_runtime_call},
     {XENPF_enter_acpi_sleep, false, enter_acpi_sleep},
     {XENPF_set_processor_pminfo, false, set_pminfo},
     {XENPF_get_cpuinfo, true, get_cpuinfo},
