@@ -294,13 +294,21 @@ hello: deps ## boot the small hello guest as dom0 instead; q ends it. GUEST_ARGS
 	$(qemu) -no-reboot -net none -kernel $(socle) -append "console=com1 com1=115200,8n1 $(HVARGS)" \
 	    -initrd "$(O)/guests/hello.elf $(GUEST_ARGS)" $(ARGS)
 
+# Programs that system tests take along to dom0.
+system-programs := $(patsubst %.c,$(O)/%,$(wildcard tests/system/*.c))
+
+$(O)/tests/system/%: tests/system/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $< -lpthread
+
 # `make test only=evtchn` runs the tests whose names contain that.
-tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/tools/*.t) $(pv-test) \
+tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) $(pv-test) \
     $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
 prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 
+# Stock kernels are fetched only if they are wanted.
 test: deps ## run all tests; only=NAME those whose file name contains it, V=1 shows every result
-	@$(MAKE) all fuzzers
+	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),dom0 $(dom0-backports) $(system-programs))
 	@$(prove) -j2 $(tests)
 
 test-all: export FULL = 1

@@ -17,7 +17,7 @@ my $running; # QEMU's process group
 $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel ('': none), input => [[after-this-pattern, text], ...], until => pattern): boots, waits
+#     kernel ('': none), network (it brings its own), input => [[after-this-pattern, text], ...], until => pattern): boots, waits
 # for the end, or for the pattern which is just as good, returns a Boot.
 sub run {
     my (%o) = @_;
@@ -49,17 +49,20 @@ sub run {
     return $self;
 }
 
+# The hypervisor's command line.
+sub options {
+    join ' ', 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all', $_[0] // ();
+}
+
 sub command {
     my ($out, %o) = @_;
     my @modules = @{$o{modules} || []};
     my $kernel = $o{kernel} // $ENV{HV} // "$out/socle-debug";
-    my $options = join ' ', 'console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all', $o{options} // ();
-
     $modules[0] .= ' shutdown=reboot' if $ENV{HV} && @modules;
     return ($ENV{QEMU} || 'qemu-system-x86_64',
             '-machine', $o{machine} || 'pc', '-cpu', $o{cpu} || 'qemu64', '-m', $o{memory} || 512,
-            '-smp', $o{smp} || 1, qw(-display none -serial stdio -monitor none -no-reboot -net none),
-            $kernel ? ('-kernel', $kernel, '-append', $options) : (),
+            '-smp', $o{smp} || 1, qw(-display none -serial stdio -monitor none -no-reboot), $o{network} ? () : qw(-net none),
+            $kernel ? ('-kernel', $kernel, '-append', options($o{options})) : (),
             @modules ? ('-initrd', join(',', map { s/,/,,/gr } @modules)) : (),
             @{$o{qemu} || []});
 }
