@@ -110,6 +110,11 @@ struct vcpu *domain_vcpu(struct domain *d, unsigned int id)
     return id < d->max_vcpus ? d->vcpu[id & (MAX_VCPUS - 1)] : NULL;
 }
 
+bool domain_id_is_free(domid_t id)
+{
+    return !READ_ONCE(slot_of(id)->d);
+}
+
 static int enter_in_table(struct domain *d)
 {
     struct slot *s = slot_of(d->id);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sysctl: the machine as the control domain's tools see it. The rest of the operations answers -ENOSYS.
- * ABI: xen/sysctl.h. */
+/* sysctl: the machine as the control domain's tools see it. The rest of the operations answers
+ * -ENOSYS. ABI: xen/sysctl.h. */
 #include <hv/console.h>
 #include <hv/control.h>
 #include <hv/hypercall.h>
-#include <xen/sysctl.h>
 
 #define KEYS_MAX 64
 
@@ -45,6 +44,12 @@ static long op_debug_keys(struct xen_sysctl *op)
     return 0;
 }
 
+/* Numbers below this may be those of a CPU on line. */
+static uint32_t nr_cpus(void)
+{
+    return fls64(cpu_online_map.bits);
+}
+
 static long op_physinfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_physinfo *p = &op->u.physinfo;
@@ -53,7 +58,7 @@ static long op_physinfo(struct xen_sysctl *op)
         .threads_per_core = 1,
         .cores_per_socket = cpumask_weight(cpu_online_map),
         .nr_cpus = cpumask_weight(cpu_online_map),
-        .max_cpu_id = NR_CPUS - 1,
+        .max_cpu_id = nr_cpus() - 1,
         .nr_nodes = 1,
         .cpu_khz = time_tsc_khz(),
         .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1,
@@ -61,6 +66,7 @@ static long op_physinfo(struct xen_sysctl *op)
         .free_pages = page_free_count(),
         .max_mfn = max_page - 1,
     };
+    arch_physinfo(p);
     return 0;
 }
 
@@ -99,7 +105,7 @@ static long op_domain_list(struct xen_sysctl *op)
 static long op_cpuinfo(struct xen_sysctl *op)
 {
     struct xen_sysctl_getcpuinfo *g = &op->u.getcpuinfo;
-    uint32_t n = min(g->max_cpus, 64 - (uint32_t)__builtin_clzl(cpu_online_map.bits | 1));
+    uint32_t n = min(g->max_cpus, nr_cpus());
 
     for (unsigned int i = 0; i < n; i++) {
         struct xen_sysctl_cpuinfo info = {0};
@@ -120,23 +126,141 @@ static long op_availheap(struct xen_sysctl *op)
     return 0;
 }
 
-static const struct {
-    uint32_t cmd;
-    bool has_result;
-    long (*fn)(struct xen_sysctl *op);
-} ops[] = {
-    {XEN_SYSCTL_readconsole, true, op_readconsole},
-    {XEN_SYSCTL_debug_keys, false, op_debug_keys},
-    {XEN_SYSCTL_physinfo, true, op_physinfo},
-    {XEN_SYSCTL_sched_id, true, op_sched_id},
-    {XEN_SYSCTL_getdomaininfolist, true, op_domain_list},
-    {XEN_SYSCTL_getcpuinfo, true, op_cpuinfo},
-    {XEN_SYSCTL_availheap, true, op_availheap},
+/* ---- topology: one socket, a core for each CPU, one node ---- */
+
+static int put_cpu(const struct xen_sysctl_cputopoinfo *t, uint32_t i)
+{
+    struct xen_sysctl_cputopo topo = {i, 0, 0};
+
+    if (!cpumask_test(&cpu_online_map, i))
+        topo = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
+                                           XEN_INVALID_NODE_ID};
+    return copy_to_guest(guest_ptr_index(guest_ptr_of(t->cputopo), i, sizeof(topo)), &topo,
+                         sizeof(topo));
+}
+
+static long op_cputopo(struct xen_sysctl *op)
+{
+    struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
+    uint32_t room = t->num_cpus;
+
+    t->num_cpus = nr_cpus();
+    if (!t->cputopo.p)
+        return 0;
+    if (room < t->num_cpus)
+        return -ENOBUFS;
+    for (uint32_t i = 0; i < t->num_cpus; i++)
+        if (put_cpu(t, i))
+            return -EFAULT;
+    return 0;
+}
+
+static long op_numa(struct xen_sysctl *op)
+{
+    struct xen_sysctl_numainfo *n = &op->u.numainfo;
+    struct xen_sysctl_meminfo mem = {total_pages << PAGE_SHIFT, page_free_count() << PAGE_SHIFT};
+    uint32_t room = n->num_nodes, here = 10;
+
+    n->num_nodes = 1;
+    if (!room && (n->meminfo.p || n->distance.p))
+        return -ENOBUFS;
+    if ((n->meminfo.p && copy_to_guest(guest_ptr_of(n->meminfo), &mem, sizeof(mem))) ||
+        (n->distance.p && copy_to_guest(guest_ptr_of(n->distance), &here, sizeof(here))))
+        return -EFAULT;
+    return 0;
+}
+
+/* A long list is done in parts: the caller comes again for the rest. */
+static long op_pcitopo(struct xen_sysctl *op)
+{
+    struct xen_sysctl_pcitopoinfo *t = &op->u.pcitopoinfo;
+    const uint32_t nobody = XEN_INVALID_NODE_ID;
+    physdev_pci_device_t dev;
+    uint32_t i = 0;
+
+    if (!t->devs.p || !t->nodes.p)
+        return -EINVAL;
+    for (; i < t->num_devs && !(i && hypercall_preempt_needed()); i++)
+        if (copy_from_guest(&dev, guest_ptr_index(guest_ptr_of(t->devs), i, sizeof(dev)),
+                            sizeof(dev)) ||
+            copy_to_guest(guest_ptr_index(guest_ptr_of(t->nodes), i, sizeof(nobody)), &nobody,
+                          sizeof(nobody)))
+            return -EFAULT;
+    t->num_devs = i;
+    return 0;
+}
+
+/* ---- pool 0 has all CPUs and all domains, and is the only one ---- */
+
+static long op_cpupool(struct xen_sysctl *op)
+{
+    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+    struct domain *d = NULL;
+
+    switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_INFO:
+        if (p->cpupool_id)
+            return -ENOENT;
+        p->sched_id = sched_policy()->id;
+        for (p->n_dom = 0; (d = domain_next(d)); p->n_dom++)
+            ;
+        return cpumask_to_guest(&p->cpumap, cpu_online_map);
+    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+        return cpumask_to_guest(&p->cpumap, CPUMASK_NONE);
+    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+        d = domain_by_id((domid_t)p->domid);
+        if (!d)
+            return -ESRCH;
+        domain_put(d);
+        return p->cpupool_id ? -ENOENT : 0;
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+/* Nobody is kept on a CPU because it has only just got it: a rate limit of 0. */
+static long op_scheduler(struct xen_sysctl *op)
+{
+    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+
+    if (s->cpupool_id)
+        return -ESRCH;
+    if (s->sched_id != sched_policy()->id || s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
+        return -EINVAL;
+    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo)
+        return s->u.sched_credit2.ratelimit_us ? -EOPNOTSUPP : 0;
+    s->u.sched_credit2.ratelimit_us = 0;
+    return 0;
+}
+
+static const struct sysctl_row rows[] = {
+    {XEN_SYSCTL_readconsole, 1, op_readconsole},
+    {XEN_SYSCTL_debug_keys, 0, op_debug_keys},
+    {XEN_SYSCTL_physinfo, 1, op_physinfo},
+    {XEN_SYSCTL_sched_id, 1, op_sched_id},
+    {XEN_SYSCTL_getdomaininfolist, 1, op_domain_list},
+    {XEN_SYSCTL_getcpuinfo, 1, op_cpuinfo},
+    {XEN_SYSCTL_availheap, 1, op_availheap},
+    {XEN_SYSCTL_cputopoinfo, 2, op_cputopo},
+    {XEN_SYSCTL_numainfo, 2, op_numa},
+    {XEN_SYSCTL_pcitopoinfo, 1, op_pcitopo},
+    {XEN_SYSCTL_cpupool_op, 1, op_cpupool},
+    {XEN_SYSCTL_scheduler_op, 1, op_scheduler},
+    {0},
 };
+
+static const struct sysctl_row *find_row(const struct sysctl_row *row, uint32_t cmd)
+{
+    while (row->cmd && row->cmd != cmd)
+        row++;
+    return row->cmd ? row : NULL;
+}
 
 long do_sysctl(guest_ptr_t arg)
 {
+    const struct sysctl_row *row;
     struct xen_sysctl op;
+    long rc;
 
     if (!current_domain()->is_privileged)
         return -EPERM;
@@ -144,17 +268,13 @@ long do_sysctl(guest_ptr_t arg)
         return -EFAULT;
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return -EACCES;
-    for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
-        long rc;
-
-        if (ops[i].cmd != op.cmd)
-            continue;
-        rc = ops[i].fn(&op);
-        if (rc == 0 && ops[i].has_result)
-            rc = copy_to_guest(arg, &op, sizeof(op));
-        return rc;
-    }
-    return -ENOSYS;
+    row = find_row(rows, op.cmd);
+    if (!row && !(row = find_row(arch_sysctl, op.cmd)))
+        return -ENOSYS;
+    rc = row->fn(&op);
+    if ((rc == 0 ? row->result : row->result > 1) && copy_to_guest(arg, &op, sizeof(op)))
+        rc = -EFAULT;
+    return rc;
 }
 
 /* There are no security labels. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The CPUID policy: what this machine has, less what a PV guest cannot use or must not see. Read once
- * at boot, because CPUID itself is slow where this hypervisor often runs: inside another VM.
+/* The CPUID policy: what this machine has, less what a PV guest cannot use or must not see. Read
+ * once at boot, because CPUID itself is slow where this hypervisor often runs: inside another VM.
  * Ordinary CPUID in a guest is not intercepted; kernels use the forced-emulation prefix. */
 #include <asm/cpu.h>
 #include <asm/cpu_policy.h>
 #include <asm/processor.h>
 #include <hv/domain.h>
+#include <hv/guest_access.h>
 #include <xen/arch-x86/cpuid.h>
+#include <xen/domctl.h>
 
 #define NR_BASIC   0xe /* leaves 0 .. 0xd */
 #define NR_EXT     9   /* 0x80000000 .. 0x80000008 */
@@ -17,31 +19,31 @@ static struct {
     struct cpuid_leaf basic[NR_BASIC], ext[NR_EXT], cache[NR_CACHES], xstate[NR_XSTATES];
 } policy;
 
-/* Leaf 1, ecx: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
- * RDRAND. */
+/* Leaf 1, ecx: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX,
+ * F16C, RDRAND. */
 #define LEAF1_ECX                                                                                  \
     (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 22 |          \
      1u << 23 | 1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
 #define LEAF1_ECX_OSXSAVE    (1u << 27)
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
-/* Leaf 1, edx: FPU, DE, TSC, MSR, PAE, MCE, CX8, SEP, MCA, CMOV, PAT, CLFLUSH, MMX, FXSR, SSE, SSE2. */
+/* Leaf 1, edx: FPU, DE, TSC, MSR, PAE, MCE, CX8, SEP, MCA, CMOV, PAT, CLFLUSH, MMX, FXSR, SSE,
+ * SSE2. */
 #define LEAF1_EDX                                                                                  \
-    (1u << 0 | 1u << 2 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 14 |    \
+    (1u << 0 | 1u << 2 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 14 |   \
      1u << 15 | 1u << 16 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
 /* Leaf 7, ebx: FSGSBASE, BMI1, AVX2, BMI2, ERMS, AVX512 F DQ, RDSEED, ADX, IFMA, CLFLUSHOPT, CLWB,
  * AVX512 CD, SHA, BW, VL. */
 #define LEAF7_EBX                                                                                  \
-    (1u << 0 | 1u << 3 | 1u << 5 | 1u << 8 | 1u << 9 | 1u << 16 | 1u << 17 | 1u << 18 | 1u << 19 |  \
+    (1u << 0 | 1u << 3 | 1u << 5 | 1u << 8 | 1u << 9 | 1u << 16 | 1u << 17 | 1u << 18 | 1u << 19 | \
      1u << 21 | 1u << 23 | 1u << 24 | 1u << 28 | 1u << 29 | 1u << 30 | 1u << 31)
 /* Leaf 7, ecx: AVX512 VBMI, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ. */
 #define LEAF7_ECX                                                                                  \
     (1u << 1 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14)
 #define LEAF1_EDX_APIC (1u << 9)
 #define LEAF7_EDX (1u << 4) /* fast short REP MOV */
-/* Leaf 0x80000001, ecx: LAHF, ABM, SSE4A, misaligned SSE, 3DNow prefetch, XOP, FMA4, TBM; edx: SYSCALL,
- * NX, MMXEXT, RDTSCP, LM and, on AMD, the same bits as leaf 1. */
-#define EXT1_ECX                                                                                   \
-    (1u << 0 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 16 | 1u << 21)
+/* Leaf 0x80000001, ecx: LAHF, ABM, SSE4A, misaligned SSE, 3DNow prefetch, XOP, FMA4, TBM; edx:
+ * SYSCALL, NX, MMXEXT, RDTSCP, LM and, on AMD, the same bits as leaf 1. */
+#define EXT1_ECX      (1u << 0 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 16 | 1u << 21)
 #define EXT1_EDX_SAME 0x0183f3ff
 #define EXT1_EDX      (1u << 11 | 1u << 20 | 1u << 22 | 1u << 27 | 1u << 29)
 
@@ -119,9 +121,9 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)
 {
     switch (leaf - XEN_CPUID_FIRST_LEAF) {
     case 0:
-        *out = (struct cpuid_leaf){XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES),
-                                   XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
-                                   XEN_CPUID_SIGNATURE_EDX};
+        *out =
+            (struct cpuid_leaf){XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES), XEN_CPUID_SIGNATURE_EBX,
+                                XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
         break;
     case 1:
         out->a = 4u << 16 | 17;
@@ -144,6 +146,51 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)
     }
 }
 
+/* ---- leaves ---- */
+
+static struct cpuid_leaf policy_leaf(uint32_t leaf, uint32_t sub)
+{
+    static const struct cpuid_leaf none;
+
+    if (leaf >= 0x80000000)
+        return leaf - 0x80000000 < NR_EXT ? policy.ext[leaf - 0x80000000] : none;
+    if (leaf == 4)
+        return sub < NR_CACHES ? policy.cache[sub] : none;
+    if (leaf == 0xd)
+        return sub < NR_XSTATES ? policy.xstate[sub] : none;
+    return leaf < NR_BASIC && (leaf != 7 || sub == 0) ? policy.basic[leaf] : none;
+}
+
+/* Where the words of features are. */
+static const struct {
+    uint32_t leaf;
+    uint8_t sub, reg; /* reg: 0 eax .. 3 edx */
+} word[CPU_FEATURE_WORDS] = {
+    {1, 0, 3}, {1, 0, 2},          {0x80000001, 0, 3}, {0x80000001, 0, 2}, {0xd, 1, 0},
+    {7, 0, 1}, {7, 0, 2},          {0x80000007, 0, 3}, {0x80000008, 0, 1}, {7, 0, 3},
+    {7, 1, 0}, {0x80000021, 0, 0}, {7, 1, 1},          {7, 2, 3},
+};
+
+static uint32_t *leaf_reg(struct cpuid_leaf *l, unsigned int reg)
+{
+    return &l->a + reg;
+}
+
+static bool word_is_in(unsigned int i, uint32_t leaf, uint32_t sub)
+{
+    return word[i].leaf == leaf && (word[i].sub == sub || (leaf != 7 && leaf != 0xd));
+}
+
+static struct cpuid_leaf domain_leaf(const struct domain *d, uint32_t leaf, uint32_t sub)
+{
+    struct cpuid_leaf l = policy_leaf(leaf, sub);
+
+    for (unsigned int i = 0; d && i < CPU_FEATURE_WORDS; i++)
+        if (word_is_in(i, leaf, sub))
+            *leaf_reg(&l, word[i].reg) &= ~d->arch.cpuid_off[i];
+    return l;
+}
+
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)
 {
     *out = (struct cpuid_leaf){0};
@@ -151,30 +198,142 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
         hypervisor_leaf(leaf, sub, out);
         return;
     }
-    if (leaf >= 0x80000000) {
-        if (leaf - 0x80000000 < NR_EXT)
-            *out = policy.ext[leaf - 0x80000000];
-        return;
-    }
-    switch (leaf) {
-    case 1:
-        *out = policy.basic[1];
+    *out = domain_leaf(v->domain, leaf, sub);
+    if (leaf == 1) {
         out->b |= (2 * v->id & 0xff) << 24;
         if (v->domain->is_privileged)
             out->d |= LEAF1_EDX_APIC; /* it has none, but without it would not look for IO-APICs */
         if (v->arch.cr4 & X86_CR4_OSXSAVE)
             out->c |= LEAF1_ECX_OSXSAVE;
-        break;
-    case 4:
-        if (sub < NR_CACHES)
-            *out = policy.cache[sub];
-        break;
-    case 0xd:
-        if (sub < NR_XSTATES)
-            *out = policy.xstate[sub];
-        break;
-    default:
-        if (leaf < NR_BASIC && (leaf != 7 || sub == 0))
-            *out = policy.basic[leaf];
     }
+}
+
+/* ---- for the tools ---- */
+
+#define LEAVES_MAX        256
+#define LISTED_CACHES     6
+#define MSR_PLATFORM_INFO 0xce
+#define MSR_ARCH_CAPS     0x10a
+
+void cpu_policy_features(bool of_host, uint32_t words[CPU_FEATURE_WORDS])
+{
+    for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++) {
+        uint32_t leaf = word[i].leaf;
+        struct cpuid_leaf l = policy_leaf(leaf, word[i].sub);
+
+        if (of_host && leaf <= host(leaf & 0x80000000, 0).a)
+            l = host(leaf, word[i].sub);
+        words[i] = *leaf_reg(&l, word[i].reg);
+    }
+}
+
+struct listing {
+    guest_ptr_t to;
+    uint32_t room, n;
+    int rc;
+};
+
+static void put(struct listing *out, const void *element, size_t size)
+{
+    if (!out->rc && out->to.va && out->n >= out->room)
+        out->rc = -ENOBUFS;
+    if (!out->rc && out->to.va)
+        out->rc = copy_to_guest(guest_ptr_index(out->to, out->n, size), element, size);
+    out->n++;
+}
+
+static void put_leaf(struct listing *out, const struct domain *d, uint32_t leaf)
+{
+    uint32_t subs = leaf == 4 ? LISTED_CACHES : leaf == 0xd ? NR_XSTATES : 1;
+
+    for (uint32_t sub = 0; sub < subs; sub++) {
+        struct cpuid_leaf l = domain_leaf(d, leaf, sub);
+        bool has_subs = leaf == 4 || leaf == 7 || leaf == 0xd;
+        struct xen_cpuid_leaf e = {leaf, has_subs ? sub : XEN_CPUID_NO_SUBLEAF, l.a, l.b, l.c, l.d};
+
+        put(out, &e, sizeof(e));
+    }
+}
+
+int cpu_policy_list(const struct domain *d, guest_ptr_t list, uint32_t *nr)
+{
+    struct listing out = {list, *nr, 0, 0};
+
+    for (uint32_t i = 0; i <= policy.basic[0].a; i++)
+        put_leaf(&out, d, i);
+    for (uint32_t i = 0x80000000; i <= policy.ext[0].a; i++)
+        put_leaf(&out, d, i);
+    *nr = out.n;
+    return out.rc;
+}
+
+int cpu_policy_list_msrs(guest_ptr_t list, uint32_t *nr)
+{
+    struct xen_msr_entry e = {MSR_PLATFORM_INFO, 0, 0};
+    struct listing out = {list, *nr, 0, 0};
+
+    put(&out, &e, sizeof(e));
+    *nr = out.n;
+    return out.rc;
+}
+
+/* How far leaves go is the machine's; the tools may name those of the hypervisor, which do not
+ * change. */
+static bool leaf_ok(const struct xen_cpuid_leaf *e)
+{
+    if (e->leaf == 0 || e->leaf == 0x80000000)
+        return e->a <= policy_leaf(e->leaf, 0).a;
+    return e->leaf < NR_BASIC || e->leaf - 0x80000000 < NR_EXT ||
+           (e->leaf & ~0x100u) == XEN_CPUID_FIRST_LEAF;
+}
+
+static int read_leaves(const struct domain *d, struct xen_domctl_cpu_policy *p,
+                       uint32_t off[CPU_FEATURE_WORDS])
+{
+    struct xen_cpuid_leaf e;
+
+    memcpy(off, d->arch.cpuid_off, sizeof(d->arch.cpuid_off));
+    for (uint32_t n = 0; n < p->nr_leaves; n++) {
+        if (copy_from_guest(&e, guest_ptr_index(guest_ptr_of(p->leaves), n, sizeof(e)), sizeof(e)))
+            return -EFAULT;
+        if (!leaf_ok(&e)) {
+            p->err_leaf = e.leaf;
+            p->err_subleaf = e.subleaf;
+            return -EINVAL;
+        }
+        for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
+            if (word_is_in(i, e.leaf, e.subleaf))
+                off[i] = ~(&e.a)[word[i].reg];
+    }
+    return 0;
+}
+
+static int check_msrs(struct xen_domctl_cpu_policy *p)
+{
+    struct xen_msr_entry e;
+
+    for (uint32_t n = 0; n < p->nr_msrs; n++) {
+        if (copy_from_guest(&e, guest_ptr_index(guest_ptr_of(p->msrs), n, sizeof(e)), sizeof(e)))
+            return -EFAULT;
+        if ((e.idx != MSR_PLATFORM_INFO && e.idx != MSR_ARCH_CAPS) || e.flags || e.val) {
+            p->err_msr = e.idx;
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *p)
+{
+    uint32_t off[CPU_FEATURE_WORDS];
+    int rc;
+
+    if (p->nr_leaves > LEAVES_MAX || p->nr_msrs > LEAVES_MAX)
+        return -E2BIG;
+    rc = read_leaves(d, p, off);
+    if (!rc)
+        rc = check_msrs(p);
+    if (!rc)
+        memcpy(d->arch.cpuid_off, off, sizeof(off));
+    return rc;
 }

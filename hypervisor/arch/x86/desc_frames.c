@@ -44,6 +44,10 @@ int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entr
     if (n > GDT_GUEST_FRAMES)
         return -EINVAL;
     mmu_lock(d);
+    if (n && READ_ONCE(d->is_dying)) { /* nobody would put them again */
+        mmu_unlock(d);
+        return -EINVAL;
+    }
     for (got = 0; got < n && !rc; got++)
         rc = get_desc_frame(d, frames[got]);
     if (rc) {

@@ -138,6 +138,9 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
         return rc;
     if (!(c->flags & VGCF_in_kernel) && !user.n)
         return -EINVAL;
+    mmu_lock(v->domain);
+    mmu_ldt_drop(v);
+    mmu_unlock(v->domain);
     rc = mmu_set_gdt_frames(v, c->gdt_frames, (unsigned int)c->gdt_ents);
     if (rc)
         return rc;
@@ -148,6 +151,65 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     set_entries(v, c);
     fpu_set_context(v, &c->fpu_ctxt, c->flags & VGCF_i387_valid);
     return 0;
+}
+
+static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct arch_vcpu *a = &v->arch;
+    const struct cpu_regs *r = &a->regs;
+
+    c->user_regs = (struct cpu_user_regs){
+        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12,
+        .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11, .r10 = r->r10,
+        .r9 = r->r9,   .r8 = r->r8,   .rax = r->rax, .rcx = r->rcx,
+        .rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi, .rip = r->rip,
+        .cs = (uint16_t)r->cs,
+        .saved_upcall_mask = READ_ONCE(v->info->evtchn_upcall_mask),
+        .rflags = r->rflags | (uint64_t)a->iopl << 12,
+        .rsp = r->rsp,
+        .ss = (uint16_t)r->ss,
+        .es = a->es, .ds = a->ds, .fs = a->fs, .gs = a->gs,
+    };
+    c->fs_base = a->fs_base;
+    c->gs_base_kernel = a->gs_base_kernel;
+    c->gs_base_user = a->gs_base_user;
+    c->ctrlreg[0] = (read_cr0() & ~(uint64_t)X86_CR0_TS) | a->cr0_ts;
+    c->ctrlreg[1] = a->cr3_user;
+    c->ctrlreg[2] = v->info->arch.cr2;
+    c->ctrlreg[3] = a->cr3_kernel;
+    c->ctrlreg[4] = a->cr4;
+    for (unsigned int i = 0; i < 4; i++)
+        c->debugreg[i] = a->dr[i];
+    c->debugreg[6] = a->dr6;
+    c->debugreg[7] = a->dr7;
+}
+
+void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct arch_vcpu *a = &v->arch;
+
+    memcpy(&c->fpu_ctxt, a->xsave, sizeof(c->fpu_ctxt));
+    c->flags = VGCF_i387_valid | (a->in_kernel ? VGCF_in_kernel : 0) |
+               (a->failsafe_masks ? VGCF_failsafe_disables_events : 0) |
+               (a->syscall_masks ? VGCF_syscall_disables_events : 0) |
+               (test_bit(VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online);
+    get_registers(v, c);
+    for (unsigned int i = 0; i < 256; i++) {
+        const struct guest_trap *t = &a->traps[i];
+
+        c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, (uint8_t)(t->dpl | t->masks << 2), t->cs, t->rip};
+    }
+    c->ldt_base = a->ldt_base;
+    c->ldt_ents = a->ldt_entries;
+    for (unsigned int i = 0; i < DIV_ROUND_UP(a->gdt_entries, 512); i++)
+        c->gdt_frames[i] = a->gdt_frames[i].n;
+    c->gdt_ents = a->gdt_entries;
+    c->kernel_ss = a->kernel_ss;
+    c->kernel_sp = a->kernel_sp;
+    c->event_callback_eip = a->event_rip;
+    c->failsafe_callback_eip = a->failsafe_rip;
+    c->syscall_callback_eip = a->syscall_rip;
+    c->vm_assist = v->domain->vm_assist;
 }
 
 void arch_dump_vcpu(struct vcpu *v)

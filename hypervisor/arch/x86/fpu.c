@@ -16,6 +16,7 @@
 #define XSTATE_BND   (3UL << 3)
 #define XSTATE_ZMM   (7UL << 5)
 #define FXSAVE_BYTES 512
+#define XSAVE_HEADER 64
 #define FCW_INIT     0x37f
 #define MXCSR_INIT   0x1f80
 
@@ -104,14 +105,45 @@ void fpu_set_context(struct vcpu *v, const void *fxsave512, bool valid)
     v->arch.fpu_pcpu = NULL;
 }
 
+static bool xcr0_ok(uint64_t xcr0)
+{
+    return (xcr0 & XSTATE_FP) && !(xcr0 & ~cpu.xcr0_mask) &&
+           (!(xcr0 & XSTATE_YMM) || (xcr0 & XSTATE_SSE)) &&
+           (!(xcr0 & XSTATE_BND) || (xcr0 & XSTATE_BND) == XSTATE_BND) &&
+           (!(xcr0 & XSTATE_ZMM) || ((xcr0 & XSTATE_ZMM) == XSTATE_ZMM && (xcr0 & XSTATE_YMM)));
+}
+
+/* The header behind the legacy part: components that are not in their initial state, then zeros: no
+ * compaction, no supervisor state. What is in the components the CPU checks, see restore(). */
+static bool area_ok(const uint64_t *area, uint64_t components)
+{
+    const uint64_t *header = area + FXSAVE_BYTES / 8;
+
+    for (unsigned int i = 1; i < XSAVE_HEADER / 8; i++)
+        if (header[i])
+            return false;
+    return !(header[0] & ~components);
+}
+
+int fpu_set_state(struct vcpu *v, uint64_t xcr0, uint64_t components, const void *area, size_t n)
+{
+    if (!cpu.xsave)
+        return n ? -EINVAL : 0;
+    if (!xcr0_ok(xcr0) || components & ~cpu.xcr0_mask || xcr0 & ~components ||
+        (n && (n < FXSAVE_BYTES + XSAVE_HEADER || n > cpu.xsave_size || !area_ok(area, components))))
+        return -EINVAL;
+    v->arch.xcr0 = xcr0;
+    if (n) {
+        area_init(v->arch.xsave);
+        memcpy(v->arch.xsave, area, n);
+        v->arch.fpu_pcpu = NULL;
+    }
+    return 0;
+}
+
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-    if (!(xcr0 & XSTATE_FP) || (xcr0 & ~cpu.xcr0_mask) ||
-        ((xcr0 & XSTATE_YMM) && !(xcr0 & XSTATE_SSE)) ||
-        ((xcr0 & XSTATE_BND) && (xcr0 & XSTATE_BND) != XSTATE_BND) ||
-        ((xcr0 & XSTATE_ZMM) && ((xcr0 & XSTATE_ZMM) != XSTATE_ZMM || !(xcr0 & XSTATE_YMM))))
-        return -EINVAL;
-    if (xsetbv_safe(0, xcr0))
+    if (!xcr0_ok(xcr0) || xsetbv_safe(0, xcr0))
         return -EINVAL;
     v->arch.xcr0 = xcr0;
     return 0;

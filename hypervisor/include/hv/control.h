@@ -1,14 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* What domctl and sysctl share. */
+/* What the parts of domctl and sysctl share. An operation is a row of a table: common/domctl.c
+ * finds the row and the domain, keeps the rules that its flags name, and copies the result back. */
 #pragma once
 
 #include <hv/cpumask.h>
+#include <hv/domain.h>
 #include <xen/domctl.h>
+#include <xen/sysctl.h>
 
-/** cpumask_from_guest, cpumask_to_guest - a bitmap in the guest's memory: what it lacks counts as 0,
- * what it has too much is ignored, or cleared. -EFAULT. */
+struct domctl_call {
+    struct domain *d;     /* with a reference; NULL: DOMCTL_NO_DOMAIN */
+    struct vcpu *v;       /* for rows with no_vcpu */
+    struct xen_domctl op; /* our copy */
+    guest_ptr_t arg;      /* the caller's */
+};
+
+struct domctl_row {
+    uint32_t cmd;
+    uint8_t flags;   /* DOMCTL_* */
+    int16_t no_vcpu; /* not 0: the argument begins with a vcpu's number; what is returned if it is
+                        not there */
+    int16_t answer;  /* without fn: all there is to say */
+    long (*fn)(struct domctl_call *c);
+};
+
+#define DOMCTL_RESULT    1  /* the argument is an answer too */
+#define DOMCTL_TELLS     2  /* ... even after an error */
+#define DOMCTL_NO_DOMAIN 4  /* makes one */
+#define DOMCTL_NEXT      8  /* the domain with this id or a higher one */
+#define DOMCTL_OTHER     16 /* -EINVAL for the caller's own domain */
+#define DOMCTL_STOPPED   32 /* the vcpu is paused meanwhile; -EINVAL for the caller itself */
+
+struct sysctl_row {
+    uint32_t cmd;
+    int16_t result; /* copied back; 2: after an error too */
+    long (*fn)(struct xen_sysctl *op);
+};
+
+/** arch_domctl, arch_sysctl - the architecture's rows, up to one with cmd 0. */
+extern const struct domctl_row arch_domctl[];
+extern const struct sysctl_row arch_sysctl[];
+
+/** cpumask_from_guest, cpumask_to_guest - a bitmap in the guest's memory: what it lacks counts as
+ * 0, what it has too much is ignored, or cleared. -EFAULT. */
 int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
 int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);
 
 /** domain_get_info - all fields. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/** arch_domain_config_check - the architecture's part of createdomain: 0, -EINVAL, -EOPNOTSUPP. */
+int arch_domain_config_check(const struct xen_arch_domainconfig *config);
+/** arch_physinfo - the architecture's fields. */
+void arch_physinfo(struct xen_sysctl_physinfo *p);

@@ -7,7 +7,8 @@
  * D2  domain_by_id() finds a domain from when it is completely built until its destruction has ended.
  * D3  is_dying is set once, before anything is torn down; what would add resources to a dying domain
  *     re-checks it under the lock of the resource.
- * D4  d->vcpu[i], once not NULL, stays until the domain is freed.                              */
+ * D4  d->vcpu[i], once not NULL, stays until the domain is freed. A domain that can be found has all
+ *     of its max_vcpus.                                                                        */
 #pragma once
 
 #include <hv/config.h>
@@ -61,6 +62,7 @@ struct domain {
     domid_t id;
     bool is_privileged; /* dom0: the control domain and owner of the hardware */
     bool is_idle;
+    bool is_xenstore;         /* keeps the store for others: only shown to the tools */
     uint8_t is_dying;         /* enum domain_dying; under lock, read anywhere */
     bool is_shut_down;        /* under lock */
     bool is_shutting_down;
@@ -75,7 +77,7 @@ struct domain {
     unsigned int max_vcpus;
     struct sched_domain sched;
     int pause_count; /* pauses of the whole domain; under lock */
-    int tool_pauses; /* those of them which a control tool may undo */
+    int tool_pauses; /* those of them which a control tool may undo; under LOCK_DOMCTL */
     uint8_t killing; /* domain_kill() is at work; atomic */
 
     spinlock_t page_lock;    /* LOCK_PAGES: the next four */
@@ -136,6 +138,8 @@ struct domain_params {
 struct domain *domain_create(const struct domain_params *p, int *err);
 /** vcpu_create - vcpu @id of @d, down; NULL: no memory. */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);
+/** domain_id_is_free - for now; @id is below MAX_DOMAINS. */
+bool domain_id_is_free(domid_t id);
 /** domain_publish - from now on others can find it; its vcpus that have a context are up. */
 void domain_publish(struct domain *d);
 
@@ -197,6 +201,8 @@ void arch_vcpu_free(struct vcpu *v);
 /** arch_vcpu_set_context - VCPUOP_initialise and the domain builder: check every field of @ctxt as the
  * ABI demands and load it; -EINVAL, -EBUSY, -ERESTART. The vcpu is down. Uses @d->lock held by caller. */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt);
+/** arch_vcpu_get_context - the inverse; @v does not run, @ctxt is zero. */
+void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *ctxt);
 /** arch_domain_relinquish - drop page-table roots, GDTs, LDTs, pins and then pages; -ERESTART. */
 int arch_domain_relinquish(struct domain *d);
 /** arch_dump_vcpu - registers and stack for domain_crash. */

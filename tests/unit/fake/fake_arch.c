@@ -3,6 +3,7 @@
  * fake.h. */
 #include "fake.h"
 
+#include <hv/control.h>
 #include <hv/errno.h>
 #include <hv/irq.h>
 #include <hv/memory.h>
@@ -126,4 +127,25 @@ WEAK void pirq_domain_destroy(struct domain *d)
 WEAK void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
 {
     (void)d, (void)add, (void)ctx;
+}
+
+/* ---- control operations ---- */
+
+WEAK const struct domctl_row arch_domctl[1];
+WEAK const struct sysctl_row arch_sysctl[1];
+
+WEAK int arch_domain_config_check(const struct xen_arch_domainconfig *config)
+{
+    (void)config;
+    return 0;
+}
+
+WEAK void arch_physinfo(struct xen_sysctl_physinfo *p)
+{
+    (void)p;
+}
+
+WEAK void time_update_wallclock(struct domain *d)
+{
+    (void)d;
 }

@@ -4,9 +4,15 @@
 
 #include <hv/types.h>
 
+struct xen_domctl_cpu_policy;
+
 struct cpuid_leaf {
     uint32_t a, b, c, d;
 };
+
+/* Words of features, in the ABI's order (1d 1c e1d e1c Da1 7b0 7c0 e7d e8b 7d0 7a1 e21a 7b1 7d2).
+ */
+#define CPU_FEATURE_WORDS 14
 
 /** cpu_policy_init - read this machine's leaves once and take out what PV guests cannot use. */
 void cpu_policy_init(void);
@@ -14,3 +20,16 @@ void cpu_policy_init(void);
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out);
 /** guest_cr4 - the CR4 that @v sees. */
 uint64_t guest_cr4(const struct vcpu *v);
+
+/** cpu_policy_features - those of the machine (@host) or the most that a guest can have. */
+void cpu_policy_features(bool host, uint32_t words[CPU_FEATURE_WORDS]);
+/** cpu_policy_list - the leaves of @d, NULL: of a domain from which nothing was taken, to the
+ * guest's
+ * @list, which has room for *@nr; va 0 only asks. *@nr becomes how many there are. -ENOBUFS,
+ * -EFAULT. cpu_policy_list_msrs - the same for MSRs. */
+int cpu_policy_list(const struct domain *d, guest_ptr_t list, uint32_t *nr);
+int cpu_policy_list_msrs(guest_ptr_t list, uint32_t *nr);
+/** cpu_policy_set - take from @d the features that the tools' policy lacks; those that it has too
+ * much are ignored. -EINVAL: what cannot be, told in err_*; -E2BIG, -EFAULT. After an error nothing
+ * has changed. */
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *p);
