@@ -339,7 +339,7 @@ bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=f
 	tests/bench/dom0-table $(O)/log/bench-bare.log $(O)/log/bench-dom0.log
 
 # The guest kernel has its functions' addresses in a compressed form; it prints them when it runs.
-$(O)/bench/kallsyms: $(O)/dom0/vmlinux-stable $(O)/bench/initramfs | $(O)/socle
+$(O)/bench/kallsyms: $(O)/dom0/vmlinux-stable | $(O)/bench/initramfs $(O)/socle
 	$(bench-qemu) $(bench-hv) $(call bench-dom0, work=symbols) $(bench-log) | tr -d '\r' >$@
 
 profile: deps ## functions that WORK=fork (a key of make bench's second table) spends its instructions in
@@ -349,7 +349,7 @@ profile: deps ## functions that WORK=fork (a key of make bench's second table) s
 
 fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a guest, until one finds something
 	@$(MAKE) all fuzzers
-	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000" TIMEOUT=3600 \
+	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000 seconds=3000" TIMEOUT=3600 \
 	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
 
 sources = $(shell find hypervisor debug include pv-guest dom0-tools ring-protocol tests -name '*.[ch]')

@@ -157,7 +157,7 @@ static const struct work {
     {"fork_64m_written", 1, 1, 64 * MIB, false, write_all, fork_exit},
     {"fork_64m_huge", 1, 1, 64 * MIB, true, NULL, fork_exit},
     {"fork_exec", 2, 1, 0, false, NULL, fork_exec},
-    {"pipe", 50, 1, 0, false, NULL, ping_pong},
+    {"pipe", 400, 1, 0, false, NULL, ping_pong},
 };
 
 /* ---- measuring ---- */
