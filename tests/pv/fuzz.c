@@ -15,11 +15,19 @@
  * "Wards" are pinned page tables outside the pool which calls try to write by every means, and
  * "canaries" are pages that no call names: both must keep their contents.
  *
- * Command line: seed=N, calls=N (of both vcpus together), forever, trace (print each call). */
+ * Command line: seed=N, calls=N (of both vcpus together, in all tests), forever, single (one vcpu
+ * only), trace (print each call), steady (no choice depends on time; under QEMU with -icount the
+ * same seed then makes the same calls).
+ *
+ * The machine has two functions that nobody drives, one with MSI and one with MSI-X. */
 // smp: 2
 // timeout: 900
+// cmdline: preempt=3
+// qemu: -device edu,addr=5 -device virtio-rng-pci,addr=6
 #include <pv/test.h>
+#include <xen/arch-x86/xen-mca.h>
 #include <xen/domctl.h>
+#include <xen/physdev.h>
 #include <xen/platform.h>
 #include <xen/sysctl.h>
 
@@ -39,11 +47,12 @@
 struct actor {
     uint64_t random;
     uint64_t calls, limit;
+    uint64_t end;           /* system time */
     uint64_t arena, cursor; /* Z3 */
     struct multicall_entry *batch;
     unsigned batched;
-    bool heal;              /* Z6 */
-    bool at_end;            /* the last place() was at the arena's end */
+    bool heal;   /* Z6 */
+    bool at_end; /* the last place() was at the arena's end */
     struct vcpu_local *vcpu;
     evtchn_port_t kick;
     volatile uint64_t asleep; /* since when, system time */
@@ -57,16 +66,16 @@ static struct actor actors[2];
 static unsigned nr_actors;
 static uint64_t slots; /* address of the first slot */
 static volatile uint64_t pool[POOL];
-static volatile bool lost[POOL]; /* a call took the frame away */
+static volatile bool lost[POOL];              /* a call took the frame away */
 static uint64_t *wards[5], ward_copy[5][512]; /* by level, 1 to 4 */
 static uint64_t *canaries[CANARIES];
 static char *read_only_page, *areas;
-static volatile uint32_t ports[NR_RECENT], handles[NR_RECENT];
+static volatile uint32_t ports[NR_RECENT], handles[NR_RECENT], pirqs[NR_RECENT];
 static struct spinlock sleep_lock = SPINLOCK_INIT, stop_lock = SPINLOCK_INIT; /* Z5 */
 static domid_t self;
-static uint64_t top_mfn, grant_mfn, seed;
+static uint64_t top_mfn, grant_mfn, seed, cost_limit;
 static long reservation; /* pages we may have: else the hypervisor soon has none left */
-static bool trace, forever, fifo_grown, all_set;
+static bool trace, forever, steady, fifo_grown, all_set;
 
 /* ---- chance ---- */
 
@@ -109,14 +118,17 @@ static uint64_t odd_number(struct actor *a)
 
 /* ---- frames and addresses ---- */
 
-/* Pool frames are mostly used for one purpose, so that deep trees come about: an eighth each as level
- * 4 and 3, a quarter each as level 2, level 1 and data (level 0). */
+/* Pool frames are mostly used for one purpose, so that deep trees come about: an eighth each as
+ * level 4 and 3, a quarter each as level 2, level 1 and data (level 0). */
 static unsigned slot_for(struct actor *a, unsigned level)
 {
     static const struct {
         unsigned first, nr;
-    } part[] = {{POOL * 3 / 4, POOL / 4}, {POOL / 2, POOL / 4}, {POOL / 4, POOL / 4},
-                {POOL / 8, POOL / 8},     {0, POOL / 8}};
+    } part[] = {{POOL * 3 / 4, POOL / 4},
+                {POOL / 2, POOL / 4},
+                {POOL / 4, POOL / 4},
+                {POOL / 8, POOL / 8},
+                {0, POOL / 8}};
 
     if (one_in(a, 8))
         return below(a, POOL);
@@ -253,9 +265,8 @@ static uint64_t some_address(struct actor *a)
 
 static unsigned some_domain(struct actor *a)
 {
-    static const uint16_t list[] = {DOMID_IO,   DOMID_XEN, DOMID_COW, DOMID_INVALID,
-                                    DOMID_IDLE, 0x7fef,    0xffff,    2,
-                                    0x7ff8,     1};
+    static const uint16_t list[] = {DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID, DOMID_IDLE,
+                                    0x7fef,   0xffff,    2,         0x7ff8,        1};
 
     if (!one_in(a, 4))
         return one_in(a, 2) ? self : DOMID_SELF;
@@ -269,8 +280,8 @@ static uint64_t arena_end(const struct actor *a)
     return a->arena + ARENA_PAGES * PAGE_SIZE;
 }
 
-/* Put @len bytes where a call can be pointed to; returns that address. Sometimes it is one where the
- * call must not reach them. */
+/* Put @len bytes where a call can be pointed to; returns that address. Sometimes it is one where
+ * the call must not reach them. */
 static uint64_t place(struct actor *a, const void *data, size_t len)
 {
     uint64_t at = a->cursor;
@@ -361,8 +372,7 @@ static long issue(struct actor *a, unsigned long nr, const unsigned long arg[6])
     return syscall6(nr, arg);
 }
 
-#define CALL(a, name, ...)                                                                         \
-    issue((a), __HYPERVISOR_##name, (const unsigned long[6]){__VA_ARGS__})
+#define CALL(a, name, ...) issue((a), __HYPERVISOR_##name, (const unsigned long[6]){__VA_ARGS__})
 
 /* ---- page tables ---- */
 
@@ -418,7 +428,8 @@ static void step_slot_mapping(struct actor *a)
 {
     unsigned slot = slot_for(a, below(a, 5));
 
-    CALL(a, update_va_mapping, slot_va(slot), pte_make(pool[slot], one_in(a, 2) ? PROT_RW : PROT_RO),
+    CALL(a, update_va_mapping, slot_va(slot),
+         pte_make(pool[slot], one_in(a, 2) ? PROT_RW : PROT_RO),
          UVMF_INVLPG | (one_in(a, 2) ? UVMF_ALL : 0));
 }
 
@@ -486,10 +497,11 @@ static void step_make_table(struct actor *a)
     struct mmuext_op op = {.cmd = MMUEXT_PIN_L1_TABLE + level - 1, .arg1.mfn = pool[slot]};
 
     CALL(a, update_va_mapping, (uint64_t)table, pte_make(pool[slot], PROT_RW), UVMF_INVLPG);
-    (void)FAULT_OF(
-        memset((void *)table, 0, PAGE_SIZE);
-        for (unsigned i = 0; i < n; i++) table[below(a, one_in(a, 6) ? 512 : 4)] = some_pte(a, level));
-    CALL(a, update_va_mapping, (uint64_t)table, pte_make(pool[slot], PROT_RO), UVMF_INVLPG | UVMF_ALL);
+    (void)FAULT_OF(memset((void *)table, 0, PAGE_SIZE);
+                   for (unsigned i = 0; i < n; i++) table[below(a, one_in(a, 6) ? 512 : 4)] =
+                       some_pte(a, level));
+    CALL(a, update_va_mapping, (uint64_t)table, pte_make(pool[slot], PROT_RO),
+         UVMF_INVLPG | UVMF_ALL);
     if (one_in(a, 2))
         CALL(a, mmuext_op, place(a, &op, sizeof(op)), 1, 0, DOMID_SELF);
 }
@@ -556,7 +568,7 @@ static void fill_reservation(struct actor *a, struct xen_memory_reservation *r, 
     /* Z1: an extent to give must not reach beyond its first frame, unless it is absurd. */
     *r = (struct xen_memory_reservation){
         .nr_extents = n,
-        .extent_order = one_in(a, 8) ? odd_number(a) | (give ? 32 : 0)
+        .extent_order = one_in(a, 8)            ? odd_number(a) | (give ? 32 : 0)
                         : !give && one_in(a, 8) ? below(a, 5)
                                                 : 0,
         .mem_flags = one_in(a, 8) ? odd_number(a) : 0,
@@ -568,7 +580,8 @@ static void fill_reservation(struct actor *a, struct xen_memory_reservation *r, 
         r->extent_start.p = (void *)place_array(a, list, 8, n, &r->nr_extents);
 }
 
-/* The first @n frames of the list are no longer ours. Their numbers stay in the pool for a while. */
+/* The first @n frames of the list are no longer ours. Their numbers stay in the pool for a while.
+ */
 static void note_lost(struct actor *a, const struct xen_memory_reservation *r, long n)
 {
     const uint64_t *list = result_at(a, (uint64_t)r->extent_start.p, n > 0 ? 8 * n : 0);
@@ -646,8 +659,8 @@ static void step_exchange(struct actor *a)
  * odd numbers, with a list in the sandbox wherever one may be. */
 static void step_memory_other(struct actor *a)
 {
-    static const uint8_t ops[] = {2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19,
-                                  20, 21, 22, 23, 25, 26, 27, 28};
+    static const uint8_t ops[] = {2,  3,  4,  5,  7,  8,  9,  10, 12, 13, 14, 15,
+                                  16, 17, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28};
     uint64_t op = ops[below(a, ARRAY_SIZE(ops))], w[8];
 
     for (unsigned i = 0; i < ARRAY_SIZE(w); i++)
@@ -751,7 +764,8 @@ static void step_grant_unmap(struct actor *a)
     }
     for (unsigned i = 0; i < n; i++)
         u[i] = (struct gnttab_unmap_grant_ref){
-            .host_addr = one_in(a, 4) ? 0 : grant_address(a, one_in(a, 4) ? GNTMAP_contains_pte : 0),
+            .host_addr =
+                one_in(a, 4) ? 0 : grant_address(a, one_in(a, 4) ? GNTMAP_contains_pte : 0),
             .dev_bus_addr = one_in(a, 16) ? odd_number(a) : 0,
             .handle = some_handle(a)};
     at = place_array(a, u, sizeof(u[0]), n, &count);
@@ -844,6 +858,13 @@ static uint32_t some_port(struct actor *a)
     return own_port(port) ? 0 : port;
 }
 
+static uint32_t some_pirq(struct actor *a)
+{
+    if (one_in(a, 8))
+        return odd_number(a);
+    return one_in(a, 2) ? below(a, 40) : pirqs[below(a, NR_RECENT)];
+}
+
 /* The argument of each sub-operation as words of 32 bits; returns where the port comes out. */
 static unsigned fill_event(struct actor *a, unsigned op, uint32_t w[6])
 {
@@ -858,7 +879,7 @@ static unsigned fill_event(struct actor *a, unsigned op, uint32_t w[6])
         w[1] = one_in(a, 8) ? odd_number(a) : below(a, 3);
         return 2;
     case EVTCHNOP_bind_pirq:
-        w[0] = one_in(a, 4) ? odd_number(a) : below(a, 300);
+        w[0] = some_pirq(a);
         w[1] = below(a, 3);
         return 2;
     case EVTCHNOP_alloc_unbound:
@@ -963,7 +984,8 @@ static void step_event_reset(struct actor *a)
 
 static void step_sleep(struct actor *a)
 {
-    if (fifo_grown || !a->kick || !spin_trylock(&sleep_lock)) /* garbage in event words may lose a wake-up */
+    if (fifo_grown || !a->kick ||
+        !spin_trylock(&sleep_lock)) /* garbage in event words may lose a wake-up */
         return;
     a->asleep = time_now();
     CALL(a, set_timer_op, a->asleep + below(a, 200) * NS_PER_US);
@@ -1129,7 +1151,8 @@ static void step_debug(struct actor *a)
     if (one_in(a, 3))
         CALL(a, get_debugreg, one_in(a, 4) ? odd_number(a) : below(a, 9));
     else
-        CALL(a, set_debugreg, one_in(a, 4) ? odd_number(a) : below(a, 9), precious(value) ? 0 : value);
+        CALL(a, set_debugreg, one_in(a, 4) ? odd_number(a) : below(a, 9),
+             precious(value) ? 0 : value);
 }
 
 static void step_entries(struct actor *a)
@@ -1142,7 +1165,8 @@ static void step_entries(struct actor *a)
     switch (below(a, 6)) {
     case 0:
         for (unsigned i = 0; i < ARRAY_SIZE(t); i++)
-            t[i] = (struct trap_info){.vector = rnd(a), .flags = rnd(a), .cs = rnd(a), .address = x++};
+            t[i] =
+                (struct trap_info){.vector = rnd(a), .flags = rnd(a), .cs = rnd(a), .address = x++};
         t[below(a, 8)].address = 0;
         CALL(a, set_trap_table, place(a, t, sizeof(t)));
         break;
@@ -1154,7 +1178,8 @@ static void step_entries(struct actor *a)
         break;
     case 3:
         r.address = odd_number(a);
-        CALL(a, callback_op, one_in(a, 8) ? odd_number(a) | 2 : below(a, 2), place(a, &r, sizeof(r)));
+        CALL(a, callback_op, one_in(a, 8) ? odd_number(a) | 2 : below(a, 2),
+             place(a, &r, sizeof(r)));
         break;
     case 4:
         if (a->vcpu->id == 0) /* the handler is that of vcpu 0 */
@@ -1169,7 +1194,8 @@ static void step_entries(struct actor *a)
 /* Z6: events are masked, so nothing came in between. */
 static void restore_entries(struct actor *a)
 {
-    struct callback_register nmi = {.type = CALLBACKTYPE_nmi, .address = trap_table()[TRAP_NMI].address};
+    struct callback_register nmi = {.type = CALLBACKTYPE_nmi,
+                                    .address = trap_table()[TRAP_NMI].address};
 
     a->heal = false;
     trap_init_vcpu();
@@ -1226,7 +1252,8 @@ static void step_privileged(struct actor *a)
         (void)FAULT_OF(__asm__ volatile("clts"));
         break;
     case 5:
-        (void)FAULT_OF(__asm__ volatile("mov %%cr0, %%rax; mov %%cr2, %%rax; mov %%cr4, %%rax" ::: "rax"));
+        (void)FAULT_OF(__asm__ volatile("mov %%cr0, %%rax; mov %%cr2, %%rax; mov %%cr4, %%rax" ::
+                                            : "rax"));
         break;
     case 6:
         (void)FAULT_OF(__asm__ volatile("mov %0, %%cr4" : : "r"(value & ~4ul)));
@@ -1258,6 +1285,24 @@ static void step_console(struct actor *a)
         CALL(a, console_io, one_in(a, 2) ? 0 : odd_number(a) | 2, odd_number(a), bad_address(a));
 }
 
+/* Words of all kinds, and pointers here and there. */
+static void fill_words(struct actor *a, uint32_t *w, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        w[i] = one_in(a, 2) ? below(a, 4) : odd_number(a);
+    for (unsigned i = 4; i + 2 <= n; i += 2)
+        if (one_in(a, 4))
+            memcpy(&w[i], &(uint64_t){slot_va(below(a, POOL))}, 8);
+}
+
+/* Where something may be written to, or not. */
+static void *some_pointer(struct actor *a)
+{
+    return one_in(a, 4)
+               ? NULL
+               : (void *)(one_in(a, 2) ? slot_va(below(a, POOL)) + below(a, 4096) : bad_address(a));
+}
+
 static bool listed(const uint16_t *list, uint64_t x)
 {
     for (; *list; list++)
@@ -1266,54 +1311,210 @@ static bool listed(const uint16_t *list, uint64_t x)
     return false;
 }
 
-/* The tools' interfaces with every number there is; sub-operations that would stop this domain or the
- * machine get a wrong version, as does half of the rest. */
+/* The tools' interfaces with every number there is; sub-operations that would stop this domain or
+ * the machine get a wrong version, as does half of the rest. */
 static void step_tools(struct actor *a)
 {
     static const uint16_t domctl[] = {5, 9, 13, 14, 17, 25, 36, 43, 59, 61, 63, 69, 72, 82, 85, 0};
     static const uint16_t sysctl[] = {1, 3, 4, 6, 8, 9, 16, 17, 22, 25, 26, 29, 0};
-    static const uint16_t platform[] = {17, 48, 50, 53, 55, 62, 63, 0};
     uint32_t w[36], cmd = below(a, 90);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(w); i++)
-        w[i] = one_in(a, 2) ? below(a, 4) : odd_number(a);
-    for (unsigned i = 4; i < ARRAY_SIZE(w); i += 2)
-        if (one_in(a, 4))
-            memcpy(&w[i], &(uint64_t){slot_va(below(a, POOL))}, 8);
+    fill_words(a, w, ARRAY_SIZE(w));
     w[0] = cmd;
-    switch (below(a, 3)) {
-    case 0:
+    if (one_in(a, 2)) {
         w[1] = XEN_DOMCTL_INTERFACE_VERSION + !(listed(domctl, cmd) && one_in(a, 2));
         w[2] = some_domain(a);
         CALL(a, domctl, place(a, w, sizeof(struct xen_domctl)));
-        break;
-    case 1:
+    } else {
         w[1] = XEN_SYSCTL_INTERFACE_VERSION + !(listed(sysctl, cmd) && one_in(a, 2));
         CALL(a, sysctl, place(a, w, 136));
+    }
+}
+
+/* ---- the control domain's machine ---- */
+
+static void step_platform(struct actor *a)
+{
+    struct xen_platform_op op;
+    uint32_t w[36];
+
+    fill_words(a, w, ARRAY_SIZE(w));
+    memcpy(&op, w, sizeof(op));
+    op.cmd = one_in(a, 8) ? odd_number(a) : 17 + below(a, 47);
+    op.interface_version = XENPF_INTERFACE_VERSION + one_in(a, 16);
+    switch (op.cmd) {
+    case XENPF_enter_acpi_sleep:
+        op.u.enter_acpi_sleep.sleep_state = below(a, 5); /* 5 would end us */
+        break;
+    case XENPF_firmware_info:
+        op.u.firmware_info.type = below(a, 7);
+        break;
+    case XENPF_settime64:
+        op.u.settime64.mbz &= one_in(a, 4);
+    }
+    CALL(a, platform_op, place(a, &op, sizeof(op)));
+}
+
+static void step_mca(struct actor *a)
+{
+    struct xen_mc op = {.cmd = one_in(a, 8) ? odd_number(a) : below(a, 7),
+                        .interface_version = XEN_MCA_INTERFACE_VERSION + one_in(a, 16)};
+
+    if (op.cmd == XEN_MC_physcpuinfo) {
+        op.u.mc_physcpuinfo.ncpus = one_in(a, 2) ? below(a, 4) : odd_number(a);
+        op.u.mc_physcpuinfo.info.p = some_pointer(a);
+    } else {
+        op.u.mc_fetch.flags = one_in(a, 2) ? below(a, 8) : odd_number(a);
+        op.u.mc_fetch.fetch_id = odd_number(a);
+        op.u.mc_fetch.data.p = some_pointer(a);
+    }
+    CALL(a, mca, place(a, &op, sizeof(op)));
+}
+
+static unsigned some_devfn(struct actor *a)
+{
+    return one_in(a, 4) ? below(a, 256) : 8 * (5 + below(a, 2));
+}
+
+static int some_gsi(struct actor *a)
+{
+    return one_in(a, 8) ? odd_number(a) : below(a, 26);
+}
+
+static void fill_map_pirq(struct actor *a, struct physdev_map_pirq *m)
+{
+    *m = (struct physdev_map_pirq){.domid = some_domain(a),
+                                   .type = one_in(a, 12)  ? odd_number(a)
+                                           : one_in(a, 4) ? below(a, 5)
+                                                          : below(a, 2),
+                                   .index = some_gsi(a),
+                                   .pirq = one_in(a, 2) ? -1 : (int)some_pirq(a),
+                                   .bus = one_in(a, 12) ? odd_number(a) : 0,
+                                   .devfn = some_devfn(a),
+                                   .entry_nr = one_in(a, 12) ? odd_number(a) : below(a, 5),
+                                   .table_base = below(a, 2)};
+}
+
+/* Arguments that name a function of PCI in bus 0, as most of the others do. */
+static void fill_device(struct actor *a, unsigned cmd, uint8_t w[12])
+{
+    bool has_segment = cmd >= PHYSDEVOP_pci_device_add;
+    unsigned at = has_segment ? 2 : 0;
+
+    memset(w, 0, 12);
+    w[at + 1] = some_devfn(a);
+    if (one_in(a, 12))
+        w[below(a, at + 1)] = odd_number(a);
+    if (cmd == PHYSDEVOP_pci_device_add || cmd == PHYSDEVOP_manage_pci_add_ext) {
+        w[4] = one_in(a, 2) ? 0 : below(a, 8);
+        w[9] = some_devfn(a);
+    }
+}
+
+/* A sensible argument; of what is not named here @w has random words already. */
+static void fill_physdev(struct actor *a, unsigned cmd, void *w)
+{
+    switch (cmd) {
+    case PHYSDEVOP_irq_status_query:
+    case PHYSDEVOP_eoi:
+        *(uint32_t *)w = some_pirq(a);
+        break;
+    case PHYSDEVOP_set_iobitmap:
+        *(uint64_t *)w = slot_va(below(a, POOL));
+        break;
+    case PHYSDEVOP_apic_read:
+    case PHYSDEVOP_apic_write:
+        *(struct physdev_apic *)w =
+            (struct physdev_apic){.apic_physbase = one_in(a, 8) ? odd_number(a) : 0xfec00000,
+                                  .reg = one_in(a, 8) ? odd_number(a) : below(a, 0x44),
+                                  .value = odd_number(a)};
+        break;
+    case PHYSDEVOP_setup_gsi:
+        *(int *)w = some_gsi(a);
+        break;
+    case PHYSDEVOP_map_pirq:
+        fill_map_pirq(a, w);
+        break;
+    case PHYSDEVOP_unmap_pirq:
+        *(struct physdev_unmap_pirq *)w =
+            (struct physdev_unmap_pirq){.domid = some_domain(a), .pirq = some_pirq(a)};
+        break;
+    case PHYSDEVOP_pirq_eoi_gmfn_v1:
+    case PHYSDEVOP_pirq_eoi_gmfn_v2:
+        *(uint64_t *)w = some_mfn(a, 0);
+        break;
+    case PHYSDEVOP_get_free_pirq:
+    case PHYSDEVOP_pci_mmcfg_reserved:
+    case PHYSDEVOP_dbgp_op:
         break;
     default:
-        w[1] = XENPF_INTERFACE_VERSION + !(listed(platform, cmd) && one_in(a, 2));
-        CALL(a, platform_op, place(a, w, sizeof(struct xen_platform_op)));
+        if (cmd >= PHYSDEVOP_manage_pci_add)
+            fill_device(a, cmd, w);
     }
 }
 
 static void step_physdev(struct actor *a)
 {
-    uint32_t w[10], cmd = one_in(a, 12) ? odd_number(a) : below(a, 33);
+    uint32_t w[11], cmd = one_in(a, 16) ? odd_number(a) : below(a, 33);
+    const struct physdev_map_pirq *out;
+    uint64_t at;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(w); i++)
-        w[i] = one_in(a, 2) ? below(a, 24) : odd_number(a);
-    if (cmd == PHYSDEVOP_map_pirq || cmd == PHYSDEVOP_unmap_pirq)
-        w[0] = some_domain(a);
-    if (cmd == PHYSDEVOP_set_iobitmap)
-        memcpy(w, &(uint64_t){slot_va(below(a, POOL))}, 8);
-    if (one_in(a, 12)) {
-        memmove(w + 1, w, sizeof(w) - 4);
+    if (one_in(a, 4))
+        cmd = one_in(a, 3) ? PHYSDEVOP_pci_device_add : PHYSDEVOP_map_pirq;
+    fill_words(a, w, 10);
+    if (!one_in(a, 8))
+        fill_physdev(a, cmd, w);
+    if (one_in(a, 16)) {
+        memmove(w + 2, w, 20);
         w[0] = cmd;
         CALL(a, physdev_op_compat, place(a, w, 24));
-    } else {
-        CALL(a, physdev_op, cmd, place(a, w, sizeof(w)));
+        return;
     }
+    at = place(a, w, 40);
+    if (CALL(a, physdev_op, cmd, at) == 0 && cmd == PHYSDEVOP_map_pirq &&
+        (out = result_at(a, at, sizeof(*out))))
+        pirqs[below(a, NR_RECENT)] = out->pirq;
+}
+
+static void out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static void in32(uint16_t port)
+{
+    uint32_t value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+}
+
+/* Configuration space: commands, BARs and capabilities of the two functions change under the
+ * hypervisor's feet; BARs go where BARs may be. The others are only read. One actor alone does
+ * this, since both have one address register. */
+static void access_config(uint32_t devfn, uint32_t reg, uint32_t value)
+{
+    if (FAULT_OF(out32(0xcf8, 0x80000000 | devfn << 8 | (reg & 0xfc))).hit)
+        return;
+    if (devfn / 8 == 5 || devfn / 8 == 6)
+        (void)FAULT_OF(out32(0xcfc, value));
+    else
+        (void)FAULT_OF(in32(0xcfc));
+}
+
+static void step_pci(struct actor *a)
+{
+    static const uint8_t regs[] = {0x04, 0x10, 0x14, 0x20, 0x24, 0x34,
+                                   0x40, 0x42, 0x44, 0x84, 0x98};
+    uint32_t reg = one_in(a, 4) ? below(a, 256) : regs[below(a, ARRAY_SIZE(regs))];
+    uint32_t value = one_in(a, 2) ? odd_number(a) : below(a, 8);
+
+    if (a->vcpu->id)
+        return;
+    a->calls++;
+    if (reg >= 0x10 && reg < 0x28)
+        value = 0xfea00000 + (below(a, 256) << 12);
+    access_config(some_devfn(a), reg, value);
+    (void)FAULT_OF(in32(0xcf8 + below(a, 8)));
 }
 
 /* Is this call, with arguments that point to nothing readable, one that we would not survive? */
@@ -1365,12 +1566,18 @@ static void step_fpu(struct actor *a)
 
 static void step_unused(struct actor *a)
 {
-    static const uint8_t nr[] = {__HYPERVISOR_xsm_op,    __HYPERVISOR_xenoprof_op,
-                                 __HYPERVISOR_hvm_op,    __HYPERVISOR_tmem_op,
-                                 __HYPERVISOR_argo_op,   __HYPERVISOR_xenpmu_op,
-                                 __HYPERVISOR_dm_op,     __HYPERVISOR_hypfs_op,
-                                 __HYPERVISOR_arch_0 + 1, 11,
-                                 43,                     63};
+    static const uint8_t nr[] = {__HYPERVISOR_xsm_op,
+                                 __HYPERVISOR_xenoprof_op,
+                                 __HYPERVISOR_hvm_op,
+                                 __HYPERVISOR_tmem_op,
+                                 __HYPERVISOR_argo_op,
+                                 __HYPERVISOR_xenpmu_op,
+                                 __HYPERVISOR_dm_op,
+                                 __HYPERVISOR_hypfs_op,
+                                 __HYPERVISOR_arch_0 + 1,
+                                 11,
+                                 43,
+                                 63};
     uint64_t w[8];
 
     for (unsigned i = 0; i < ARRAY_SIZE(w); i++)
@@ -1389,43 +1596,37 @@ static const struct step {
     unsigned weight;
     bool alone; /* not inside a multicall */
 } steps[] = {
-    {step_mmu_update, 14, false},
-    {step_va_mapping, 6, false},
-    {step_slot_mapping, 6, false},
-    {step_mmuext, 12, false},
-    {step_make_table, 5, true},
-    {step_touch, 8, true},
-    {step_reservation, 4, false},
-    {step_exchange, 2, false},
-    {step_memory_other, 2, false},
-    {step_check_slot, 1, true},
-    {step_grant_entry, 3, false},
-    {step_grant_map, 5, false},
-    {step_grant_unmap, 5, false},
-    {step_grant_copy, 3, false},
-    {step_grant_other, 3, false},
-    {step_event, 9, false},
-    {step_upcalls, 2, true},
-    {step_poll, 1, false},
-    {step_sched, 2, false},
-    {step_vcpu, 4, false},
-    {step_timer, 2, false},
-    {step_nmi, 1, true},
-    {step_gdt, 3, false},
-    {step_selectors, 1, true},
-    {step_debug, 2, false},
-    {step_entries, 2, false},
-    {step_iret, 2, true},
-    {step_privileged, 2, true},
-    {step_version, 2, false},
-    {step_console, 1, false},
-    {step_tools, 2, false},
-    {step_physdev, 2, false},
-    {step_any, 5, false},
-    {step_fpu, 1, false},
-    {step_unused, 1, false},
-    {step_multicall, 6, true},
+    {step_mmu_update, 14, false}, {step_va_mapping, 6, false},  {step_slot_mapping, 6, false},
+    {step_mmuext, 12, false},     {step_make_table, 5, true},   {step_touch, 8, true},
+    {step_reservation, 4, false}, {step_exchange, 2, false},    {step_memory_other, 2, false},
+    {step_check_slot, 1, true},   {step_grant_entry, 3, false}, {step_grant_map, 5, false},
+    {step_grant_unmap, 5, false}, {step_grant_copy, 3, false},  {step_grant_other, 3, false},
+    {step_event, 9, false},       {step_upcalls, 2, true},      {step_poll, 1, false},
+    {step_sched, 2, false},       {step_vcpu, 4, false},        {step_timer, 2, false},
+    {step_nmi, 1, true},          {step_gdt, 3, false},         {step_selectors, 1, true},
+    {step_debug, 2, false},       {step_entries, 2, false},     {step_iret, 2, true},
+    {step_privileged, 2, true},   {step_version, 2, false},     {step_console, 1, false},
+    {step_tools, 2, false},       {step_platform, 1, false},    {step_mca, 1, false},
+    {step_physdev, 6, false},     {step_pci, 2, true},          {step_any, 5, false},
+    {step_fpu, 1, false},         {step_unused, 1, false},      {step_multicall, 6, true},
 };
+
+/* What a step has cost the actor of late, in ticks. When the machine is shared with others, what
+ * needs the other CPU takes a thousand times as long as the rest: such steps are then made less
+ * often. */
+static void make_step(struct actor *a, const struct step *s)
+{
+    static uint64_t costs[ARRAY_SIZE(actors)][ARRAY_SIZE(steps)];
+    uint64_t *cost = &costs[a->vcpu->id][s - steps], start = rdtsc(), took;
+
+    if (!steady && *cost > cost_limit && !one_in(a, *cost / cost_limit))
+        return;
+    s->run(a);
+    took = rdtsc() - start;
+    if (took > 64 * cost_limit) /* rather the vcpu was stopped than this took so long */
+        took = 64 * cost_limit;
+    *cost = (*cost * 7 + took) / 8;
+}
 
 static const struct step *pick(struct actor *a)
 {
@@ -1531,8 +1732,8 @@ static void run(struct actor *a)
 {
     uint64_t step = forever ? 50000 : a->limit / 5, next = a->calls + step;
 
-    for (unsigned n = 1; a->calls < a->limit; n++) {
-        pick(a)->run(a);
+    for (unsigned n = 1; a->calls < a->limit && (steady || time_now() < a->end); n++) {
+        make_step(a, pick(a));
         if (a->heal)
             restore_entries(a);
         if (n % 512 == 0)
@@ -1652,13 +1853,18 @@ static bool make_sandbox(void)
     return make_pool() && make_wards();
 }
 
-static bool make_actor(unsigned id, uint64_t calls)
+static bool make_actor(unsigned id, unsigned percent)
 {
     static uint64_t arenas[2];
     struct actor *a = &actors[id];
 
     *a = (struct actor){.random = seed * 0x9e3779b97f4a7c15ul + id + 1 + 2 * evtchn_is_fifo(),
-                        .limit = forever ? UINT64_MAX : calls / nr_actors};
+                        .limit = UINT64_MAX,
+                        .end = UINT64_MAX};
+    if (!forever) {
+        a->limit = cmdline_u64("calls", 1000000) * percent / 100 / nr_actors;
+        a->end = time_now() + cmdline_u64("seconds", 300) * NS_PER_SEC / 100 * percent;
+    }
     for (unsigned i = 0; i < ARENA_PAGES && !arenas[id]; i++) {
         a->arena = i ? a->arena : (uint64_t)vm_reserve(ARENA_PAGES);
         if (map_frame(a->arena + i * PAGE_SIZE, virt_to_mfn(alloc_page()), PROT_RW))
@@ -1679,6 +1885,8 @@ static bool set_up(void)
         return true;
     seed = cmdline_u64("seed", cmdline_has("forever") ? rdtsc() : 1);
     trace = cmdline_has("trace");
+    steady = cmdline_has("steady");
+    cost_limit = 60 * time_tsc_khz() / 1000; /* 60 us */
     forever = cmdline_has("forever");
     nr_actors = vcpu_count() > 1 && !cmdline_has("single") ? 2 : 1;
     top_mfn = hypercall_memory_op(XENMEM_maximum_ram_page, NULL);
@@ -1702,16 +1910,17 @@ static long change_reservation(unsigned op, uint64_t *list, unsigned long n)
     return hypercall_memory_op(op, &r);
 }
 
-/* Run the actors until they have made @calls together. With @list, a place for @room numbers, all
- * memory that the hypervisor has left is taken from it first; returns how many pages. */
-static unsigned long start_actors(uint64_t calls, uint64_t *list, unsigned long room)
+/* Run the actors until they have made @percent of all calls together. With @list, a place for @room
+ * numbers, all memory that the hypervisor has left is taken from it first; returns how many pages.
+ */
+static unsigned long start_actors(unsigned percent, uint64_t *list, unsigned long room)
 {
     unsigned long n = 0;
 
     all_set = false;
     note("seed %lu, %u vcpus, %s events", seed, nr_actors, evtchn_is_fifo() ? "FIFO" : "2-level");
     for (unsigned i = 0; i < nr_actors; i++)
-        check(make_actor(i, calls));
+        check(make_actor(i, percent));
     actors[0].vcpu = this_vcpu();
     if (nr_actors > 1 && check_eq(vcpu_start(1, second_vcpu, &actors[1]), 0))
         while (!READ_ONCE(actors[1].vcpu))
@@ -1724,9 +1933,9 @@ static unsigned long start_actors(uint64_t calls, uint64_t *list, unsigned long 
     return n;
 }
 
-static unsigned long fuzz(uint64_t calls, uint64_t *list, unsigned long room)
+static unsigned long fuzz(unsigned percent, uint64_t *list, unsigned long room)
 {
-    unsigned long n = start_actors(calls, list, room);
+    unsigned long n = start_actors(percent, list, room);
 
     run(&actors[0]);
     actors[0].over = true;
@@ -1741,15 +1950,10 @@ static unsigned long fuzz(uint64_t calls, uint64_t *list, unsigned long room)
     return n;
 }
 
-static uint64_t quota(unsigned percent)
-{
-    return cmdline_u64("calls", 1000000) * percent / 100;
-}
-
 TEST(calls_with_2_level_events)
 {
     need(set_up());
-    fuzz(quota(50), NULL, 0);
+    fuzz(50, NULL, 0);
 }
 
 /* Starts from ports that are all closed, since the change of layout takes the open ones along. */
@@ -1760,7 +1964,7 @@ TEST(calls_with_fifo_events)
     need(set_up());
     need_eq(hypercall_event_channel_op(EVTCHNOP_reset, &r), 0);
     need_eq(evtchn_use_fifo(nr_actors), 0);
-    fuzz(quota(40), NULL, 0);
+    fuzz(40, NULL, 0);
 }
 
 /* The hypervisor's own memory is used up: nothing that it needs can be allocated. */
@@ -1771,7 +1975,7 @@ TEST(calls_without_memory)
 
     need(set_up());
     need(list);
-    n = fuzz(quota(10), list, 64 * PAGE_SIZE / sizeof(*list));
+    n = fuzz(10, list, 64 * PAGE_SIZE / sizeof(*list));
     note("%lu pages taken", n);
     while (n) /* a few may be gone: strays */
         change_reservation(XENMEM_decrease_reservation, &list[--n], 1);
