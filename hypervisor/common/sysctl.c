@@ -170,22 +170,26 @@ static long op_numa(struct xen_sysctl *op)
     return 0;
 }
 
-/* A long list is done in parts: the caller comes again for the rest. */
+/* Devices are on no node. A long list is done in parts: the caller comes again for the rest. */
 static long op_pcitopo(struct xen_sysctl *op)
 {
     struct xen_sysctl_pcitopoinfo *t = &op->u.pcitopoinfo;
-    const uint32_t nobody = XEN_INVALID_NODE_ID;
-    physdev_pci_device_t dev;
     uint32_t i = 0;
 
     if (!t->devs.p || !t->nodes.p)
         return -EINVAL;
-    for (; i < t->num_devs && !(i && hypercall_preempt_needed()); i++)
+    for (; i < t->num_devs && !(i && hypercall_preempt_needed()); i++) {
+        physdev_pci_device_t dev;
+        uint32_t node;
+
         if (copy_from_guest(&dev, guest_ptr_index(guest_ptr_of(t->devs), i, sizeof(dev)),
-                            sizeof(dev)) ||
-            copy_to_guest(guest_ptr_index(guest_ptr_of(t->nodes), i, sizeof(nobody)), &nobody,
-                          sizeof(nobody)))
+                            sizeof(dev)))
             return -EFAULT;
+        node = dev.seg ? XEN_INVALID_DEV : XEN_INVALID_NODE_ID;
+        if (copy_to_guest(guest_ptr_index(guest_ptr_of(t->nodes), i, sizeof(node)), &node,
+                          sizeof(node)))
+            return -EFAULT;
+    }
     t->num_devs = i;
     return 0;
 }
