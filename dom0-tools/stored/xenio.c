@@ -34,6 +34,8 @@ static struct mapping {
 
 int xenio_open(void)
 {
+    int fd;
+
     evtchn = xenevtchn_open(NULL, 0);
     if (!evtchn)
         return -errno;
@@ -48,7 +50,8 @@ int xenio_open(void)
     domains_port = xenevtchn_bind_virq(evtchn, VIRQ_DOM_EXC);
     if (domains_port < 0)
         return -errno;
-    return xenevtchn_fd(evtchn);
+    fd = xenevtchn_fd(evtchn);
+    return fcntl(fd, F_SETFL, O_NONBLOCK) ? -errno : fd; /* for xenio_event() */
 }
 
 static int open_xsd(const char *name, int flags)
