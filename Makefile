@@ -28,7 +28,7 @@ hv-inc  := -Ihypervisor/include -Ihypervisor/arch/x86/include -Iinclude
 hv-text := hypervisor/arch/x86/hypervisor.lds.S
 hv-made := hypervisor/arch/x86/asm_offsets.c $(hv-text)
 hv-src  := $(filter-out $(hv-made),$(wildcard hypervisor/common/*.c hypervisor/arch/x86/*.[cS]))
-hv-more-debug := $(wildcard debug/*.c)
+hv-more-debug := $(wildcard hypervisor/debug/*.c)
 # No vector registers, no red zone, indirect calls through thunks (thunk.S), no stack frames.
 hv-cflags := -std=gnu11 -O2 -g $(warn) $(hv-inc) -include hv/hidden.h -ffreestanding -fpie \
     -fno-common -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv \
@@ -169,7 +169,7 @@ $(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
 # The part of arch/x86 that has no instruction of its own.
 pure-x86 := page_type pt_check detach mmu mmu_root mmuext mmu_grant desc_check desc_frames relinquish \
     ptwrite decode multiboot acpi_tables phys_reader bootmem
-host-src := $(wildcard debug/*.c hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
+host-src := $(wildcard hypervisor/debug/*.c hypervisor/common/*.c $(pure-x86:%=hypervisor/arch/x86/%.c))
 san      := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 tool-test-cflags := -std=gnu11 -O1 -g $(warn) $(tool-defs) -I. -fno-omit-frame-pointer
 host-cflags := -std=gnu11 -O1 -g $(warn) $(hv-inc) -DSOCLE_HOST -DSOCLE_DEBUG -fno-strict-aliasing \

@@ -71,9 +71,8 @@ static void dump_locks(void)
         pr_info("pcpu %u: ranks held %#x (in debug builds), softirqs pending %#x", n,
                 READ_ONCE(pcpus[n].locks_held), pcpus[n].softirq_pending);
     for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
-        pr_info("d%u: life cycle %u, pages %u in line for the lock", d->id,
-                (uint16_t)(d->lock.tail - d->lock.head),
-                (uint16_t)(d->page_lock.tail - d->page_lock.head));
+        pr_info("d%u: in line for life cycle %u, pages %u", d->id, spin_waiting(&d->lock),
+                spin_waiting(&d->page_lock));
 }
 
 void debug_init(void)

@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spinlocks: what is not in line. */
+/* Spinlocks: what is not in line. */
 #include <hv/irqflags.h>
 #include <hv/lock.h>
 #include <hv/percpu.h>
 
-void spin_lock_wait(spinlock_t *l, uint16_t mine)
+#define PATIENCE 1000 /* looks of the first who waits, before newcomers have to wait, too */
+
+void spin_wait(spinlock_t *l)
 {
-    while (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != mine)
+    uint16_t mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+    while (__atomic_load_n(&l->first, __ATOMIC_ACQUIRE) != mine)
         cpu_relax();
+    for (unsigned int looks = 0;
+         READ_ONCE(l->locked) || __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE); looks++) {
+        if (looks == PATIENCE)
+            __atomic_store_n(&l->closed, 1, __ATOMIC_RELAXED);
+        cpu_relax();
+    }
+    __atomic_store_n(&l->closed, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->first, (uint16_t)(mine + 1), __ATOMIC_RELEASE);
 }
 
 #ifndef SOCLE_DEBUG /* debug/lock.c has those of debug builds */

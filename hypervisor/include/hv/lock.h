@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spinlocks with a rank.
+/* Spinlocks with a rank.
  *
  * LOCK ORDER: a CPU may take a lock only if its rank is greater than that of every lock it holds;
  * debug builds check this on every acquisition. Two locks of equal rank (two domains) are taken
- * through spin_lock_pair(), lower address first. Waiting CPUs are served first come first served,
- * so no guest can starve another (XSA-114).
+ * through spin_lock_pair(), lower address first.
+ *
+ * Who finds a lock free takes it. Who does not, draws a ticket, and those who wait become first in the
+ * order of their tickets. The first may be overtaken by newcomers, but only until it has waited for a
+ * while: then it closes the lock to them. So no guest can starve another (XSA-114), and yet the lock
+ * does not stand still while the host has put a waiting CPU to sleep.
  *
  * Locks are not taken in interrupt handlers, but for LOCK_IRQ and LOCK_CONSOLE, which are taken
  * with interrupts off (spin_lock_irqsave). */
 #pragma once
 
+#include <hv/config.h>
 #include <hv/types.h>
 
 enum lock_rank {
@@ -41,14 +46,17 @@ enum lock_rank {
 typedef struct spinlock {
     union {
         struct {
-            uint16_t head; /* the ticket being served */
-            uint16_t tail; /* the next ticket to hand out */
+            uint8_t locked;
+            uint8_t closed; /* to newcomers: the first of those who wait has waited long enough */
         };
-        uint32_t tickets;
+        uint16_t word;
     };
+    uint16_t first; /* the ticket of the first who waits */
+    uint16_t next;  /* the next ticket to hand out */
     uint8_t rank;   /* enum lock_rank */
-    int16_t holder; /* pcpu that holds it, -1 none; debug builds only */
+    int8_t holder;  /* pcpu that holds it, -1 none; debug builds only */
 } spinlock_t;
+_Static_assert(NR_CPUS <= 128, "holder");
 
 #define SPINLOCK_INIT(r)                                                                           \
     {                                                                                              \
@@ -60,8 +68,20 @@ static inline void spin_lock_init(spinlock_t *l, enum lock_rank rank)
     *l = (spinlock_t)SPINLOCK_INIT(rank);
 }
 
-/** spin_lock_wait - the slow path: wait until ticket @mine is served. */
-void spin_lock_wait(spinlock_t *l, uint16_t mine);
+/** spin_try - take the lock if it is free, and open to newcomers. spin_wait - the slow path. */
+static inline bool spin_try(spinlock_t *l)
+{
+    uint16_t free = 0;
+
+    return __atomic_compare_exchange_n(&l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+void spin_wait(spinlock_t *l);
+
+/** spin_waiting - CPUs in line for it, for those who debug. */
+static inline unsigned int spin_waiting(const spinlock_t *l)
+{
+    return (uint16_t)(READ_ONCE(l->next) - READ_ONCE(l->first));
+}
 
 #ifdef SOCLE_DEBUG
 void spin_lock(spinlock_t *l);
@@ -74,27 +94,18 @@ bool spin_is_locked_by_me(const spinlock_t *l);
 
 static inline void spin_lock(spinlock_t *l)
 {
-    uint16_t mine = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
-
-    if (unlikely(__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != mine))
-        spin_lock_wait(l, mine);
+    if (unlikely(!spin_try(l)))
+        spin_wait(l);
 }
 
 static inline bool spin_trylock(spinlock_t *l)
 {
-    spinlock_t want = {.tickets = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED)};
-    uint32_t old = want.tickets;
-
-    if (want.head != want.tail)
-        return false;
-    want.tail++;
-    return __atomic_compare_exchange_n(&l->tickets, &old, want.tickets, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    return spin_try(l);
 }
 
 static inline void spin_unlock(spinlock_t *l)
 {
-    __atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE);
+    __atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 #endif
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks: mutual exclusion between threads, ticket wrap-around, and in debug builds the rank check.
+/* Locks: mutual exclusion between threads, tickets that wrap, who is served when, and in debug
+ * builds the rank check.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,8 @@ static void exclusion(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(t[i], NULL);
     assert_int_equal(counter, THREADS * ROUNDS);
-    assert_int_equal(x.head, x.tail);
+    assert_int_equal(x.word, 0);
+    assert_int_equal(x.first, x.next);
 }
 
 static void trylock_and_pairs(void **state)
@@ -63,11 +65,10 @@ static void trylock_and_pairs(void **state)
     fake_init(0, 1);
     spin_lock_init(&x, LOCK_DOMAIN);
     spin_lock_init(&y, LOCK_DOMAIN);
-    x.head = x.tail = 0xffff;
     assert_true(spin_trylock(&x));
     assert_false(spin_trylock(&x));
     spin_unlock(&x);
-    assert_int_equal(x.head, 0);
+    assert_int_equal(x.word, 0);
     assert_true(spin_trylock(&x));
     spin_unlock(&x);
     spin_lock_pair(&x, &x);
@@ -85,6 +86,43 @@ static void trylock_and_pairs(void **state)
     spin_unlock_irqrestore(&y, flags);
     assert_true(irqs_enabled());
     assert_int_equal(pcpu_self()->locks_held, 0);
+}
+
+static void *wait_for_x(void *arg)
+{
+    fake_cpu((unsigned int)(uintptr_t)arg);
+    spin_lock(&x);
+    counter = (uintptr_t)arg;
+    spin_unlock(&x);
+    return NULL;
+}
+
+/* Who waits long enough closes the lock to newcomers; then only the one that waits gets it. */
+static void newcomers_have_to_wait_at_last(void **state)
+{
+    pthread_t t;
+
+    (void)state;
+    fake_init(0, 2);
+    spin_lock_init(&x, LOCK_DOMAIN);
+    x.closed = 1;
+    assert_false(spin_trylock(&x));
+    x.closed = 0;
+    x.first = x.next = 0xffff; /* the ticket after it is 0 */
+    counter = 0;
+    spin_lock(&x);
+    pthread_create(&t, NULL, wait_for_x, (void *)1);
+    while (!READ_ONCE(x.closed))
+        cpu_relax();
+    assert_int_equal(x.next, 0);
+    assert_int_equal(counter, 0);
+    spin_unlock(&x);
+    pthread_join(t, NULL);
+    assert_int_equal(counter, 1);
+    assert_int_equal(x.word, 0);
+    assert_int_equal(x.first, 0);
+    assert_true(spin_trylock(&x));
+    spin_unlock(&x);
 }
 
 #ifdef SOCLE_DEBUG
@@ -130,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exclusion),
         cmocka_unit_test(trylock_and_pairs),
+        cmocka_unit_test(newcomers_have_to_wait_at_last),
         cmocka_unit_test(ranks_are_checked),
     };
 

@@ -24,11 +24,9 @@ static void check_order(const spinlock_t *l)
 
 static void take(spinlock_t *l)
 {
-    uint16_t mine = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
-
-    if (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != mine)
-        spin_lock_wait(l, mine);
-    l->holder = (int16_t)pcpu_self()->id;
+    if (!spin_try(l))
+        spin_wait(l);
+    l->holder = (int8_t)pcpu_self()->id;
 }
 
 static void release(spinlock_t *l)
@@ -37,7 +35,7 @@ static void release(spinlock_t *l)
         panic("lock of rank %u released by pcpu %u, held by %d", l->rank, pcpu_self()->id,
               l->holder);
     l->holder = -1;
-    __atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE);
+    __atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 static void note(const spinlock_t *l)
@@ -59,16 +57,9 @@ void spin_lock(spinlock_t *l)
 
 bool spin_trylock(spinlock_t *l)
 {
-    spinlock_t want = {.tickets = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED)};
-    uint32_t old = want.tickets;
-
-    if (want.head != want.tail)
+    if (!spin_try(l))
         return false;
-    want.tail++;
-    if (!__atomic_compare_exchange_n(&l->tickets, &old, want.tickets, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        return false;
-    l->holder = (int16_t)pcpu_self()->id;
+    l->holder = (int8_t)pcpu_self()->id;
     note(l); /* out of order is harmless here: it did not wait */
     return true;
 }
@@ -81,7 +72,7 @@ void spin_unlock(spinlock_t *l)
 
 bool spin_is_locked_by_me(const spinlock_t *l)
 {
-    return l->head != l->tail && l->holder == (int16_t)pcpu_self()->id;
+    return READ_ONCE(l->locked) && l->holder == (int8_t)pcpu_self()->id;
 }
 
 void spin_lock_pair(spinlock_t *a, spinlock_t *b)
