@@ -248,7 +248,7 @@ static void put_leaf(struct listing *out, const struct domain *d, uint32_t leaf)
 
     for (uint32_t sub = 0; sub < subs; sub++) {
         struct cpuid_leaf l = domain_leaf(d, leaf, sub);
-        bool has_subs = leaf == 4 || leaf == 7 || leaf == 0xd;
+        bool has_subs = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
         struct xen_cpuid_leaf e = {leaf, has_subs ? sub : XEN_CPUID_NO_SUBLEAF, l.a, l.b, l.c, l.d};
 
         put(out, &e, sizeof(e));
