@@ -17,12 +17,14 @@ my $running; # QEMU's process group
 $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel ('': none), network (it brings its own), input => [[after-this-pattern, text], ...], until => pattern): boots, waits
-# for the end, or for the pattern which is just as good, returns a Boot.
+#     kernel ('': none), network (it brings its own), input => [[after-this-pattern, text], ...],
+#     until => pattern, linger => seconds): boots, waits for the end, or for the pattern, which is just as
+# good, and if asked some seconds more, whether it ends after all (`lingered`, if not). Returns a Boot.
 sub run {
     my (%o) = @_;
     my $out = $ENV{O} || 'build';
-    my $self = bless {lines => [], timeout => $o{timeout} || 180, until => $o{until}, foreign => !!$ENV{HV}};
+    my $self = bless {lines => [], timeout => $o{timeout} || 180, until => $o{until}, linger => $o{linger},
+                      foreign => !!$ENV{HV}};
 
     make_path("$out/log");
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";
@@ -70,12 +72,13 @@ sub command {
 sub _collect {
     my ($self, $pid, $from, $log, $to, @input) = @_;
     my $end = time + $self->{timeout};
-    my ($text, $seen, $enough) = ('', '');
+    my ($text, $seen, $lingering, $enough) = ('', '');
 
     while (!$enough) {
         my $left = $end - time;
         my $n = $left > 0 && IO::Select->new($from)->can_read($left) ? sysread($from, my $new, 65536) : undef;
         if (!defined $n) {
+            last if $self->{lingered} = $lingering;
             $self->{ended} = "no end within $self->{timeout} s";
             last;
         }
@@ -89,8 +92,11 @@ sub _collect {
             print $to $input[0][1];
             shift @input;
         }
-        $enough = $self->{until} && $text =~ $self->{until};
+        next if $lingering || !$self->{until} || $text !~ $self->{until};
+        $enough = !$self->{linger};
+        $end = time + $self->{linger} if $lingering = $self->{linger};
     }
+    $enough ||= $self->{lingered};
     kill 'KILL', -$pid if $enough || $self->{ended};
     waitpid $pid, 0;
     $self->{ended} //= "QEMU ended with status " . ($? >> 8) . " signal " . ($? & 127) if $? && !$enough;

@@ -62,7 +62,8 @@ check_dmesg() {
 
 no_complaint() {
     # (What a kernel says of this flaw, it says in capitals.)
-    ! dmesg | grep -v 'Speculative Return Stack Overflow' | grep -E 'WARNING|BUG|Oops|bad page|IRQ .*nobody cared|soft lockup|blocked for more'
+    ! dmesg | grep -v 'Speculative Return Stack Overflow' |
+        grep -E 'WARNING|BUG|Oops|bad page|IRQ .*nobody cared|soft lockup|blocked for more'
 }
 
 # The last line of a script: how many tests there were, and an end in order.
