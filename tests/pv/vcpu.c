@@ -264,6 +264,7 @@ TEST(initialise_refuses)
         c->field = was;                                                                            \
     } while (0)
 
+    REFUSED(ctrlreg[3], 0);                               /* none; first, while it has none yet */
     REFUSED(ctrlreg[3], xen_pfn_to_cr3(virt_to_mfn(c)));  /* not a page table */
     REFUSED(ctrlreg[3], xen_pfn_to_cr3(0xffffffffful));   /* no such frame */
     REFUSED(ctrlreg[3], xen_pfn_to_cr3(1));               /* not ours */

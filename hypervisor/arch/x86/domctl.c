@@ -27,19 +27,19 @@ int arch_domain_config_check(const struct xen_arch_domainconfig *config)
 
 static long reset_context(struct vcpu *v)
 {
-    int rc;
-
     set_bit(VPF_DOWN, &v->pause_flags);
-    rc = mmu_drop_roots(v);
-    if (!rc)
-        v->is_initialised = false;
-    return rc;
+    v->is_initialised = false; /* at once: nobody may bring it up that has lost a root */
+    return mmu_drop_roots(v);
 }
 
 static long load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 {
     int rc = arch_vcpu_set_context(v, ctxt);
 
+    if (rc == -ERESTART) { /* its roots are new and its registers old: it must not run so */
+        set_bit(VPF_DOWN, &v->pause_flags);
+        v->is_initialised = false;
+    }
     if (rc)
         return rc;
     v->is_initialised = true;

@@ -149,10 +149,10 @@ int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
     if (rc)
         return rc;
     mmu_lock(d);
-    if (d->is_dying)
+    if (d->is_dying || !kernel.n)
         rc = -EINVAL;
     if (!rc && v->arch.table_kernel.n != kernel.n) {
-        rc = kernel.n ? get_root(v, gfn(kernel.n)) : -EINVAL;
+        rc = get_root(v, gfn(kernel.n));
         if (!rc)
             put_root(v, set_kernel(v, kernel));
     }
