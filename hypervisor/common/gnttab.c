@@ -168,6 +168,11 @@ static int grow(struct domain *d, uint32_t frames)
     return rc;
 }
 
+uint32_t gnttab_max_frames(const struct domain *d)
+{
+    return d->gnttab->max_frames;
+}
+
 int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out)
 {
     struct grant_table *gt = d->gnttab;

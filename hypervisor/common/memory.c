@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* memory_op: dispatch, permissions, and the questions about sizes, maps and the m2p table. Changing
  * a domain's memory is in reservation.c and exchange.c. ABI: xen/memory.h. */
+#include <hv/gnttab.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -366,10 +367,36 @@ static long reserved_device_memory(guest_ptr_t arg)
     return copy_to_guest(arg, &m, sizeof(m));
 }
 
+/* The frames are the hypervisor's, shared with @d; the tools map them as frames of @d. */
+static long list_grant_frames(struct domain *d, struct xen_mem_acquire_resource *r, guest_ptr_t arg)
+{
+    guest_ptr_t list = guest_ptr_of(r->frame_list);
+    uint32_t max = gnttab_max_frames(d);
+    long rc = 0;
+
+    if (r->id != XENMEM_resource_grant_table_id_shared || r->frame + r->nr_frames > max)
+        return -EINVAL;
+    if (!list.va) {
+        if (r->nr_frames)
+            return -EINVAL;
+        r->nr_frames = max;
+        return copy_to_guest(arg, r, sizeof(*r));
+    }
+    for (uint32_t i = 0; i < r->nr_frames && !rc; i++) {
+        mfn_t m;
+
+        rc = gnttab_get_shared_frame(d, r->frame + i, &m);
+        if (!rc)
+            rc = copy_to_guest(guest_ptr_index(list, i, sizeof(m.n)), &m.n, sizeof(m.n));
+    }
+    return rc;
+}
+
 static long acquire_resource(guest_ptr_t arg)
 {
     struct xen_mem_acquire_resource r;
     struct domain *d;
+    long rc;
 
     if (copy_from_guest(&r, arg, sizeof(r)))
         return -EFAULT;
@@ -380,8 +407,11 @@ static long acquire_resource(guest_ptr_t arg)
     d = domain_by_id(r.domid);
     if (!d)
         return -ESRCH;
+    rc = !current_domain()->is_privileged        ? -EPERM
+         : r.type != XENMEM_resource_grant_table ? -EOPNOTSUPP
+                                                 : list_grant_frames(d, &r, arg);
     domain_put(d);
-    return current_domain()->is_privileged ? -EOPNOTSUPP : -EPERM;
+    return rc;
 }
 
 /* ---- dispatch ---- */

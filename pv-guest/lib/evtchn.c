@@ -209,6 +209,10 @@ int evtchn_alloc_unbound(domid_t dom, domid_t remote, evtchn_port_t *port)
     struct evtchn_alloc_unbound op = {.dom = dom, .remote_dom = remote};
     int rc = hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op);
 
+    if (!rc && dom != DOMID_SELF && dom != guest_domid()) { /* the port is not ours to mask */
+        *port = op.port;
+        return 0;
+    }
     return new_port(rc, op.port, port);
 }
 

@@ -220,8 +220,8 @@ static void mask_8259(void)
     outb(0xa1, 0xff);
     port_reserve(0x20, 2);
     port_reserve(0xa0, 2);
-    port_reserve(0x40, 4); /* the PIT: calibration, watchdog */
-    port_reserve(0x61, 1);
+    port_reserve(PIT_PORT, 2); /* counter 0: watchdog; counter 2 is dom0's (io.c) */
+    port_reserve(PIT_CONTROL, 1);
 }
 
 static void error_interrupt(struct cpu_regs *regs)

@@ -166,7 +166,15 @@ static bool read_cr(struct vcpu *v, unsigned int n, uint64_t *val)
     }
 }
 
-static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val)
+static bool new_root(uint64_t val, bool *again)
+{
+    int rc = val & ~PAGE_MASK ? -EINVAL : mmu_new_kernel_root(gfn(val >> PAGE_SHIFT));
+
+    *again = rc == -ERESTART;
+    return !rc || *again;
+}
+
+static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val, bool *again)
 {
     switch (n) {
     case 0:
@@ -178,7 +186,7 @@ static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val)
         WRITE_ONCE(v->info->arch.cr2, val);
         return true;
     case 3:
-        return (val & ~PAGE_MASK) == 0 && mmu_new_kernel_root(gfn(val >> PAGE_SHIFT)) == 0;
+        return new_root(val, again);
     case 4:
         v->arch.cr4 = val & GUEST_CR4_BITS & (cpu.fsgsbase ? ~0UL : ~X86_CR4_FSGSBASE);
         vcpu_update_cr4(pcpu_self(), v);
@@ -188,7 +196,7 @@ static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val)
     }
 }
 
-static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i)
+static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i, bool *again)
 {
     struct vcpu *v = regs_vcpu(regs);
     uint64_t *reg = regs_gpr(regs, i->rm);
@@ -197,7 +205,7 @@ static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i)
     case INSN_MOV_FROM_CR:
         return read_cr(v, i->reg, reg);
     case INSN_MOV_TO_CR:
-        return write_cr(v, i->reg, *reg);
+        return write_cr(v, i->reg, *reg, again);
     case INSN_MOV_FROM_DR:
         if (i->reg > 7)
             return false;
@@ -250,7 +258,7 @@ static bool emulate_smsw(struct cpu_regs *regs, const struct insn *i)
 }
 
 /* The instructions of ring 0. */
-static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i)
+static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i, bool *again)
 {
     struct vcpu *v = regs_vcpu(regs);
 
@@ -262,7 +270,7 @@ static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i)
     case INSN_MOV_TO_CR:
     case INSN_MOV_FROM_DR:
     case INSN_MOV_TO_DR:
-        return emulate_cr_dr(regs, i);
+        return emulate_cr_dr(regs, i, again);
     case INSN_RDMSR:
     case INSN_WRMSR:
         return emulate_msr(regs, i);
@@ -308,7 +316,7 @@ static bool emulate_insn(struct cpu_regs *regs, const struct insn *i, bool *agai
     case INSN_SMSW: /* traps on CPUs with UMIP */
         return emulate_smsw(regs, i);
     default:
-        return guest_in_kernel(v) && emulate_kernel(regs, i);
+        return guest_in_kernel(v) && emulate_kernel(regs, i, again);
     }
 }
 

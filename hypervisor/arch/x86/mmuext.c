@@ -120,12 +120,15 @@ static int flush_multi(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-/* Only who owns devices can see a difference. Other pcpus' caches are snooped, by devices too. */
-static int flush_cache(struct domain *d)
+/* Only who owns devices can see a difference. */
+static int flush_cache(struct domain *d, bool all)
 {
     if (!d->is_privileged)
         return -EACCES;
-    caches_write_back();
+    if (all)
+        caches_write_back_all();
+    else
+        caches_write_back();
     return 0;
 }
 
@@ -158,7 +161,7 @@ static int do_own(struct vcpu *v, const struct mmuext_op *op)
         return 0;
     case MMUEXT_FLUSH_CACHE:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
-        return flush_cache(d);
+        return flush_cache(d, op->cmd == MMUEXT_FLUSH_CACHE_GLOBAL);
     case MMUEXT_SET_LDT:
         return mmu_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
     default:

@@ -18,7 +18,8 @@
 
 static uint64_t clock = 1;
 static spinlock_t lock = SPINLOCK_INIT(LOCK_TLB);
-static cpumask_t todo; /* pcpus that have not done the present request */
+static cpumask_t todo;      /* pcpus that have not done the present request */
+static bool caches_as_well; /* ... which is to write back their caches too */
 
 static void note_flush(struct pcpu *p)
 {
@@ -68,11 +69,13 @@ static void flush_ipi(struct cpu_regs *regs)
     if (cpumask_test(&todo, smp_processor_id())) {
         tlb_flush_this();
         detach_reload_root();
+        if (READ_ONCE(caches_as_well))
+            caches_write_back();
         cpumask_clear(&todo, smp_processor_id());
     }
 }
 
-void tlb_flush_mask(cpumask_t mask)
+static void request(cpumask_t mask, bool caches)
 {
     unsigned int self = smp_processor_id(), n;
 
@@ -84,11 +87,23 @@ void tlb_flush_mask(cpumask_t mask)
     if (cpumask_empty(mask))
         return;
     spin_lock(&lock);
+    WRITE_ONCE(caches_as_well, caches);
     __atomic_store_n(&todo.bits, mask.bits, __ATOMIC_SEQ_CST);
     for_each_cpu(n, mask) lapic_send_ipi(n, VECTOR_TLB);
     while (!cpumask_empty((cpumask_t){__atomic_load_n(&todo.bits, __ATOMIC_ACQUIRE)}))
         cpu_relax();
     spin_unlock(&lock);
+}
+
+void tlb_flush_mask(cpumask_t mask)
+{
+    request(mask, false);
+}
+
+void caches_write_back_all(void)
+{
+    caches_write_back();
+    request(cpu_online_map, true);
 }
 
 /* Those pcpus of @mask that run on some guest's root. The entries that made a flush necessary were

@@ -25,6 +25,7 @@ void gnttab_domain_free(struct domain *d);
 /** gnttab_get_shared_frame - frame @idx of d's table for XENMAPSPACE_grant_table and
  * acquire_resource; grows the table as far as its limit. The frame stays the hypervisor's, shared
  * with d. */
+uint32_t gnttab_max_frames(const struct domain *d);
 int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out);
 
 void gnttab_dump(struct domain *d);

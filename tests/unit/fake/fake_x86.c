@@ -39,6 +39,10 @@ WEAK void tlb_invlpg(uint64_t va)
     (void)va;
 }
 
+WEAK void caches_write_back_all(void)
+{
+}
+
 WEAK void caches_write_back(void)
 {
 }

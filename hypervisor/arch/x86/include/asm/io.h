@@ -11,6 +11,9 @@ struct boot_info;
 uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size);
 void port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
 
+#define PIT_PORT    0x40
+#define PIT_CONTROL 0x43
+
 /** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
 void port_reserve(uint16_t first, unsigned int n);
 /** port_bitmap_page - page 0 or 1 of the bitmap that port_reserve() fills, for each pcpu's TSS. */

@@ -28,3 +28,5 @@ static inline void caches_write_back(void)
     asm volatile("wbinvd" : : : "memory");
 }
 #endif
+/** caches_write_back_all - of all pcpus. */
+void caches_write_back_all(void);
