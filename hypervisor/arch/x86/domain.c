@@ -176,7 +176,7 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
     c->ctrlreg[0] = (read_cr0() & ~(uint64_t)X86_CR0_TS) | a->cr0_ts;
     c->ctrlreg[1] = a->cr3_user;
     c->ctrlreg[2] = v->info->arch.cr2;
-    c->ctrlreg[3] = a->cr3_kernel;
+    c->ctrlreg[3] = a->table_kernel.n << PAGE_SHIFT;
     c->ctrlreg[4] = a->cr4;
     for (unsigned int i = 0; i < 4; i++)
         c->debugreg[i] = a->dr[i];
