@@ -658,6 +658,35 @@ TEST(table_is_never_written_to_memory)
     free_page(page);
 }
 
+/* A virtual function cannot tell where its table is: that is ours to say. */
+TEST(table_of_a_virtual_function_is_checked_too)
+{
+    struct physdev_pci_device d = {.devfn = nic.at};
+    struct physdev_pci_device_add v = {
+        .devfn = nic.at, .flags = XEN_PCI_DEV_VIRTFN, .physfn.devfn = edu.at};
+    uint64_t at[] = {virt_to_maddr(alloc_page()),
+                     0x200000,
+                     0xfee00000,
+                     0xfec00000,
+                     0xfed00000,
+                     0xfee00fff,
+                     1ul << 40,
+                     1ul << 52,
+                     1ul << 63,
+                     0xfffffffffe000,
+                     ~0ul};
+
+    need_devices();
+    check_eq(op(PHYSDEVOP_pci_device_remove, &d), 0);
+    need_eq(op(PHYSDEVOP_pci_device_add, &v), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+        if (!check_eq(map(MAP_PIRQ_TYPE_MSI_SEG, -1, 0, nic.at, 0, at[i]), -ENXIO))
+            note("table at %#lx", at[i]);
+    }
+    check_eq(op(PHYSDEVOP_pci_device_remove, &d), 0);
+    check_eq(add_device(nic.at), 0);
+}
+
 TEST(msix_table_is_lent_once)
 {
     struct physdev_pci_device d = {.devfn = nic.at}, e = {.devfn = edu.at};

@@ -6,11 +6,11 @@
  * and when it moves to another, nothing changes but the destination. The control domain maps an
  * interrupt (a pirq gets a vector), and binds it to an event channel (it is unmasked).
  *
- *   I1  irq->d, pirq and source change only under both LOCK_PHYSDEV and the irq's own lock, and
- * only while its source is masked; irq->port under its own lock. I2  A source is unmasked only
- * while the irq has a port. So what nobody listens to does not come, and a level that came stays
- * masked (ioapic.c) until its owner says that it has been served. I3  Who has the irq's lock and
- * sees a port may send to it: closing waits for that lock. */
+ * I1  irq->d, pirq and source change only under both LOCK_PHYSDEV and the irq's own lock, and only
+ *     while its source is masked; irq->port under its own lock.
+ * I2  A source is unmasked only while the irq has a port. So what nobody listens to does not come,
+ *     and a level that came stays masked (ioapic.c) until its owner says that it has been served.
+ * I3  Who has the irq's lock and sees a port may send to it: closing waits for that lock. */
 #include <asm/boot.h>
 #include <asm/irq.h>
 #include <asm/pci.h>

@@ -53,9 +53,12 @@ static uint64_t read_bar(sbdf_t at, unsigned int n)
 /* The control domain moves BARs about: we must not write to memory, nor to what is ours. */
 static bool is_device(uint64_t paddr, uint64_t len)
 {
-    for (uint64_t n = paddr >> PAGE_SHIFT; n <= (paddr + len - 1) >> PAGE_SHIFT; n++)
-        if (n >> (cpu.paddr_bits - PAGE_SHIFT) || mfn_valid(mfn(n)) ||
-            !iomem_permitted(dom0, mfn(n)))
+    uint64_t end = paddr + len - 1;
+
+    if (paddr >> cpu.paddr_bits || end >> cpu.paddr_bits)
+        return false;
+    for (uint64_t n = paddr >> PAGE_SHIFT; n <= end >> PAGE_SHIFT; n++)
+        if (mfn_valid(mfn(n)) || iomem_read_only(mfn(n)))
             return false;
     return true;
 }

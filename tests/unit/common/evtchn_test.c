@@ -12,6 +12,7 @@
 #include <hv/evtchn_table.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
+#include <hv/irq.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -293,6 +294,93 @@ static void ipis_and_vcpus(void **state)
     assert_int_equal(send(2, q), 0);
     assert_int_equal(status(1, 1, 2, &st), 0);
     assert_true(upcall(1, st.vcpu, 2));
+}
+
+/* One interrupt, number 5: which port it goes to, and what was asked of it. It comes at the very
+ * moment at which it is bound. */
+static struct {
+    uint32_t port;
+    unsigned int binds, unbinds;
+    const struct vcpu *target;
+    int refuse;
+} line;
+
+int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port)
+{
+    if (line.refuse || pirq != 5)
+        return line.refuse ? line.refuse : -EINVAL;
+    if (line.port)
+        return -EEXIST;
+    line.port = port;
+    line.binds++;
+    evtchn_send_pirq(d, port);
+    return 0;
+}
+
+void pirq_unbind(struct domain *d, uint32_t pirq, uint32_t port)
+{
+    if (line.port != port)
+        return;
+    assert_int_equal(pirq, 5);
+    evtchn_send_pirq(d, port); /* the last one is on its way: the port is still there */
+    line.port = 0;
+    line.unbinds++;
+}
+
+void pirq_move(struct domain *d, uint32_t pirq, const struct vcpu *v)
+{
+    assert_ptr_equal(v->domain, d);
+    assert_int_equal(pirq, 5);
+    line.target = v;
+}
+
+static long bind_pirq(unsigned int by, uint32_t pirq)
+{
+    struct evtchn_bind_pirq a = {.pirq = pirq};
+    long rc = op(dom[by]->vcpu[0], EVTCHNOP_bind_pirq, &a);
+
+    return rc ? rc : (long)a.port;
+}
+
+static void physical_interrupts(void **state)
+{
+    struct evtchn_status st;
+    uint32_t active = dom[0]->evtchn->active;
+    long p;
+
+    (void)state;
+    memset(&line, 0, sizeof(line));
+    assert_int_equal(bind_pirq(1, 5), -EPERM);
+    line.refuse = -EBUSY;
+    assert_int_equal(bind_pirq(0, 5), -EBUSY);
+    assert_int_equal(dom[0]->evtchn->active, active);
+    line.refuse = 0;
+    p = bind_pirq(0, 5);
+    assert_true(p > 0);
+    assert_true(pending(0, p) && upcall(0, 0, p)); /* not lost */
+    assert_int_equal(bind_pirq(0, 5), -EEXIST);
+    assert_int_equal(line.port, p);
+    assert_int_equal(dom[0]->evtchn->active, active + 1);
+    assert_int_equal(send(0, p), -EINVAL);
+    assert_int_equal(status(0, 0, p, &st), 0);
+    assert_int_equal(st.status, EVTCHNSTAT_pirq);
+    assert_int_equal(st.u.pirq, 5);
+    assert_int_equal(bind_vcpu(0, p, VCPUS), -ENOENT);
+    assert_int_equal(bind_vcpu(0, p, 1), 0);
+    assert_ptr_equal(line.target, dom[0]->vcpu[1]);
+    eat(0);
+    evtchn_send_pirq(dom[0], p);
+    assert_true(pending(0, p) && upcall(0, 1, p) && !upcall(0, 0, p));
+    assert_int_equal(close_port(0, p), 0);
+    assert_int_equal(line.unbinds, 1);
+    assert_false(pending(0, p));
+    evtchn_send_pirq(dom[0], p); /* too late */
+    evtchn_send_pirq(dom[0], 1u << 30);
+    assert_false(pending(0, p));
+    assert_int_equal(bind_pirq(0, 5), p); /* teardown closes it */
+    assert_int_equal(reset(0, 0), 0);
+    assert_int_equal(line.unbinds, 2);
+    assert_int_equal(bind_pirq(0, 5), p);
 }
 
 static void masks(void **state)
@@ -745,6 +833,7 @@ int main(void)
         T(others_ports_are_for_the_privileged),
         T(virqs),
         T(ipis_and_vcpus),
+        T(physical_interrupts),
         T(masks),
         T(what_is_not_there),
         T(old_form_of_the_hypercall),

@@ -36,7 +36,8 @@ static inline void mmu_unlock(struct domain *d)
 /** iomem_permitted - may @d map the frame @m, which is not RAM? The control domain may map all that
  * exists but the interrupt controllers and the timer that the hypervisor uses itself. */
 bool iomem_permitted(const struct domain *d, mfn_t m);
-/** iomem_read_only - ... but not to write to it: such a mapping is silently made read-only. */
+/** iomem_read_only - it is one of those: if it may be mapped at all, then not writable, and such an
+ * entry is silently made so. */
 bool iomem_read_only(mfn_t m);
 
 /* ---- roots (mmu_root.c) ---- */
