@@ -98,6 +98,7 @@ TEST(createdomain_takes_what_it_may)
     create_refuses(0, max_vcpus, 128);
     create_refuses(0, max_grant_frames, 4);
     create_refuses(0, max_maptrack_frames, 0);
+    create_refuses(0, max_evtchn_port, 0);
     create_refuses(0, max_evtchn_port, ~0u);
     create_refuses(0, arch.emulation_flags, XEN_X86_EMU_PIT);
     create_refuses(0, arch.misc_flags, XEN_X86_MSR_RELAXED);
@@ -320,7 +321,7 @@ TEST(bad_contexts_are_refused)
 {
     struct xen_domctl op = {.u.vcpucontext.ctxt.p = &ctxt};
 
-    need_child(1);
+    need_child(2);
     context_refused(trap_ctxt[255].address, 0xffff830000000000);
     context_refused(event_callback_eip, 1ul << 63);
     context_refused(failsafe_callback_eip, 0xffff800000000000);
@@ -339,11 +340,16 @@ TEST(bad_contexts_are_refused)
     context_refused(ctrlreg[1], xen_pfn_to_cr3(kid.mfn[CHILD_L1]));
     context_refused(debugreg[0], 0xffff830000000000);
     child_context(&kid, &ctxt);
-    check_eq(context(XEN_DOMCTL_setvcpucontext, 1, &ctxt), -EINVAL);
+    check_eq(context(XEN_DOMCTL_setvcpucontext, 2, &ctxt), -EINVAL);
     check_eq(context(XEN_DOMCTL_setvcpucontext, ~0u, &ctxt), -EINVAL);
+    ctxt.ctrlreg[3] = 0; /* for one that has none yet */
+    check_eq(context(XEN_DOMCTL_setvcpucontext, 1, &ctxt), -EINVAL);
+    ctxt.flags &= ~VGCF_in_kernel;
+    check_eq(context(XEN_DOMCTL_setvcpucontext, 1, &ctxt), -EINVAL);
     check_eq(context(XEN_DOMCTL_setvcpucontext, 0, (void *)8), -EFAULT);
     check_eq(context(XEN_DOMCTL_setvcpucontext, 0, (void *)0xffff830000000000), -EFAULT);
-    check_eq(context(XEN_DOMCTL_getvcpucontext, 1, &ctxt), -EINVAL);
+    check_eq(context(XEN_DOMCTL_getvcpucontext, 1, &ctxt), -ENODATA);
+    check_eq(context(XEN_DOMCTL_getvcpucontext, 2, &ctxt), -EINVAL);
     check_eq(context(XEN_DOMCTL_getvcpucontext, 0, (void *)8), -EFAULT);
     check_eq(domctl(XEN_DOMCTL_setvcpucontext, guest_domid(), &op), -EINVAL);
     check_eq(domctl(XEN_DOMCTL_getvcpucontext, guest_domid(), &op), -EINVAL);
