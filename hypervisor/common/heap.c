@@ -30,7 +30,7 @@ static const uint16_t sizes[] = {16,  32,  48,  64,  128, 192,  256,
 
 static struct {
     spinlock_t lock;
-    uint32_t partial[CLASSES]; /* first slab with a free object */
+    uint32_t partial[CLASSES]; /* slabs with a free object */
     size_t used;
 } heap = {.lock = SPINLOCK_INIT(LOCK_HEAP)};
 
@@ -44,38 +44,14 @@ static uint16_t *object_at(struct page *slab, unsigned int cls, unsigned int i)
     return (uint16_t *)((char *)page_virt(slab) + (size_t)i * sizes[cls]);
 }
 
-/* ---- the lists of slabs with room; heap.lock is held ---- */
-
-static void link_slab(struct page *slab, unsigned int cls)
-{
-    uint32_t n = (uint32_t)page_mfn(slab).n;
-
-    slab->prev = 0;
-    slab->next = heap.partial[cls];
-    if (slab->next)
-        frame_table[slab->next].prev = n;
-    heap.partial[cls] = n;
-}
-
-static void unlink_slab(struct page *slab, unsigned int cls)
-{
-    if (slab->next)
-        frame_table[slab->next].prev = slab->prev;
-    if (slab->prev)
-        frame_table[slab->prev].next = slab->next;
-    else
-        heap.partial[cls] = slab->next;
-    slab->next = slab->prev = 0;
-}
-
 /* ---- checks of debug builds ---- */
 
-#ifdef SOCLE_DEBUG
 #define POISON 0x6b
 
 static void poison(void *p, size_t size)
 {
-    memset((char *)p + sizeof(uint16_t), POISON, size - sizeof(uint16_t));
+    if (DEBUG_BUILD)
+        memset((char *)p + sizeof(uint16_t), POISON, size - sizeof(uint16_t));
 }
 
 static bool is_poisoned(const void *p, size_t size)
@@ -90,7 +66,7 @@ static bool is_poisoned(const void *p, size_t size)
 
 static void check_unused(const void *p, size_t size)
 {
-    if (!is_poisoned(p, size))
+    if (DEBUG_BUILD && !is_poisoned(p, size))
         panic("heap: object %p of %zu bytes was written after it was freed", p, size);
 }
 
@@ -99,39 +75,14 @@ static void check_live(struct page *slab, unsigned int cls, unsigned int i)
 {
     unsigned int f = S_FREE(slab->stamp);
 
-    if (!is_poisoned(object_at(slab, cls, i), sizes[cls]))
+    if (!DEBUG_BUILD || !is_poisoned(object_at(slab, cls, i), sizes[cls]))
         return;
     for (; f != NO_OBJECT; f = *object_at(slab, cls, f))
         if (f == i)
             panic("heap: double free of %p", (void *)object_at(slab, cls, i));
 }
-#else
-static void poison(void *p, size_t size)
-{
-    (void)p, (void)size;
-}
-
-static void check_unused(const void *p, size_t size)
-{
-    (void)p, (void)size;
-}
-
-static void check_live(struct page *slab, unsigned int cls, unsigned int i)
-{
-    (void)slab, (void)cls, (void)i;
-}
-#endif
 
 /* ---- objects ---- */
-
-static unsigned int class_of(size_t size)
-{
-    unsigned int cls = 0;
-
-    while (sizes[cls] < size)
-        cls++;
-    return cls;
-}
 
 /* A slab in which all objects are free, on no list. */
 static struct page *new_slab(unsigned int cls)
@@ -156,7 +107,7 @@ static void *take_object(struct page *slab, unsigned int cls)
 
     slab->stamp = stamp_of(cls, S_USED(s) + 1, *p);
     if (*p == NO_OBJECT)
-        unlink_slab(slab, cls);
+        page_list_del(&heap.partial[cls], slab);
     heap.used += sizes[cls];
     return p;
 }
@@ -168,7 +119,7 @@ static void *alloc_small(unsigned int cls)
 
     spin_lock(&heap.lock);
     if (!heap.partial[cls] && (slab = new_slab(cls)))
-        link_slab(slab, cls);
+        page_list_add(&heap.partial[cls], slab);
     if (heap.partial[cls])
         p = take_object(&frame_table[heap.partial[cls]], cls);
     spin_unlock(&heap.lock);
@@ -192,14 +143,15 @@ static void *alloc_large(size_t size)
 
 void *heap_zalloc(size_t size)
 {
-    unsigned int cls;
+    unsigned int cls = 0;
     void *p;
 
     if (size > MAX_LARGE)
         return NULL;
     if (size > MAX_SMALL)
         return alloc_large(size);
-    cls = class_of(size);
+    while (sizes[cls] < size)
+        cls++;
     p = alloc_small(cls);
     if (!p)
         return NULL;
@@ -230,9 +182,9 @@ static void free_small(struct page *slab, void *p)
     slab->stamp = stamp_of(cls, used, i);
     heap.used -= sizes[cls];
     if (next == NO_OBJECT)
-        link_slab(slab, cls);
+        page_list_add(&heap.partial[cls], slab);
     if (used == 0) {
-        unlink_slab(slab, cls);
+        page_list_del(&heap.partial[cls], slab);
         page_free(slab, 0);
     }
     spin_unlock(&heap.lock);

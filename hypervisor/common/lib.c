@@ -72,8 +72,15 @@ static void put_number(struct out *o, const struct conv *cv, uint64_t v, unsigne
         put_n(o, ' ', pad);
 }
 
-static void put_signed(struct out *o, const struct conv *cv, int64_t v)
+/* Bits of an argument that do not count. */
+static unsigned int unused_bits(char length)
 {
+    return length == 'H' ? 56 : length == 'h' ? 48 : length == 'l' ? 0 : 32;
+}
+
+static void put_signed(struct out *o, const struct conv *cv, uint64_t arg)
+{
+    int64_t v = (int64_t)(arg << unused_bits(cv->length)) >> unused_bits(cv->length);
     const char *sign = v < 0 ? "-" : cv->plus ? "+" : cv->space ? " " : "";
 
     put_number(o, cv, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, false, sign);
@@ -81,20 +88,14 @@ static void put_signed(struct out *o, const struct conv *cv, int64_t v)
 
 static const char *parse_flags(const char *f, struct conv *cv)
 {
-    for (;; f++) {
-        if (*f == '-')
-            cv->left = true;
-        else if (*f == '0')
-            cv->zero = true;
-        else if (*f == '+')
-            cv->plus = true;
-        else if (*f == ' ')
-            cv->space = true;
-        else if (*f == '#')
-            cv->alt = true;
-        else
-            return f;
+    for (; *f == '-' || *f == '0' || *f == '+' || *f == ' ' || *f == '#'; f++) {
+        cv->left |= *f == '-';
+        cv->zero |= *f == '0';
+        cv->plus |= *f == '+';
+        cv->space |= *f == ' ';
+        cv->alt |= *f == '#';
     }
+    return f;
 }
 
 #define MAX_FIELD 4096 /* wider fields than any buffer here make no sense */
@@ -119,40 +120,12 @@ static const char *parse_length(const char *f, struct conv *cv)
     return f;
 }
 
-static uint64_t narrow_unsigned(uint64_t v, char length)
-{
-    switch (length) {
-    case 'H':
-        return (uint8_t)v;
-    case 'h':
-        return (uint16_t)v;
-    case 'l':
-        return v;
-    default:
-        return (uint32_t)v;
-    }
-}
-
-static int64_t narrow_signed(int64_t v, char length)
-{
-    switch (length) {
-    case 'H':
-        return (int8_t)v;
-    case 'h':
-        return (int16_t)v;
-    case 'l':
-        return v;
-    default:
-        return (int32_t)v;
-    }
-}
-
 /* The arguments, in a structure so that their place moves on through calls. */
 struct args {
     va_list ap;
 };
 
-/* The upper half of a narrow argument's slot is not defined; narrow_*() cut it off. */
+/* The upper half of a narrow argument's slot is not defined; see unused_bits(). */
 static int64_t int_arg(struct args *a, const struct conv *cv)
 {
     return cv->length == 'l' ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
@@ -185,7 +158,7 @@ static const char *parse_conv(const char *f, struct conv *cv, struct args *a)
 
 static void put_unsigned(struct out *o, const struct conv *cv, char letter, uint64_t v)
 {
-    v = narrow_unsigned(v, cv->length);
+    v = v << unused_bits(cv->length) >> unused_bits(cv->length);
     switch (letter) {
     case 'o':
         put_number(o, cv, v, 8, false, cv->alt && v ? "0" : "");
@@ -211,7 +184,7 @@ static bool convert(struct out *o, const struct conv *cv, char letter, struct ar
     switch (letter) {
     case 'd':
     case 'i':
-        put_signed(o, cv, narrow_signed(int_arg(a, cv), cv->length));
+        put_signed(o, cv, (uint64_t)int_arg(a, cv));
         return true;
     case 'u':
     case 'o':
@@ -296,17 +269,14 @@ static unsigned int digit_of(char c)
 {
     if (c >= '0' && c <= '9')
         return (unsigned int)(c - '0');
-    if (c >= 'a' && c <= 'z')
-        return (unsigned int)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'Z')
-        return (unsigned int)(c - 'A') + 10;
-    return 99;
+    c |= 0x20;
+    return c >= 'a' && c <= 'z' ? (unsigned int)(c - 'a') + 10 : 99;
 }
 
 unsigned long hv_strtoul(const char *s, const char **end, unsigned int base)
 {
+    bool hex = s[0] == '0' && (s[1] | 0x20) == 'x' && digit_of(s[2]) < 16, over = false;
     unsigned long v = 0;
-    bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit_of(s[2]) < 16;
 
     if (hex && (base == 0 || base == 16)) {
         s += 2;
@@ -315,41 +285,24 @@ unsigned long hv_strtoul(const char *s, const char **end, unsigned int base)
         base = s[0] == '0' ? 8 : 10;
     }
     for (; digit_of(*s) < base; s++)
-        if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit_of(*s), &v)) {
-            v = UINT64_MAX;
-            while (digit_of(*s) < base)
-                s++;
-            break;
-        }
+        over |= __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit_of(*s), &v);
     *end = s;
-    return v;
+    return over ? UINT64_MAX : v;
 }
 
 /* ---- bits and numbers ---- */
 
-/* The first bit in [from, size) of @map, each word of it xored with @invert. */
-static unsigned long find_bit(const unsigned long *map, unsigned long size, unsigned long from,
-                              unsigned long invert)
+unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
 {
     unsigned long mask = ~0UL << (from % 64);
 
     for (unsigned long i = from / 64; i * 64 < size && from < size; i++, mask = ~0UL) {
-        unsigned long w = (READ_ONCE(map[i]) ^ invert) & mask;
+        unsigned long w = READ_ONCE(map[i]) & mask;
 
         if (w)
             return min(i * 64 + ffs64(w), size);
     }
     return size;
-}
-
-unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
-{
-    return find_bit(map, size, from, 0);
-}
-
-unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, unsigned long from)
-{
-    return find_bit(map, size, from, ~0UL);
 }
 
 uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)

@@ -41,28 +41,6 @@ static uint32_t domain_uid(struct domain *d)
 
 /* ---- the list and the account; d->page_lock is held ---- */
 
-static void link_page(struct page *pg, struct domain *d)
-{
-    uint32_t n = (uint32_t)page_mfn(pg).n;
-
-    pg->prev = 0;
-    pg->next = d->page_list;
-    if (d->page_list)
-        frame_table[d->page_list].prev = n;
-    d->page_list = n;
-}
-
-static void unlink_page(struct page *pg, struct domain *d)
-{
-    if (pg->next)
-        frame_table[pg->next].prev = pg->prev;
-    if (pg->prev)
-        frame_table[pg->prev].next = pg->next;
-    else
-        d->page_list = pg->next;
-    pg->next = pg->prev = 0;
-}
-
 static int may_add(const struct domain *d, uint64_t n)
 {
     if (READ_ONCE(d->is_dying))
@@ -100,7 +78,7 @@ static void adopt(struct page *pg, unsigned int order, struct domain *d)
 
     for (unsigned long i = 0; i < 1UL << order; i++) {
         pg[i].owner = self;
-        link_page(&pg[i], d);
+        page_list_add(&d->page_list, &pg[i]);
         __atomic_store_n(&pg[i].count, PGC_ALLOCATED | 1, __ATOMIC_RELEASE);
     }
 }
@@ -151,7 +129,7 @@ struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned in
 /* A frame whose count is zero leaves @d. d->page_lock is held. True if it was the last. */
 static bool __must_check leave(struct page *pg, struct domain *d)
 {
-    unlink_page(pg, d);
+    page_list_del(&d->page_list, pg);
     record_owner(pg, d->uid);
     pg->owner = 0;
     return count_out(d, 1);

@@ -58,15 +58,9 @@ static bool is_free_block(uint64_t n, unsigned int order)
 static void push(uint64_t n, unsigned int order)
 {
     unsigned int z = zone_of(n);
-    struct page *pg = &frame_table[n];
-    uint32_t first = buddy.head[z][order];
 
-    set_mark(pg, order + 1);
-    pg->prev = 0;
-    pg->next = first;
-    if (first)
-        frame_table[first].prev = (uint32_t)n;
-    buddy.head[z][order] = (uint32_t)n;
+    set_mark(&frame_table[n], order + 1);
+    page_list_add(&buddy.head[z][order], &frame_table[n]);
     buddy.orders[z] |= 1u << order;
     buddy.zones |= 1UL << z;
 }
@@ -74,21 +68,13 @@ static void push(uint64_t n, unsigned int order)
 static void unlink_block(uint64_t n, unsigned int order)
 {
     unsigned int z = zone_of(n);
-    struct page *pg = &frame_table[n];
 
-    set_mark(pg, 0);
-    if (pg->next)
-        frame_table[pg->next].prev = pg->prev;
-    if (pg->prev) {
-        frame_table[pg->prev].next = pg->next;
-        return;
-    }
-    buddy.head[z][order] = pg->next;
-    if (!pg->next) {
+    set_mark(&frame_table[n], 0);
+    page_list_del(&buddy.head[z][order], &frame_table[n]);
+    if (!buddy.head[z][order])
         buddy.orders[z] &= ~(1u << order);
-        if (!buddy.orders[z])
-            buddy.zones &= ~(1UL << z);
-    }
+    if (!buddy.orders[z])
+        buddy.zones &= ~(1UL << z);
 }
 
 /* Put a block whose frames are marked free on its list, merged as far as possible. */
@@ -133,17 +119,10 @@ static uint64_t take(unsigned int order, uint64_t allowed)
 
 static void hot_push(uint64_t n)
 {
-    struct page *pg = &frame_table[n];
-
-    set_mark(pg, PGR_HOT);
-    pg->prev = 0;
-    pg->next = buddy.hot_first;
-    if (buddy.hot_first)
-        frame_table[buddy.hot_first].prev = (uint32_t)n;
-    else
+    set_mark(&frame_table[n], PGR_HOT);
+    page_list_add(&buddy.hot_first, &frame_table[n]);
+    if (buddy.nr_hot++ == 0)
         buddy.hot_last = (uint32_t)n;
-    buddy.hot_first = (uint32_t)n;
-    buddy.nr_hot++;
 }
 
 static uint64_t hot_pop(void)
@@ -154,8 +133,6 @@ static uint64_t hot_pop(void)
     buddy.hot_first = frame_table[n].next;
     if (buddy.hot_first)
         frame_table[buddy.hot_first].prev = 0;
-    else
-        buddy.hot_last = 0;
     buddy.nr_hot--;
     return n;
 }
@@ -166,10 +143,7 @@ static void hot_evict(void)
 
     set_mark(&frame_table[n], 0);
     buddy.hot_last = frame_table[n].prev;
-    if (buddy.hot_last)
-        frame_table[buddy.hot_last].next = 0;
-    else
-        buddy.hot_first = 0;
+    page_list_del(&buddy.hot_first, &frame_table[n]);
     buddy.nr_hot--;
     merge(n, 0);
 }
@@ -300,7 +274,8 @@ void page_prepare(struct page *pg, unsigned int order, uint32_t uid)
             /* Not flushed: as if its last writable mapping had just gone, so that P3 is kept. */
             pg[i].type = PGT(PGT_WRITABLE);
         } else {
-            if ((pg[i].count & PGC_TAINTED) && !page_keep_contents && (uint32_t)(pg[i].type & PGR_OWNER_MASK) != uid)
+            if ((pg[i].count & PGC_TAINTED) && !page_keep_contents &&
+                (uint32_t)(pg[i].type & PGR_OWNER_MASK) != uid)
                 memset(page_virt(&pg[i]), 0, PAGE_SIZE);
             pg[i].type = PGT(PGT_NONE);
         }
@@ -327,18 +302,6 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
     return pg;
 }
 
-#ifdef SOCLE_DEBUG
-static void poison(struct page *pg, unsigned int order)
-{
-    memset(page_virt(pg), 0xc5, PAGE_SIZE << order);
-}
-#else
-static void poison(struct page *pg, unsigned int order)
-{
-    (void)pg, (void)order;
-}
-#endif
-
 void page_free(struct page *pg, unsigned int order)
 {
     for (unsigned long i = 0; i < 1UL << order; i++) {
@@ -347,7 +310,8 @@ void page_free(struct page *pg, unsigned int order)
         pg[i].owner = 0;
         pg[i].count = PGC_FREE | PGC_TAINTED;
     }
-    poison(pg, order);
+    if (DEBUG_BUILD)
+        memset(page_virt(pg), 0xc5, PAGE_SIZE << order);
     give_back(pg, order);
 }
 

@@ -68,32 +68,4 @@ char *strchr(const char *s, int c)
     }
 }
 
-char *strstr(const char *s, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (;; s++) {
-        if (strncmp(s, needle, n) == 0)
-            return (char *)(uintptr_t)s;
-        if (!*s)
-            return NULL;
-    }
-}
-
-int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
-{
-    return hv_vsnprintf(buf, size, fmt, ap);
-}
-
-int snprintf(char *buf, size_t size, const char *fmt, ...)
-{
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = hv_vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-
 #endif

@@ -27,15 +27,3 @@ int clear_guest(guest_ptr_t dst, size_t n)
         return -EFAULT;
     return 0;
 }
-
-int copy_string_from_guest(char *dst, guest_ptr_t src, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (copy_from_guest(&dst[i], guest_ptr_index(src, i, 1), 1))
-            return -EFAULT;
-        if (!dst[i])
-            return 0;
-    }
-    dst[size - 1] = 0;
-    return -E2BIG;
-}

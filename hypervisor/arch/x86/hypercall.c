@@ -84,21 +84,14 @@ long hypercall_dispatch(unsigned long nr, const unsigned long args[6])
     return hypercall_table[nr](args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
-#ifdef SOCLE_DEBUG
 unsigned int opt_preempt_every; /* preempt=N: pretend other work at every Nth asking */
 
 static bool preempt_forced(void)
 {
     static unsigned int asked;
 
-    return opt_preempt_every && ++asked % opt_preempt_every == 0;
+    return DEBUG_BUILD && opt_preempt_every && ++asked % opt_preempt_every == 0;
 }
-#else
-static bool preempt_forced(void)
-{
-    return false;
-}
-#endif
 
 bool hypercall_preempt_needed(void)
 {

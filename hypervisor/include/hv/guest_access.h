@@ -25,6 +25,3 @@ int __must_check clear_guest(guest_ptr_t dst, size_t n);
 
 /** guest_range_ok - [p, p+n) lies wholly in the guest's part of the address space. */
 bool guest_range_ok(guest_ptr_t p, size_t n);
-
-/** copy_string_from_guest - at most @size-1 bytes, always terminated; -EFAULT, -E2BIG. */
-int __must_check copy_string_from_guest(char *dst, guest_ptr_t src, size_t size);

@@ -21,14 +21,13 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *s, const char *needle);
-int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
-int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
+#define snprintf  hv_snprintf
+#define vsnprintf hv_vsnprintf
 #endif
 
 /** hv_vsnprintf - formatted output: %d %i %u %x %X %o %p %s %c %% with flags - 0 + space #, width and
  * precision (also *), lengths hh h l ll z j t. Always terminated if @size > 0; returns the length
- * that the whole text would have. The same code is behind vsnprintf() and snprintf(). */
+ * that the whole text would have. In ring 0 vsnprintf() and snprintf() are these. */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
@@ -52,7 +51,6 @@ static inline unsigned int fls64(uint64_t w) /* index of the highest set bit + 1
 }
 
 unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from);
-unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, unsigned long from);
 
 static inline bool test_bit(unsigned long nr, const void *addr)
 {

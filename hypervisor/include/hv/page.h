@@ -116,6 +116,29 @@ static inline void *page_virt(const struct page *pg)
     return mfn_to_virt(page_mfn(pg));
 }
 
+/* Lists of frames by number, linked by next and prev; 0 ends them. */
+static inline void page_list_add(uint32_t *head, struct page *pg)
+{
+    uint32_t n = (uint32_t)page_mfn(pg).n;
+
+    pg->prev = 0;
+    pg->next = *head;
+    if (*head)
+        frame_table[*head].prev = n;
+    *head = n;
+}
+
+static inline void page_list_del(uint32_t *head, struct page *pg)
+{
+    if (pg->next)
+        frame_table[pg->next].prev = pg->prev;
+    if (pg->prev)
+        frame_table[pg->prev].next = pg->next;
+    else
+        *head = pg->next;
+    pg->next = pg->prev = 0;
+}
+
 /** page_owner - NULL if nobody. Stable while the caller holds a reference, or d's page_lock. */
 static inline struct domain *page_owner(const struct page *pg)
 {

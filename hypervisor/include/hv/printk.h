@@ -31,7 +31,8 @@ void panic(const char *fmt, ...) __noreturn __printf(1, 2);
     } while (0)
 
 #ifdef SOCLE_DEBUG
-#define ASSERT(c) BUG_ON(!(c))
+#define DEBUG_BUILD true
 #else
-#define ASSERT(c) ((void)sizeof(c))
+#define DEBUG_BUILD false
 #endif
+#define ASSERT(c) BUG_ON(DEBUG_BUILD && !(c))

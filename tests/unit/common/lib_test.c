@@ -18,11 +18,6 @@
 #define strncmp   our_strncmp
 #define strcmp    our_strcmp
 #define strchr    our_strchr
-#define strstr    our_strstr
-#define vsnprintf our_vsnprintf
-#define snprintf  our_snprintf
-int our_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
-int our_snprintf(char *buf, size_t size, const char *fmt, ...);
 #define STRING_UNDER_TEST
 #include "../../../hypervisor/common/string.c"
 #undef memcmp
@@ -32,9 +27,6 @@ int our_snprintf(char *buf, size_t size, const char *fmt, ...);
 #undef strncmp
 #undef strcmp
 #undef strchr
-#undef strstr
-#undef vsnprintf
-#undef snprintf
 
 /* The same format and arguments through ours and the C library's. */
 #define SAME(...)                                                                                  \
@@ -157,16 +149,13 @@ static void bit_searches(void **state)
             map[i] = kind == 0 ? 0 : kind == 1 ? ~0UL : 1UL << (rand_r(&seed) % 64);
         }
         for (unsigned long from = 0; from < 260; from++) {
-            unsigned long one = size, zero = size;
+            unsigned long one = size;
 
             for (unsigned long i = size; i-- > from;) {
                 if (map[i / 64] >> (i % 64) & 1)
                     one = i;
-                else
-                    zero = i;
             }
             assert_int_equal(find_next_bit(map, size, from), one);
-            assert_int_equal(find_next_zero_bit(map, size, from), zero);
         }
     }
     assert_int_equal(ffs64(0), 64);
@@ -221,10 +210,9 @@ static void strings(void **state)
             assert_int_equal(sign(our_strcmp(s[i], s[k])), sign(strcmp(s[i], s[k])));
             assert_int_equal(sign(our_strncmp(s[i], s[k], 2)), sign(strncmp(s[i], s[k], 2)));
             assert_int_equal(sign(our_memcmp(s[i], s[k], n)), sign(memcmp(s[i], s[k], n)));
-            assert_ptr_equal(our_strstr(s[i], s[k]), strstr(s[i], s[k]));
         }
     }
-    assert_int_equal(our_snprintf(buf, sizeof(buf), "%u-%s", 7u, "x"), 3);
+    assert_int_equal(hv_snprintf(buf, sizeof(buf), "%u-%s", 7u, "x"), 3);
     assert_string_equal(buf, "7-x");
 }
 

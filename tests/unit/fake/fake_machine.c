@@ -448,20 +448,6 @@ WEAK int clear_guest(guest_ptr_t dst, size_t n)
     return 0;
 }
 
-WEAK int copy_string_from_guest(char *dst, guest_ptr_t src, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (copy_from_guest(&dst[i], guest_ptr(src.va + i), 1)) {
-            dst[0] = '\0';
-            return -EFAULT;
-        }
-        if (!dst[i])
-            return 0;
-    }
-    dst[size - 1] = '\0';
-    return -E2BIG;
-}
-
 /* ---- continuations ---- */
 
 WEAK bool hypercall_preempt_needed(void)
