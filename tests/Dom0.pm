@@ -21,7 +21,7 @@ my %disks = (virtio => ['virtio-blk-pci,drive=disk'], ahci => ['ahci,id=ahci', '
 
 # An initramfs with the scripts as its session, preceded by values; and programs that they need.
 sub initramfs {
-    my ($name, $suite, $values, $scripts, $programs) = @_;
+    my ($name, $suite, $values, $scripts, $programs, $files) = @_;
     my $session = "$dir/$name.sh";
 
     open my $fh, '>', $session or die "$session: $!\n";
@@ -33,18 +33,19 @@ sub initramfs {
     close $fh or die "$session: $!\n";
     chmod 0755, $session;
     system('dom0-tools/image/make-initramfs', '-o', "$dir/$name.cpio", '-k', "$out/kernel/$suite",
-           "etc/session=$session", map { "bin/$_=$dir/$_" } @$programs) == 0 or die "make-initramfs failed\n";
+           "etc/session=$session", @$files, map { "bin/$_=$dir/$_" } @$programs) == 0 or die "make-initramfs failed\n";
     return "$dir/$name.cpio";
 }
 
-# boot(name => ..., scripts => [...], and all of these optional: values => {}, programs => [...], suite, kargs,
-#      disk => [kind, file], nic => [model, options], iso, parallel, and what Boot::run takes)
+# boot(name => ..., scripts => [...], and all of these optional: values => {}, programs => [...],
+#      files => [what make-initramfs takes], suite, kargs, disk => [kind, file], nic => [model, options], iso,
+#      parallel, and what Boot::run takes)
 # vcpus take turns in one thread of QEMU, so that a busy host does not stop one while others wait for it; with
 # `parallel` each has its own thread.
 sub boot {
     my (%o) = @_;
     my $suite = $o{suite} || 'stable';
-    my $initramfs = initramfs($o{name}, $suite, $o{values} || {}, $o{scripts}, $o{programs} || []);
+    my $initramfs = initramfs($o{name}, $suite, $o{values} || {}, $o{scripts}, $o{programs} || [], $o{files} || []);
     my @kernel = ("$out/dom0/vmlinux-$suite console=hvc0 " . ($o{kargs} // ''), $initramfs);
     my @qemu = ($o{parallel} ? () : ('-accel', 'tcg,thread=single'), @{$o{qemu} || []});
 

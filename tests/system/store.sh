@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# The store daemon. init starts it, and starts it again.
+socket=/run/xenstored/socket
+
+# by_socket CLIENT..., by_kernel CLIENT...: the same file by either way.
+by_socket() {
+    timeout 20 "$@"
+}
+by_kernel() {
+    XENSTORED_PATH=/dev/xen/xenbus timeout 20 "$@"
+}
+kill_it() {
+    kill -9 $(pidof socle-stored)
+}
+
+is "it is started" until_true 20 test -S $socket
+is "a program writes" by_socket xenstore-write /a/b 1
+is "the kernel reads" equal "$(by_kernel xenstore-read /a/b)" 1
+is "the kernel writes" by_kernel xenstore-write /a/c 2
+is "a program reads" equal "$(by_socket xenstore-list /a | xargs)" "b c"
+is "the kernel uses it for itself" until_true 20 by_socket xenstore-exists /local/domain/0/control/feature-poweroff
+
+tree=$(by_socket xenstore-ls -f -p /)
+is "killed" kill_it
+is "it is started again" until_true 20 by_socket xenstore-exists /a/b
+is "the tree is the same" equal "$(by_socket xenstore-ls -f -p /)" "$tree"
+
+# The kernel waits for answers as long as it takes: each write is done, though the daemon is killed all the time.
+XENSTORED_PATH=/dev/xen/xenbus xenstore-watch -n 21 /count >/tmp/seen &
+watch=$!
+until_true 20 test -s /tmp/seen
+(while :; do sleep 0.3; kill_it; done) 2>/dev/null &
+killer=$!
+write_all() {
+    for n in $(seq 20); do
+        by_kernel xenstore-write /count $n /list/$n $n || { echo "write $n"; return 1; }
+    done
+}
+is "twenty writes while it is killed" write_all
+kill $killer
+is "the last one counts" equal "$(by_kernel xenstore-read /count)" 20
+is "none is missing" equal "$(by_kernel xenstore-list /list | wc -l)" 20
+is "a watch has seen them" until_true 20 test "$(wc -l </tmp/seen)" -ge 21
+kill $watch 2>/dev/null
+is "a transaction works" by_kernel xenstore-rm /list
+is "and a program goes on" until_true 20 by_socket xenstore-write /a/d 3
+check_dmesg
+finish

@@ -1,0 +1,18 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# The store daemon in a stock dom0: for programs on its socket and for the kernel, while it is killed again and
+# again.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Dom0;
+use Test::More;
+
+my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
+my $boot = Dom0::boot(name => 'store', smp => 2, scripts => ['store'],
+                      files => ["$Dom0::out/dom0-tools/socle-stored", "$gcc=$gcc",
+                                map { "/usr/bin/xenstore-$_" } qw(exists list ls read rm watch write)]);
+Dom0::report($boot, 'store');
+Dom0::check_warnings($boot, 'store');
+done_testing;
