@@ -108,10 +108,11 @@ $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 -include $(patsubst %.o,%.d,$(pv-lib) $(pv-hello) $(pv-bench))
 -include $(patsubst tests/pv/%.c,$(O)/guests/tests/pv/%.d,$(wildcard tests/pv/*.c))
 
-# ---- dom0 tools: dom0-tools/NAME/*.c becomes socle-NAME; ordinary programs, with libsocle ----
+# ---- dom0 tools: dom0-tools/NAME/*.c becomes socle-NAME, socle/ socle; ordinary programs, with libsocle ----
 
 tool-names := $(patsubst dom0-tools/%/main.c,%,$(wildcard dom0-tools/*/main.c))
-tools      := $(tool-names:%=$(O)/dom0-tools/socle-%)
+tool-file   = $(O)/dom0-tools/socle$(patsubst %,-%,$(filter-out socle,$(1)))
+tools      := $(foreach t,$(tool-names),$(call tool-file,$t))
 tool-lib   := $(O)/dom0-tools/libsocle.a
 # The hypervisor's reader of ELF files serves the tools as well, with what it needs.
 tool-lib-src := $(wildcard dom0-tools/libsocle/*.c) hypervisor/common/elf.c hypervisor/common/lib.c
@@ -119,7 +120,7 @@ tool-src   := $(wildcard $(tool-names:%=dom0-tools/%/*.c))
 tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arch/x86/setup.c)
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd
+tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 
 $(O)/dom0-tools/obj/%.o: %.c
@@ -131,8 +132,8 @@ $(tool-lib): $(tool-lib-src:%.c=$(O)/dom0-tools/obj/%.o)
 	$(Q)ar rcs $@ $^
 
 define tool
-$(O)/dom0-tools/socle-$(1): $(patsubst %.c,$(O)/dom0-tools/obj/%.o,$(wildcard dom0-tools/$(1)/*.c)) $(tool-lib)
-	$$(Q)$$(CC) -pie -Wl,-z,relro,-z,now -o $$@ $$^ $$(tool-libs) $$(tool-libs-$(1))
+$(call tool-file,$(1)): $(patsubst %.c,$(O)/dom0-tools/obj/%.o,$(wildcard dom0-tools/$(1)/*.c)) $(tool-lib)
+	$$(Q)$$(CC) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $$@ $$^ $$(tool-libs) $$(tool-libs-$(1))
 endef
 $(foreach t,$(tool-names),$(eval $(call tool,$t)))
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of socle: each is a row of the table and a file, cmd_NAME.c. What is run and what is
+ * told about it both come from the row. */
+#ifndef SOCLE_COMMANDS_H
+#define SOCLE_COMMANDS_H
+
+#include <stdio.h>
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE }; /* of all commands */
+
+struct command {
+    const char *name;
+    /* argv[0] is "socle NAME", for getopt(3) to complain by. Returns an exit status. */
+    int (*run)(const struct command *self, int argc, char **argv);
+    const char *args;    /* in usage lines */
+    const char *summary; /* a line in the list of commands */
+    const char *help;    /* options and what else there is to say, lines; may be "" */
+};
+
+extern const struct command commands[]; /* the last one has no name */
+
+int cmd_config_check(const struct command *self, int argc, char **argv);
+int cmd_help(const struct command *self, int argc, char **argv);
+int cmd_version(const struct command *self, int argc, char **argv);
+
+/** command_find - the command of that name, or the only one that begins so
+ * NULL: there is none, and a line about it has been written to standard error. */
+const struct command *command_find(const char *name);
+
+/** command_usage - write how to call a command, or how to call any (NULL). */
+void command_usage(const struct command *c, FILE *to);
+
+/** command_misuse - write that to standard error; returns EXIT_USAGE. */
+int command_misuse(const struct command *c);
+
+/** command_run - what main() does with its arguments; returns an exit status. */
+int command_run(int argc, char **argv);
+
+#endif
