@@ -40,7 +40,9 @@ for (['poweroff -f', qr/dom0 powers off/], ['halt -f', qr/dom0 powers off/], ['r
     ok($boot->has($says), "$action: the hypervisor knows");
     ok($boot->has(qr/^audit: ok|^\(socle\) audit: ok/), "$action: counts are right");
     ok(!$boot->ended, $until ? "$action: the machine starts again" : "$action: the machine ends") or diag $boot->ended;
-    ok($boot->has(qr/sysrq triggered crash/), 'crash: the kernel says why') if $action eq 'crash';
+    next if $action ne 'crash';
+    ok($boot->has(qr/sysrq triggered crash/), 'crash: the kernel says why');
+    ok($boot->has(qr/^\(socle\) d0v0, kernel mode/), 'crash: and where it was, the hypervisor');
 }
 
 $boot = Dom0::boot(name => 'life-noreboot', memory => 512, scripts => ['life'], values => {action => 'crash'},

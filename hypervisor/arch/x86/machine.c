@@ -125,6 +125,12 @@ static void power_off(void)
 
 void machine_shutdown(uint32_t reason)
 {
+    struct vcpu *v;
+
+    if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog) {
+        for_each_vcpu (dom0, v)
+            arch_dump_vcpu(v);
+    }
     audit_at_shutdown();
     irq_disable();
     apic_stop_others();
