@@ -218,7 +218,17 @@ struct domain *domain_new(domid_t id, uint64_t frame, uint32_t port)
     return d;
 }
 
-/* Introduced again: after a suspend, say, or by a tool that was started anew. */
+/* What was written before it was introduced waits; what it has fetched is gone. */
+static void begin_ring(struct domain *d)
+{
+    d->in_pos = d->page->req_cons;
+    d->out_pos = d->page->rsp_prod;
+    domain_attach(d);
+    journal_domain(d);
+    journal_ring(d);
+}
+
+/* Introduced again, with another port as a rule. Another page is another ring. */
 static int again(struct domain *d, uint64_t frame, uint32_t port)
 {
     struct domain old = *d;
@@ -231,36 +241,35 @@ static int again(struct domain *d, uint64_t frame, uint32_t port)
     if (rc) {
         d->frame = old.frame;
         d->remote_port = old.remote_port;
+    } else if (frame != old.frame) {
+        begin_ring(d);
+    } else {
+        journal_domain(d);
     }
     return rc;
+}
+
+static int first_time(domid_t id, uint64_t frame, uint32_t port)
+{
+    struct domain probe = {.id = id, .frame = frame, .remote_port = port}, *d;
+    int rc = domain_map(&probe);
+
+    if (rc)
+        return rc;
+    d = domain_new(id, frame, port);
+    d->page = probe.page;
+    d->port = probe.port;
+    begin_ring(d);
+    return 0;
 }
 
 int domain_introduce(domid_t id, uint64_t frame, uint32_t port)
 {
     struct domain *d = domain_find(id);
-    struct domain probe = {.id = id, .frame = frame, .remote_port = port};
-    int rc;
+    int rc = d ? again(d, frame, port) : first_time(id, frame, port);
 
-    if (d) {
-        rc = again(d, frame, port);
-    } else {
-        rc = domain_map(&probe);
-        if (rc)
-            return rc;
-        d = domain_new(id, frame, port);
-        d->page = probe.page;
-        d->port = probe.port;
-        /* What was written before it was introduced waits; what it fetched is gone. */
-        d->in_pos = d->page->req_cons;
-        d->out_pos = d->page->rsp_prod;
-        domain_attach(d);
-        journal_domain(d);
-        journal_ring(d);
-    }
-    if (rc == 0) {
-        journal_domain(d);
+    if (rc == 0)
         fire("@introduceDomain");
-    }
     return rc;
 }
 

@@ -122,8 +122,9 @@ void journal_release(const struct domain *d)
         put_number(d->id);
 }
 
-void journal_ring(const struct domain *d)
+void journal_ring(struct domain *d)
 {
+    d->in_kept = d->in_pos;
     if (!begin(RING))
         return;
     put_number(d->id);
@@ -131,12 +132,20 @@ void journal_ring(const struct domain *d)
     put_number((uint32_t)(d->out_pos - d->conn->out_sent)); /* J3: of the first byte in the queue */
 }
 
-void journal_in(const struct conn *c)
+static void put_in(const struct conn *c)
 {
     if (!begin_for(IN, c))
         return;
     put_number(c->domain->in_pos);
     put_bytes(c->in.data, c->in.len);
+}
+
+void journal_in(const struct conn *c)
+{
+    if (c->domain->in_kept == c->domain->in_pos)
+        return;
+    c->domain->in_kept = c->domain->in_pos;
+    put_in(c);
 }
 
 void journal_out(const struct conn *c, const void *data, size_t len)
@@ -211,12 +220,12 @@ static int write_frame(int to)
     return n >= 0 && n == (ssize_t)(sizeof(f) + f.len) ? 0 : -errno;
 }
 
-static void put_ring(const struct domain *d)
+static void put_ring(struct domain *d)
 {
-    struct conn *c = d->conn;
+    const struct conn *c = d->conn;
 
     journal_ring(d);
-    journal_in(c);
+    put_in(c);
     for (const struct msg *m = c->out; m; m = m->next)
         journal_out(c, m->data, m->len);
     for (const struct watch *w = c->watches; w; w = w->next_of_conn)
@@ -238,7 +247,7 @@ static void put_everything(void)
     {
         journal_node(e->key, e->value);
     }
-    for (const struct domain *d = domain_list; d; d = d->next) {
+    for (struct domain *d = domain_list; d; d = d->next) {
         journal_domain(d);
         if (d->conn)
             put_ring(d);

@@ -24,8 +24,8 @@ void journal_stop(void);
 void journal_node(const char *path, const struct node *n);
 void journal_domain(const struct domain *d); /* is there, or has changed */
 void journal_release(const struct domain *d);
-void journal_ring(const struct domain *d); /* has a connection, as if new */
-void journal_in(const struct conn *c);
+void journal_ring(struct domain *d);   /* has a connection, as if new */
+void journal_in(const struct conn *c); /* of a ring: what has come in */
 void journal_out(const struct conn *c, const void *data, size_t len);
 void journal_watch(const struct watch *w);
 void journal_unwatch(const struct watch *w);

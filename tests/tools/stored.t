@@ -61,10 +61,7 @@ is(ask(qw(xenstore-ls -f /a)), qq{/a/b = "hello"\n}, 'and gone it is');
     is(scalar <$watch>, "/w\n", 'watch: a removal');
     close $watch;
 }
-for my $i (1 .. 300) {
-    push @{$_->{args}}, "/many/a-node-with-a-long-name-$i", $i for my $w = ($main::w //= {});
-}
-ask('xenstore-write', @{$main::w->{args}});
+ask('xenstore-write', map { ("/many/a-node-with-a-long-name-$_", $_) } 1 .. 300);
 is(() = ask(qw(xenstore-list /many)) =~ /^a-node/mg, 300, 'a directory of more than a message');
 
 # ---- by hand ----
