@@ -26,7 +26,8 @@ my @keys = (['d', qr/rip.*/, qr/pcpu 1/], ['0', qr/d0v0, \w+ mode/, qr/d0v1, \w+
             ['r', qr/scheduler credit/, qr/d0v1 pcpu/], ['a', qr/pcpu 0: .*timer/, qr/pcpu 1: .*timer/],
             ['e', qr/d0: \d+ event channels/, qr/d0: \d+ event channels/],
             ['g', qr/d0: grant table/, qr/d0: grant table/], ['m', qr/memory: \d+ pages, \d+ free/, qr/d0: \d+ pages/],
-            ['l', qr/pcpu 0: ranks held/, qr/d0: life cycle/], ['%', qr/no debug key '%'/, qr/no debug key/]);
+            ['i', qr/interrupts: \d+ pins/, qr/interrupts: \d+ pins/],
+            ['l', qr/pcpu 0: ranks held/, qr/d0: in line for life cycle/], ['%', qr/no debug key '%'/, qr/no debug key/]);
 $boot = Boot::run(
     name => 'console-keys', modules => [$hello], smp => 2, timeout => 60,
     input => [[qr/^> /m, "\x01\x01\x01"], [qr/goes to the hyper/, 'd'],

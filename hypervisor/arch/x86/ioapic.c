@@ -122,10 +122,14 @@ void ioapic_mask(unsigned int gsi, bool masked)
     spin_unlock_irqrestore(&lock, flags);
 }
 
-void ioapic_ack(unsigned int gsi)
+void ioapic_ack(unsigned int gsi, uint8_t vector)
 {
-    if (ioapic_is_level(gsi))
-        ioapic_mask(gsi, true);
+    if (!ioapic_is_level(gsi))
+        return;
+    spin_lock(&lock);
+    if ((uint8_t)pins[gsi].low == vector)
+        write_low(gsi, pins[gsi].low | ENTRY_MASKED);
+    spin_unlock(&lock);
 }
 
 /* ---- the hypervisor's own ---- */

@@ -35,10 +35,8 @@ static struct irq {
     uint16_t cpu;     /* to which it is delivered */
     uint32_t port;    /* 0: not bound */
     struct domain *d; /* whose pirq it is */
-    union {           /* its source */
-        uint32_t gsi;
-        struct msi msi;
-    };
+    uint32_t gsi;     /* its source; no union: a handler may be late in reading it */
+    struct msi msi;
     uint64_t count;
 } irqs[256];
 
@@ -61,7 +59,7 @@ static void device_interrupt(uint8_t vector)
         return;
     }
     if (irq->kind == IRQ_GSI)
-        ioapic_ack(irq->gsi);
+        ioapic_ack(irq->gsi, vector);
     p->arch.irqs[vector / 64] |= 1UL << vector % 64;
     softirq_raise(SOFTIRQ_IRQ);
 }
@@ -300,12 +298,10 @@ static void attach(struct domain *d, unsigned int vector, unsigned int pirq,
     spin_lock(&irq->lock);
     irq->d = d;
     irq->pirq = (uint16_t)pirq;
-    if (source->kind == IRQ_GSI) {
+    if (source->kind == IRQ_GSI)
         irq->gsi = source->gsi;
-    } else {
-        irq->msi = source->msi;
-        irq->msi.dev->used++;
-    }
+    else
+        (irq->msi = source->msi).dev->used++;
     irq->count = 0;
     WRITE_ONCE(irq->kind, source->kind);
     spin_unlock(&irq->lock);
@@ -523,28 +519,31 @@ void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writ
 
 static void dump_irq(struct irq *irq)
 {
-    spin_lock(&irq->lock);
+    sbdf_t at = irq->kind == IRQ_MSI ? irq->msi.dev->sbdf : 0;
+    char source[48] = "nobody's";
+
     if (irq->kind == IRQ_GSI)
-        pr_info("  %#x: GSI %u %s%s", (unsigned int)(irq - irqs), irq->gsi,
-                needs_eoi(irq) ? "level" : "edge", ioapic_is_masked(irq->gsi) ? " masked" : "");
-    if (irq->kind == IRQ_MSI)
-        pr_info("  %#x: MSI%s %u of %04x:%02x:%02x.%u", (unsigned int)(irq - irqs),
-                irq->msi.is_msix ? "-X" : "", irq->msi.entry, irq->msi.dev->sbdf >> 16,
-                irq->msi.dev->sbdf >> 8 & 0xff, irq->msi.dev->sbdf >> 3 & 31,
-                irq->msi.dev->sbdf & 7);
-    if (irq->kind != IRQ_FREE)
-        pr_info(" to pcpu %u, d%u pirq %u port %u, %lu times\n", irq->cpu, irq->d->id, irq->pirq,
-                irq->port, irq->count);
-    else if (irq->count)
-        pr_info("  %#lx: nobody's, %lu times\n", (unsigned long)(irq - irqs), irq->count);
-    spin_unlock(&irq->lock);
+        snprintf(source, sizeof(source), "GSI %u %s%s", irq->gsi, needs_eoi(irq) ? "level" : "edge",
+                 ioapic_is_masked(irq->gsi) ? " masked" : "");
+    else if (irq->kind == IRQ_MSI)
+        snprintf(source, sizeof(source), "MSI%s %u of %04x:%02x:%02x.%u",
+                 irq->msi.is_msix ? "-X" : "", irq->msi.entry, at >> 16, at >> 8 & 0xff,
+                 at >> 3 & 31, at & 7);
+    if (irq->kind != IRQ_FREE || irq->count)
+        pr_info("  %#x: %s, pirq %u, port %u, pcpu %u, %lu times", (unsigned int)(irq - irqs),
+                source, irq->pirq, irq->port, irq->cpu, irq->count);
 }
 
+/* Under the lock that keeps devices where they are, unless its holder is what has gone wrong. */
 static void dump_all(void)
 {
-    pr_info("interrupts: %u pins\n", nr_gsis);
-    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++)
+    bool locked = spin_trylock(&physdev_lock);
+
+    pr_info("interrupts: %u pins", nr_gsis);
+    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END && locked; v++)
         dump_irq(&irqs[v]);
+    if (locked)
+        spin_unlock(&physdev_lock);
 }
 
 void irq_init(void)

@@ -31,9 +31,10 @@ int ioapic_set_trigger(unsigned int gsi, bool level, bool low);
 /** ioapic_set_target - @vector of @cpu. */
 void ioapic_set_target(unsigned int gsi, uint8_t vector, unsigned int cpu);
 void ioapic_mask(unsigned int gsi, bool masked);
-/** ioapic_ack - the pin's interrupt has come: a level stays masked until ioapic_mask(gsi, false),
- * or it would come again at once. In its handler, before the local APIC hears of the end. */
-void ioapic_ack(unsigned int gsi);
+/** ioapic_ack - the pin's interrupt has come as @vector: a level stays masked until ioapic_mask(gsi,
+ * false), or it would come again at once. In the handler, before the local APIC hears of the end. If the
+ * pin has another vector by now, it is that one's. */
+void ioapic_ack(unsigned int gsi, uint8_t vector);
 
 /** ioapic_guest_read, _write - register @reg of the IO-APIC at @paddr for the control domain. It
  * may set the trigger and polarity of pins that nobody uses; all else is ignored. -EINVAL: none
