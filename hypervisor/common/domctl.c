@@ -409,8 +409,8 @@ static struct domain *find_domain(const struct domctl_row *row, domid_t id)
 {
     struct domain *d = domain_by_id_or_self(id);
 
-    while (!d && row->flags & DOMCTL_NEXT && ++id < MAX_DOMAINS)
-        d = domain_by_id(id);
+    for (unsigned int i = id + 1u; !d && row->flags & DOMCTL_NEXT && i < MAX_DOMAINS; i++)
+        d = domain_by_id((domid_t)i);
     return d;
 }
 

@@ -3,6 +3,7 @@
  * What is refused, and to whom? The children here are built from inside this guest (pv/control.h).
  */
 // smp: 1,2
+// cpu: max
 // cmdline: dom0_mem=64M
 // timeout: 240
 #include <pv/test.h>
@@ -178,6 +179,22 @@ TEST(a_child_lives)
     check_ge(info_of(kid.id).cpu_time, 1);
     check_eq(child_destroy(&kid), 0);
     check_eq(domctl_plain(XEN_DOMCTL_pausedomain, kid.id), -ESRCH);
+}
+
+/* Who walks over all domains asks for the one after the last. */
+TEST(the_next_domain_is_told)
+{
+    static const domid_t after[] = {1023, 1024, 0x7fef, DOMID_INVALID, 0xffff};
+    struct xen_domctl op = {0};
+
+    need_child(1);
+    check_eq(domctl(XEN_DOMCTL_getdomaininfo, 1, &op), 0);
+    check_eq(op.domain, kid.id);
+    check_eq(op.u.getdomaininfo.domain, kid.id);
+    check_eq(domctl(XEN_DOMCTL_getdomaininfo, kid.id + 1, &op), -ESRCH);
+    for (unsigned i = 0; i < ARRAY_SIZE(after); i++)
+        check_eq(domctl(XEN_DOMCTL_getdomaininfo, after[i], &op), -ESRCH);
+    check_eq(child_destroy(&kid), 0);
 }
 
 TEST(two_hundred_children)
