@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// clock SECONDS PPM: does the system's clock run like the ACPI PM timer? Fails if they go apart by more than
-// PPM and 100 us.
+// clock SECONDS PPM: does the system's clock run like the ACPI PM timer? Fails if they go apart by
+// more than PPM and 100 us.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define PM_TIMER 0x608 // of QEMU's machines
-#define PM_HZ 3579545
+#define PM_HZ    3579545
 
 struct sample {
     uint32_t ticks;
@@ -47,8 +47,8 @@ static struct sample sample(void)
     return best;
 }
 
-// How much longer the time between two samples was for the clock, in ticks. The timer has 24 bits: it is
-// taken to have wrapped so often that it fits best.
+// How much longer the time between two samples was for the clock, in ticks. The timer has 24 bits:
+// it is taken to have wrapped so often that it fits best.
 static int64_t difference(struct sample from, struct sample to)
 {
     int64_t ticks = (int64_t)((__int128)(to.ns - from.ns) * PM_HZ / 1000000000);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// stress JOBS ROUNDS: what a kernel does while it compiles something, and checks of all of it. JOBS processes
-// each do ROUNDS of: fork, exec, pipes, files, mmap and mprotect, copy-on-write, signals, threads. All values
-// follow from seeds, so that the sum at the end is known: the same on every machine.
+// stress JOBS ROUNDS: what a kernel does while it compiles something, and checks of all of it. JOBS
+// processes each do ROUNDS of: fork, exec, pipes, files, mmap and mprotect, copy-on-write, signals,
+// threads. All values follow from seeds, so that the sum at the end is known: the same on every
+// machine.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE 4096
+#define PAGE    4096
 #define need(x) ((x) ? (void)0 : fail(#x, __LINE__))
 
 static const char *self;
@@ -25,7 +26,8 @@ static const char *self;
 static void fail(const char *what, int line)
 {
     char text[200];
-    int n = snprintf(text, sizeof(text), "stress: line %d: %s failed (%s)\n", line, what, strerror(errno));
+    int n = snprintf(text, sizeof(text), "stress: line %d: %s failed (%s)\n", line, what,
+                     strerror(errno));
 
     if (write(2, text, n) != n)
         _exit(2);
@@ -70,8 +72,8 @@ static void *map(size_t bytes, int prot, int flags)
     return p;
 }
 
-// A child sees what its parent wrote before it forked, and neither what the other writes later. The middle
-// child forks again, and parents of parents still have their own.
+// A child sees what its parent wrote before it forked, and neither what the other writes later. The
+// middle child forks again, and parents of parents still have their own.
 static uint64_t cow(uint64_t seed)
 {
     size_t bytes = 64 * PAGE;
@@ -118,7 +120,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
     uint8_t *page = (uint8_t *)((uintptr_t)info->si_addr & -PAGE);
 
     (void)sig, (void)context;
-    if (page < guarded || page >= guarded + 32 * PAGE || mprotect(page, PAGE, PROT_READ | PROT_WRITE))
+    if (page < guarded || page >= guarded + 32 * PAGE ||
+        mprotect(page, PAGE, PROT_READ | PROT_WRITE))
         _exit(9);
     faults++;
 }
@@ -143,8 +146,8 @@ static uint64_t protect(uint64_t seed)
     verify(p, 32 * PAGE, seed);
     // A hole in the middle, then the whole moved and grown.
     need(!munmap(p + 8 * PAGE, 8 * PAGE));
-    need(mmap(p + 8 * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-         p + 8 * PAGE);
+    need(mmap(p + 8 * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p + 8 * PAGE);
     for (int i = 0; i < 8 * PAGE; i++)
         need(!p[8 * PAGE + i]);
     p = mremap(p + 16 * PAGE, 16 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
@@ -248,7 +251,8 @@ static void on_user(int sig)
     users++;
 }
 
-// Floating point while a timer interrupts: registers survive signals, and switches to other processes.
+// Floating point while a timer interrupts: registers survive signals, and switches to other
+// processes.
 static uint64_t signals(uint64_t seed)
 {
     struct itimerval often = {{0, 1000}, {0, 1000}}, never = {0};
