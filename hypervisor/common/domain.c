@@ -192,17 +192,12 @@ static int init_domain(struct domain *d, const struct domain_params *p)
     sched_domain_init(d, p->weight, p->cap);
     domain_init_watchdogs(d);
     d->destroyer = heap_new(struct tasklet);
-    if (!rc)
-        rc = d->destroyer ? 0 : -ENOMEM;
-    if (!rc)
-        tasklet_init(d->destroyer, kill_async, d);
-    if (!rc)
-        rc = evtchn_domain_init(d, p->max_evtchn_port);
-    if (!rc)
-        rc = gnttab_domain_init(d, p->max_grant_frames, p->max_maptrack_frames);
-    if (!rc)
-        rc = arch_domain_init(d);
-    return rc;
+    if (!d->destroyer)
+        return -ENOMEM;
+    tasklet_init(d->destroyer, kill_async, d);
+    rc = rc ?: evtchn_domain_init(d, p->max_evtchn_port);
+    rc = rc ?: gnttab_domain_init(d, p->max_grant_frames, p->max_maptrack_frames);
+    return rc ?: arch_domain_init(d);
 }
 
 static void free_domain(struct domain *d);
@@ -452,22 +447,21 @@ static int kill_steps(struct domain *d)
 
 int domain_kill(struct domain *d)
 {
-    int rc = 0;
+    bool was_dead;
+    int rc;
 
     if (__atomic_exchange_n(&d->killing, 1, __ATOMIC_ACQUIRE))
         return -ERESTART;
-    if (d->is_dying != DOMDYING_DEAD) {
-        rc = kill_steps(d);
-        if (rc == 0) {
-            WRITE_ONCE(d->is_dying, DOMDYING_DEAD);
-            WRITE_ONCE(slot_of(d->id)->findable, false);
-            evtchn_send_global_virq(dom0, VIRQ_DOM_EXC);
-            __atomic_store_n(&d->killing, 0, __ATOMIC_RELEASE);
-            domain_put(d); /* the creator's */
-            return 0;
-        }
+    was_dead = d->is_dying == DOMDYING_DEAD;
+    rc = was_dead ? 0 : kill_steps(d);
+    if (rc == 0 && !was_dead) {
+        WRITE_ONCE(d->is_dying, DOMDYING_DEAD);
+        WRITE_ONCE(slot_of(d->id)->findable, false);
+        evtchn_send_global_virq(dom0, VIRQ_DOM_EXC);
     }
     __atomic_store_n(&d->killing, 0, __ATOMIC_RELEASE);
+    if (rc == 0 && !was_dead)
+        domain_put(d); /* the creator's */
     return rc;
 }
 
@@ -492,12 +486,17 @@ static struct tasklet reaper = {.fn = reap};
 static struct timer reap_timer;
 static struct domain *graves; /* domains without references; atomic */
 
-static void bury(struct domain *d)
+static void lay(struct domain *d)
 {
     d->next_dead = READ_ONCE(graves);
     while (!__atomic_compare_exchange_n(&graves, &d->next_dead, d, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED))
         ;
+}
+
+static void bury(struct domain *d)
+{
+    lay(d);
     tasklet_schedule(&reaper);
 }
 
@@ -549,15 +548,12 @@ static void reap(void *data)
     (void)data;
     for (; d; d = next) {
         next = d->next_dead;
-        if (!is_in_use(d)) {
+        if (is_in_use(d)) {
+            lay(d);
+            again = true;
+        } else {
             free_domain(d);
-            continue;
         }
-        d->next_dead = READ_ONCE(graves);
-        while (!__atomic_compare_exchange_n(&graves, &d->next_dead, d, false, __ATOMIC_SEQ_CST,
-                                            __ATOMIC_RELAXED))
-            ;
-        again = true;
     }
     if (!again)
         return;

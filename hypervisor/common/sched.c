@@ -359,6 +359,15 @@ static bool any_online(const cpumask_t *m)
     return !cpumask_empty(cpumask_and(*m, cpu_online_map));
 }
 
+/* After a change of its affinity: unlock, and take the vcpu to where it may run. */
+static int settle(struct vcpu *v, struct runqueue *rq, int rc)
+{
+    spin_unlock(&rq->lock);
+    if (!rc && !vcpu_may_run_on(v, READ_ONCE(v->sched.cpu)))
+        move(v);
+    return rc;
+}
+
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
 {
     struct runqueue *rq;
@@ -375,10 +384,7 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
         if (soft)
             v->sched.soft = *soft;
     }
-    spin_unlock(&rq->lock);
-    if (!rc && !vcpu_may_run_on(v, READ_ONCE(v->sched.cpu)))
-        move(v);
-    return rc;
+    return settle(v, rq, rc);
 }
 
 int sched_override_affinity(struct vcpu *v, int cpu)
@@ -402,10 +408,7 @@ int sched_override_affinity(struct vcpu *v, int cpu)
         v->sched.hard = cpumask_of((unsigned int)cpu);
         v->sched.overridden = 1;
     }
-    spin_unlock(&rq->lock);
-    if (!rc && !vcpu_may_run_on(v, READ_ONCE(v->sched.cpu)))
-        move(v);
-    return rc;
+    return settle(v, rq, rc);
 }
 
 /* ---- life ---- */

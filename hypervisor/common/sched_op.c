@@ -110,7 +110,6 @@ static long sched_shutdown_code(guest_ptr_t arg)
 {
     struct domain *d = current_domain();
     struct sched_shutdown op;
-    long rc = 0;
 
     if (copy_from_guest(&op, arg, sizeof(op)))
         return -EFAULT;
@@ -118,7 +117,7 @@ static long sched_shutdown_code(guest_ptr_t arg)
     if (d->shutdown_code == ~0u)
         d->shutdown_code = (uint8_t)op.reason;
     spin_unlock(&d->lock);
-    return rc;
+    return 0;
 }
 
 static long sched_remote_shutdown(guest_ptr_t arg)
@@ -131,13 +130,10 @@ static long sched_remote_shutdown(guest_ptr_t arg)
     d = domain_by_id_or_self(op.domain_id);
     if (!d)
         return -ESRCH;
-    if (!current_domain()->is_privileged) {
-        domain_put(d);
-        return -EPERM;
-    }
-    domain_shutdown(d, (uint8_t)op.reason);
+    if (current_domain()->is_privileged)
+        domain_shutdown(d, (uint8_t)op.reason);
     domain_put(d);
-    return 0;
+    return current_domain()->is_privileged ? 0 : -EPERM;
 }
 
 /* ---- watchdog ---- */
@@ -238,18 +234,12 @@ long do_sched_op(int cmd, guest_ptr_t arg)
 /** do_sched_op_compat - the first version of the call: its shutdown takes the reason itself. */
 long do_sched_op_compat(int cmd, unsigned long arg)
 {
-    switch (cmd) {
-    case SCHEDOP_yield:
-        return sched_yield();
-    case SCHEDOP_block:
-        vcpu_block_events();
-        return 0;
-    case SCHEDOP_shutdown:
-        domain_shutdown(current_domain(), (uint8_t)arg);
-        return 0;
-    default:
+    if (cmd == SCHEDOP_yield || cmd == SCHEDOP_block)
+        return do_sched_op(cmd, guest_ptr(arg));
+    if (cmd != SCHEDOP_shutdown)
         return -ENOSYS;
-    }
+    domain_shutdown(current_domain(), (uint8_t)arg);
+    return 0;
 }
 
 /** do_set_timer_op - VIRQ_TIMER for this vcpu at system time @timeout, 0: never.

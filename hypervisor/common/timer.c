@@ -31,7 +31,7 @@ struct timer_heap {
 /* Make the later of two roots the first child of the other. */
 static struct timer *meld(struct timer *a, struct timer *b)
 {
-    if (timer_expires_before(b, a)) {
+    if (b->expires < a->expires) {
         struct timer *t = a;
 
         a = b;

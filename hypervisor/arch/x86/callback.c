@@ -6,7 +6,8 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-/** trap_set - one entry of a trap table as the ABI gives it; -EINVAL for an address that can't be. */
+/** trap_set - one entry of a trap table as the ABI gives it; -EINVAL for an address that can't be.
+ */
 int trap_set(struct vcpu *v, const struct trap_info *ti)
 {
     struct guest_trap *t = &v->arch.traps[ti->vector];
@@ -48,39 +49,33 @@ long do_set_trap_table(guest_ptr_t traps)
     }
 }
 
+/* Where an address goes, and whether upcalls are masked on entry; 0: always, or as the type has it.
+ */
+#define IN_VCPU(member) offsetof(struct arch_vcpu, member)
+
+static const struct {
+    uint16_t rip, masks;
+} callbacks[] = {
+    [CALLBACKTYPE_event] = {IN_VCPU(event_rip), 0},
+    [CALLBACKTYPE_failsafe] = {IN_VCPU(failsafe_rip), IN_VCPU(failsafe_masks)},
+    [CALLBACKTYPE_syscall] = {IN_VCPU(syscall_rip), IN_VCPU(syscall_masks)},
+    [CALLBACKTYPE_syscall32] = {IN_VCPU(syscall32_rip), IN_VCPU(syscall32_masks)},
+    [CALLBACKTYPE_sysenter] = {IN_VCPU(sysenter_rip), IN_VCPU(sysenter_masks)},
+    [CALLBACKTYPE_nmi] = {IN_VCPU(nmi_rip), 0},
+};
+
 static long set_callback(struct vcpu *v, unsigned int type, uint64_t rip, unsigned int flags)
 {
-    struct arch_vcpu *a = &v->arch;
-    uint8_t masks = flags & CALLBACKF_mask_events ? 1 : 0;
+    uint8_t *a = (uint8_t *)&v->arch;
 
     if (!guest_code_ok(rip))
         return -EINVAL;
-    switch (type) {
-    case CALLBACKTYPE_event:
-        a->event_rip = rip;
-        return 0;
-    case CALLBACKTYPE_failsafe:
-        a->failsafe_rip = rip;
-        a->failsafe_masks = masks;
-        return 0;
-    case CALLBACKTYPE_syscall:
-        a->syscall_rip = rip;
-        a->syscall_masks = masks;
-        return 0;
-    case CALLBACKTYPE_syscall32:
-        a->syscall32_rip = rip;
-        a->syscall32_masks = masks;
-        return 0;
-    case CALLBACKTYPE_sysenter:
-        a->sysenter_rip = rip;
-        a->sysenter_masks = masks;
-        return 0;
-    case CALLBACKTYPE_nmi:
-        a->nmi_rip = rip;
-        return 0;
-    default:
+    if (type >= ARRAY_SIZE(callbacks) || !callbacks[type].rip)
         return -ENOSYS;
-    }
+    *(uint64_t *)(a + callbacks[type].rip) = rip;
+    if (callbacks[type].masks)
+        a[callbacks[type].masks] = (flags & CALLBACKF_mask_events) != 0;
+    return 0;
 }
 
 long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long syscall)
@@ -110,19 +105,12 @@ static long callback_unregister(guest_ptr_t arg)
 
     if (copy_from_guest(&unreg, arg, sizeof(unreg)))
         return -EFAULT;
-    switch (unreg.type) {
-    case CALLBACKTYPE_event:
-    case CALLBACKTYPE_failsafe:
-    case CALLBACKTYPE_syscall:
-    case CALLBACKTYPE_syscall32:
-    case CALLBACKTYPE_sysenter:
-        return -EINVAL;
-    case CALLBACKTYPE_nmi:
-        current->arch.nmi_rip = 0;
-        return 0;
-    default:
+    if (unreg.type >= ARRAY_SIZE(callbacks) || !callbacks[unreg.type].rip)
         return -ENOSYS;
-    }
+    if (unreg.type != CALLBACKTYPE_nmi)
+        return -EINVAL;
+    current->arch.nmi_rip = 0;
+    return 0;
 }
 
 long do_callback_op(int cmd, guest_ptr_t arg)

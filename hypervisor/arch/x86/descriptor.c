@@ -126,21 +126,13 @@ bool debugreg_address_ok(uint64_t addr)
     return guest_range_ok(guest_ptr(addr), 8);
 }
 
-static void load_dr(int reg, uint64_t value)
+/** load_breakpoints - the addresses of the current vcpu's breakpoints into this pcpu. */
+void load_breakpoints(const struct vcpu *v)
 {
-    switch (reg) {
-    case 0:
-        write_dr0(value);
-        break;
-    case 1:
-        write_dr1(value);
-        break;
-    case 2:
-        write_dr2(value);
-        break;
-    default:
-        write_dr3(value);
-    }
+    write_dr0(v->arch.dr[0]);
+    write_dr1(v->arch.dr[1]);
+    write_dr2(v->arch.dr[2]);
+    write_dr3(v->arch.dr[3]);
 }
 
 static long set_dr7(struct vcpu *v, uint64_t value)
@@ -151,8 +143,7 @@ static long set_dr7(struct vcpu *v, uint64_t value)
     if (rc)
         return rc;
     if (value & DR7_ENABLES && !(p->arch.dr7 & DR7_ENABLES))
-        for (int i = 0; i < 4; i++)
-            load_dr(i, v->arch.dr[i]);
+        load_breakpoints(v);
     v->arch.dr7 = value;
     write_dr7(p->arch.dr7 = value);
     return 0;
@@ -168,7 +159,7 @@ long do_set_debugreg(int reg, unsigned long value)
             return -EPERM;
         v->arch.dr[reg] = value;
         if (v->arch.dr7 & DR7_ENABLES)
-            load_dr(reg, value);
+            load_breakpoints(v);
         return 0;
     case 4:
     case 5:

@@ -58,10 +58,7 @@ static void load_debug_registers(struct pcpu *p, struct vcpu *v)
             write_dr7(p->arch.dr7 = 0x400);
         return;
     }
-    write_dr0(a->dr[0]);
-    write_dr1(a->dr[1]);
-    write_dr2(a->dr[2]);
-    write_dr3(a->dr[3]);
+    load_breakpoints(v);
     write_dr7(p->arch.dr7 = a->dr7);
 }
 

@@ -39,8 +39,6 @@ struct vcpu {
     struct sched_vcpu sched;
 
     bool is_initialised; /* has a context: set by VCPUOP_initialise or the builder */
-    bool fpu_used;       /* FPU state was loaded once */
-    bool force_event_check;
 
     struct vcpu_runstate_info runstate; /* under the run-queue lock */
     guest_ptr_t runstate_guest;         /* registered area, guest linear address; va 0: none */
@@ -84,7 +82,6 @@ struct domain {
     uint32_t page_list;      /* frame number of the first owned page, 0 none */
     uint64_t tot_pages;      /* frames with PGC_ALLOCATED or still referenced after release */
     uint64_t max_pages;      /* limit for tot_pages */
-    uint64_t dying_pages;
     uint32_t uid;            /* never used again by another domain; page.c gives it out; 0 not yet */
 
     struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock; memory_domain_free() */

@@ -24,8 +24,6 @@ struct pcpu {
     struct multicall_entry *multicall; /* hypercall.c: our copy of the entry that is being run */
     bool continued;                    /* hypercall.c: ... which asked to be continued */
     uint32_t locks_held;               /* bit per enum lock_rank; debug builds */
-    int32_t irq_depth;
-    uint64_t tsc_at_tick;
     struct arch_pcpu arch;
 };
 

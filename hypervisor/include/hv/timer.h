@@ -23,10 +23,6 @@ void timer_kill(struct timer *t);
 /** timer_set_here - the same as timer_set(); from now on the function runs on the calling pcpu. */
 void timer_set_here(struct timer *t, s_time_t expires);
 void timer_migrate(struct timer *t, unsigned int cpu);
-static inline bool timer_expires_before(const struct timer *a, const struct timer *b)
-{
-    return a->expires < b->expires;
-}
 
 /** timer_init_cpu - before a pcpu takes timers; -ENOMEM. */
 int timer_init_cpu(unsigned int cpu);

@@ -53,7 +53,6 @@ struct arch_vcpu {
     uint64_t cr0_ts;  /* the guest's CR0.TS: X86_CR0_TS or 0 */
     uint64_t cr4;     /* guest's view: bits that it may choose */
     uint64_t dr[4], dr6, dr7;
-    uint64_t dr7_io;  /* I/O breakpoints, emulated */
 
     mfn_t gdt_frames[GDT_GUEST_FRAMES];
     unsigned int gdt_entries;
@@ -72,7 +71,6 @@ struct arch_vcpu {
 
     void *xsave;       /* FPU state, 64-byte aligned */
     uint64_t xcr0;     /* as the guest set it */
-    uint64_t vgc_flags;
 
     cpumask_t dirty;   /* pcpus that may still hold its state or TLB entries; single bit */
     struct pcpu *last_pcpu;  /* where it ran last; NULL nowhere yet */

@@ -20,7 +20,6 @@ struct arch_pcpu {
     unsigned int gdt_mapped; /* guest frames in the window now */
     unsigned int ldt_mapped; /* 1 if any LDT page may be mapped */
     uint64_t dr7;           /* what is loaded */
-    uint8_t iobmp_dirty;
     struct vcpu *loaded;    /* whose segments, GDT and debug registers are loaded; only compared */
     uint64_t irqs[4];       /* bit per vector: an interrupt to be passed on; softirq IRQ */
     int64_t deadline;       /* of the local APIC timer; ns */

@@ -36,6 +36,7 @@ static inline void ports_close(struct pcpu *p)
  * that is not present, and no page fault. paging.c */
 extern uint64_t gdt_empty_entry;
 
+void load_breakpoints(const struct vcpu *v);
 void gdt_load(struct pcpu *p, struct vcpu *v);
 void ldt_window_clear(struct pcpu *p);
 void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v);
