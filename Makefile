@@ -323,7 +323,7 @@ bench-dom0  = -initrd "$(O)/dom0/vmlinux-stable console=hvc0 quiet$(1),$(O)/benc
 
 $(O)/bench/dom0: tests/bench/dom0.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $<
+	$(Q)$(CC) -std=gnu11 -O2 $(warn) -D_GNU_SOURCE -static -o $@ $<
 
 $(O)/bench/initramfs: $(O)/bench/dom0 $(image)/make-initramfs
 	$(Q)$(image)/make-initramfs -o $@ init=$<
@@ -340,7 +340,7 @@ bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=f
 	tests/bench/dom0-table $(O)/log/bench-bare.log $(O)/log/bench-dom0.log
 
 # The guest kernel has its functions' addresses in a compressed form; it prints them when it runs.
-$(O)/bench/kallsyms: $(O)/dom0/vmlinux-stable | $(O)/bench/initramfs $(O)/socle
+$(O)/bench/kallsyms: $(O)/kernel/stable/version | $(O)/dom0/vmlinux-stable $(O)/bench/initramfs $(O)/socle
 	$(bench-qemu) $(bench-hv) $(call bench-dom0, work=symbols) $(bench-log) | tr -d '\r' >$@
 
 profile: deps ## functions that WORK=fork (a key of make bench's second table) spends its instructions in
@@ -348,10 +348,10 @@ profile: deps ## functions that WORK=fork (a key of make bench's second table) s
 	tests/bench/profile --kallsyms $(O)/bench/kallsyms $(PROFILE_ARGS) $(O)/bench/dom0 $(O)/socle $(or $(WORK),fork) \
 	    -- $(bench-qemu) $(bench-hv) $(call bench-dom0, work=$(or $(WORK),fork))
 
-fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the one that is a guest, until one finds something
+fuzz: deps ## run the fuzzers in turn, FUZZ_SECONDS each, and the guests among them, until one finds something
 	@$(MAKE) all fuzzers
-	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000 seconds=3000" TIMEOUT=3600 \
-	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(O)/guests/test-fuzz.elf; do :; done
+	@while GUEST_ARGS="seed=$$(date +%s) calls=10000000 steps=500000 seconds=3000" TIMEOUT=3600 \
+	    FUZZ_SECONDS=$(FUZZ_SECONDS) $(prove) $(fuzz-test) $(filter %/test-fuzz.elf %/test-fuzz_control.elf,$(pv-test)); do :; done
 
 sources = $(shell find hypervisor debug include pv-guest dom0-tools ring-protocol tests -name '*.[ch]')
 

@@ -143,7 +143,7 @@ sub verdicts {
          notes => [$self->ended // (), @bad, @last]});
 
     push @verdicts, {ok => !!grep({ /^audit: ok/ } @hv), name => 'the auditor agrees',
-                     notes => [grep { /audit/ } @hv]} if !$self->{foreign};
+                     notes => [grep({ /audit/ } @hv), 'without its lines the machine was reset before']} if !$self->{foreign};
     return @verdicts;
 }
 
