@@ -32,45 +32,37 @@ static bool permitted(const struct domain *d, uint16_t port, unsigned int size)
     return d->is_privileged;
 }
 
-uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size)
+uint32_t port_in(uint16_t port, unsigned int size)
+{
+    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+void port_out(uint16_t port, unsigned int size, uint32_t val)
+{
+    if (size == 1)
+        outb(port, (uint8_t)val);
+    else if (size == 2)
+        outw(port, (uint16_t)val);
+    else
+        outl(port, val);
+}
+
+uint32_t port_read(struct domain *d, uint16_t port, unsigned int size)
 {
     if ((port & ~7) == PCI_PORTS && d->is_privileged)
-        return pci_port_read(d, port, size);
-    if (!permitted(d, port, size))
-        return ~0u;
-    switch (size) {
-    case 1:
-        return inb(port);
-    case 2:
-        return inw(port);
-    default:
-        return inl(port);
-    }
+        return pci_port_access(d, port, size, NULL);
+    return permitted(d, port, size) ? port_in(port, size) : ~0u;
 }
 
 void port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
 {
-    if ((port & ~7) == PCI_PORTS && d->is_privileged) {
-        pci_port_write(d, port, size, val);
-        return;
-    }
     /* Commands to the PIT's counter 2: kernels time their TSC by it. */
-    if (port == PIT_CONTROL && size == 1 && (uint8_t)val >> 6 == 2 && d->is_privileged) {
-        outb(port, (uint8_t)val);
-        return;
-    }
-    if (!permitted(d, port, size))
-        return;
-    switch (size) {
-    case 1:
-        outb(port, (uint8_t)val);
-        break;
-    case 2:
-        outw(port, (uint16_t)val);
-        break;
-    default:
-        outl(port, val);
-    }
+    bool is_counter2 = port == PIT_CONTROL && size == 1 && (uint8_t)val >> 6 == 2;
+
+    if ((port & ~7) == PCI_PORTS && d->is_privileged)
+        (void)pci_port_access(d, port, size, &val);
+    else if ((is_counter2 && d->is_privileged) || permitted(d, port, size))
+        port_out(port, size, val);
 }
 
 /* ---- device memory ---- */

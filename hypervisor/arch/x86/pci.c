@@ -26,21 +26,6 @@ void pci_init(void)
     port_reserve(PCI_PORTS, 8);
 }
 
-static uint32_t in(uint16_t port, unsigned int size)
-{
-    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-}
-
-static void out(uint16_t port, unsigned int size, uint32_t val)
-{
-    if (size == 1)
-        outb(port, (uint8_t)val);
-    else if (size == 2)
-        outw(port, (uint16_t)val);
-    else
-        outl(port, val);
-}
-
 uint32_t mmio_read(uint64_t paddr)
 {
     uint32_t val;
@@ -85,31 +70,44 @@ int pci_use_ecam(uint64_t base, uint16_t segment, uint8_t first, uint8_t last, b
     return -ENODEV;
 }
 
-/* One access; @val goes in or out. */
-static uint32_t access(sbdf_t at, unsigned int reg, unsigned int size, const uint32_t *val)
+/* One access to a port, a data port after the address is in place: *@val goes out, or NULL: the
+ * result. */
+static uint32_t port_access(uint32_t address, uint16_t port, unsigned int size, const uint32_t *val)
 {
-    uint16_t port = (uint16_t)(PORT_DATA + (reg & 3));
     uint32_t got = ~0u;
 
-    if (at >> 16) { /* whole words only: they share no word with what others write */
-        uint64_t word = ecam(at), shift = (reg & 3) * 8, mask = ~0u >> (32 - 8 * size);
-
-        if (!word)
-            return ~0u;
-        word += reg & ~3u;
-        got = mmio_read(word);
-        if (val)
-            mmio_write(word, (uint32_t)((got & ~(mask << shift)) | (*val & mask) << shift));
-        return (uint32_t)(got >> shift & mask);
-    }
     spin_lock(&lock);
-    outl(PORT_ADDRESS, ENABLE | at << 8 | (reg & 0xfc));
+    if (port >= PORT_DATA)
+        outl(PORT_ADDRESS, address);
     if (val)
-        out(port, size, *val);
+        port_out(port, size, *val);
     else
-        got = in(port, size);
+        got = port_in(port, size);
     spin_unlock(&lock);
     return got;
+}
+
+/* By words: what concerns us shares none with what others write. */
+static uint32_t ecam_access(sbdf_t at, unsigned int reg, unsigned int size, const uint32_t *val)
+{
+    uint32_t shift = (reg & 3) * 8, mask = ~0u >> (32 - 8 * size), got;
+    uint64_t word = ecam(at);
+
+    if (!word)
+        return ~0u;
+    word += reg & ~3u;
+    got = mmio_read(word);
+    if (val)
+        mmio_write(word, (got & ~(mask << shift)) | (*val & mask) << shift);
+    return got >> shift & mask;
+}
+
+static uint32_t access(sbdf_t at, unsigned int reg, unsigned int size, const uint32_t *val)
+{
+    if (at >> 16)
+        return ecam_access(at, reg, size, val);
+    return port_access(ENABLE | at << 8 | (reg & 0xfc), (uint16_t)(PORT_DATA + (reg & 3)), size,
+                       val);
 }
 
 uint32_t pci_read(sbdf_t at, unsigned int reg, unsigned int size)
@@ -122,43 +120,17 @@ void pci_write(sbdf_t at, unsigned int reg, unsigned int size, uint32_t val)
     (void)access(at, reg, size, &val);
 }
 
-/* ---- the control domain's accesses ---- */
-
-/* Not a data register, nor the address as a whole: some chipsets have other things in between. */
-static bool is_other(uint16_t port)
+/* What is neither data nor the whole address is something else of the chipset's. */
+uint32_t pci_port_access(struct domain *d, uint16_t port, unsigned int size, const uint32_t *val)
 {
-    return port < PORT_DATA;
-}
+    uint32_t end = port < PORT_DATA ? PORT_DATA : PORT_DATA + 4;
 
-uint32_t pci_port_read(const struct domain *d, uint16_t port, unsigned int size)
-{
-    uint32_t address = READ_ONCE(d->arch.pci_address), val = ~0u;
-
-    if (port == PORT_ADDRESS && size == 4)
-        return address;
-    if (port + size > PORT_DATA + 4 || (is_other(port) && port + size > PORT_DATA))
-        return ~0u;
-    spin_lock(&lock);
-    if (!is_other(port))
-        outl(PORT_ADDRESS, address);
-    val = in(port, size);
-    spin_unlock(&lock);
-    return val;
-}
-
-void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val)
-{
     if (port == PORT_ADDRESS && size == 4) {
-        WRITE_ONCE(d->arch.pci_address, val);
-        return;
+        if (val)
+            WRITE_ONCE(d->arch.pci_address, *val);
+        return READ_ONCE(d->arch.pci_address);
     }
-    if (port + size > PORT_DATA + 4 || (is_other(port) && port + size > PORT_DATA))
-        return;
-    spin_lock(&lock);
-    if (!is_other(port))
-        outl(PORT_ADDRESS, READ_ONCE(d->arch.pci_address));
-    out(port, size, val);
-    spin_unlock(&lock);
+    return port + size > end ? ~0u : port_access(READ_ONCE(d->arch.pci_address), port, size, val);
 }
 
 /* ---- functions ---- */

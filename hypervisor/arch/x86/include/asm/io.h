@@ -8,11 +8,15 @@ struct boot_info;
 
 /** port_read, port_write - @size 1, 2 or 4 bytes. The control domain reaches every port that the
  * hypervisor does not use itself; others read all ones and write nothing. */
-uint32_t port_read(const struct domain *d, uint16_t port, unsigned int size);
+uint32_t port_read(struct domain *d, uint16_t port, unsigned int size);
 void port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
 
 #define PIT_PORT    0x40
 #define PIT_CONTROL 0x43
+
+/** port_in, port_out - the same by ourselves. */
+uint32_t port_in(uint16_t port, unsigned int size);
+void port_out(uint16_t port, unsigned int size, uint32_t val);
 
 /** port_reserve - keep @n ports from @first for the hypervisor; boot only. */
 void port_reserve(uint16_t first, unsigned int n);

@@ -37,10 +37,9 @@ uint32_t mmio_read(uint64_t paddr);
 void mmio_write(uint64_t paddr, uint32_t val);
 
 #define PCI_PORTS 0xcf8 /* and seven more */
-/** pci_port_read, _write - the control domain's access to ports 0xcf8-0xcff, with an address
- * register of its own. */
-uint32_t pci_port_read(const struct domain *d, uint16_t port, unsigned int size);
-void pci_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val);
+/** pci_port_access - the control domain's access to ports 0xcf8-0xcff, with an address register of
+ * its own: writes *@val, or reads if that is NULL. */
+uint32_t pci_port_access(struct domain *d, uint16_t port, unsigned int size, const uint32_t *val);
 
 /** pci_find - a function that pci_add() has made known, or NULL. All with physdev_lock held. */
 struct pci_dev *pci_find(sbdf_t at);
