@@ -46,6 +46,9 @@ mb2_header:
         .short  4, 1                    /* console: VGA text is understood */
         .long   12, 2
         .balign 8
+        .short  5, 1                    /* frame buffer, for dom0: any */
+        .long   20, 0, 0, 0
+        .balign 8
         .short  6, 1                    /* modules on page boundaries */
         .long   8
         .balign 8
