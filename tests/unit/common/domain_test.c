@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of domains: creation and its failures, lookup, references, shutdown, crash, destruction in
- * the middle of whatever, and that all memory is back afterwards. The real modules are behind it, but
- * for the architecture's. */
+/* The life of domains: creation and its failures, lookup, references, shutdown, crash, destruction
+ * in the middle of whatever, and that all memory is back afterwards. The real modules are behind
+ * it, but for the architecture's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -479,8 +479,7 @@ void machine_shutdown(uint32_t reason)
     struct vcpu *v;
 
     assert_true(current->domain->is_idle);
-    for_each_vcpu (dom0, v)
-        assert_false(v->sched.on_cpu && v->sched.cpu == smp_processor_id());
+    for_each_vcpu(dom0, v) assert_false(v->sched.on_cpu && v->sched.cpu == smp_processor_id());
     ended = reason + 1;
     longjmp(base, 1);
 }
@@ -662,6 +661,73 @@ static void test_domctl(void **state)
     assert_null(domain_by_id(1));
 }
 
+/* createdomain with only @leave free pages; what the tool finds in its argument must be an answer
+ * then. */
+static long create_with_memory(unsigned int leave)
+{
+    static struct page *all[16384];
+    struct xen_domctl op = {
+        .cmd = XEN_DOMCTL_createdomain,
+        .u.createdomain = {.max_vcpus = 5,
+                           .max_evtchn_port = 1023,
+                           .max_grant_frames = -1,
+                           .max_maptrack_frames = -1,
+                           .grant_opts = 1},
+    };
+    unsigned int n = 0;
+    long rc;
+
+    while ((all[n] = page_alloc(0, 0)))
+        n++;
+    for (unsigned int i = 0; i < leave && n; i++)
+        page_free(all[--n], 0);
+    rc = domctl(&op);
+    settle();
+    while (n)
+        page_free(all[--n], 0);
+    return rc ? rc : op.domain;
+}
+
+/* The memory ends at each point of createdomain in turn: no domain, nothing lost, no id used up. */
+static void test_domctl_create_without_memory(void **state)
+{
+    struct domain *d0 = build(0), *d;
+    unsigned int failed = 0;
+    uint64_t pages;
+    size_t heap;
+    long id = -1;
+
+    (void)state;
+    page_alloc_drain();
+    pages = page_free_count();
+    heap = heap_used();
+    for (unsigned int leave = 0; id < 0 && leave < 100; leave++) {
+        fake_run(d0->vcpu[0]);
+        id = create_with_memory(leave);
+        if (id >= 0)
+            break;
+        assert_int_equal(id, -ENOMEM);
+        failed++;
+        for (unsigned int i = 1; i < MAX_DOMAINS; i++)
+            assert_true(domain_id_is_free((domid_t)i));
+        page_alloc_drain();
+        assert_int_equal(page_free_count(), pages);
+        assert_int_equal(heap_used(), heap);
+    }
+    assert_true(failed > 5);
+    d = domain_by_id((domid_t)id);
+    assert_non_null(d);
+    assert_int_equal(d->max_vcpus, 5);
+    assert_non_null(d->vcpu[4]);
+    assert_int_equal(d->pause_count, 1);
+    assert_int_equal(d->tool_pauses, 1);
+    domain_put(d);
+    destroy(d);
+    page_alloc_drain();
+    assert_int_equal(page_free_count(), pages);
+    assert_int_equal(heap_used(), heap);
+}
+
 static void test_sysctl(void **state)
 {
     struct xen_domctl_getdomaininfo info[4];
@@ -716,6 +782,7 @@ int main(void)
         T(test_destruction_is_preemptible),
         T(test_watchdog_expires),
         T(test_domctl),
+        T(test_domctl_create_without_memory),
         T(test_sysctl),
         T(test_end_of_dom0_ends_the_machine), /* the last: there is no way back */
     };
