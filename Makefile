@@ -121,6 +121,7 @@ tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arc
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
+tool-libs-socle := -lxencall
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 
 $(O)/dom0-tools/obj/%.o: %.c
@@ -196,7 +197,7 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
 # Tests of the tools: all but main() and what asks a hypervisor, for which there are fakes.
-tool-testable := $(tool-lib-src) $(filter-out %/main.c %/xenio.c,$(tool-src)) \
+tool-testable := $(filter-out %/xcall.c,$(tool-lib-src)) $(filter-out %/main.c %/xenio.c,$(tool-src)) \
     $(wildcard tests/unit/tools/fake_*.c)
 
 $(O)/host/tools/%.o: %.c

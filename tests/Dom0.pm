@@ -38,7 +38,7 @@ sub initramfs {
 }
 
 # boot(name => ..., scripts => [...], and all of these optional: values => {}, programs => [...],
-#      files => [what make-initramfs takes], suite, kargs, disk => [kind, file], nic => [model, options], iso,
+#      files => [what make-initramfs takes], domus => [modules that become domains], suite, kargs, disk => [kind, file], nic => [model, options], iso,
 #      parallel, and what Boot::run takes)
 # vcpus take turns in one thread of QEMU, so that a busy host does not stop one while others wait for it; with
 # `parallel` each has its own thread.
@@ -46,7 +46,7 @@ sub boot {
     my (%o) = @_;
     my $suite = $o{suite} || 'stable';
     my $initramfs = initramfs($o{name}, $suite, $o{values} || {}, $o{scripts}, $o{programs} || [], $o{files} || []);
-    my @kernel = ("$out/dom0/vmlinux-$suite console=hvc0 " . ($o{kargs} // ''), $initramfs);
+    my @kernel = ("$out/dom0/vmlinux-$suite console=hvc0 " . ($o{kargs} // ''), $initramfs, @{$o{domus} || []});
     my @qemu = ($o{parallel} ? () : ('-accel', 'tcg,thread=single'), @{$o{qemu} || []});
 
     push @qemu, '-drive', "if=none,id=disk,format=raw,file=$o{disk}[1]", map { ('-device', $_) } @{$disks{$o{disk}[0]}}

@@ -20,7 +20,17 @@ struct command {
 extern const struct command commands[]; /* the last one has no name */
 
 int cmd_config_check(const struct command *self, int argc, char **argv);
+int cmd_debug_key(const struct command *self, int argc, char **argv);
+int cmd_destroy(const struct command *self, int argc, char **argv);
+int cmd_dmesg(const struct command *self, int argc, char **argv);
+int cmd_domid(const struct command *self, int argc, char **argv);
+int cmd_domname(const struct command *self, int argc, char **argv);
 int cmd_help(const struct command *self, int argc, char **argv);
+int cmd_info(const struct command *self, int argc, char **argv);
+int cmd_list(const struct command *self, int argc, char **argv);
+int cmd_pause(const struct command *self, int argc, char **argv);
+int cmd_unpause(const struct command *self, int argc, char **argv);
+int cmd_vcpu_list(const struct command *self, int argc, char **argv);
 int cmd_version(const struct command *self, int argc, char **argv);
 
 /** command_find - the command of that name, or the only one that begins so

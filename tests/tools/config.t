@@ -170,7 +170,7 @@ is((run('config-check', '--json', 'example-debian.json'))[1], (run('config-check
 
 my ($rc, $list) = run('help');
 my @commands = $list =~ /^  (\S+)/mg;
-is_deeply(\@commands, [qw(config-check help version)], 'help lists the commands');
+is_deeply(\@commands, [qw(config-check debug-key destroy dmesg domid domname help info list pause unpause vcpu-list version)], 'help lists the commands');
 for (@commands) {
     my @help = run('help', $_);
     like($help[1], qr/^usage: socle \Q$_\E/, "help $_");
@@ -184,12 +184,19 @@ is_deeply([run('--help')], [run('help')], '--help');
 is_deeply([run('--version')], [run('version')], '--version');
 like((run('version'))[1], qr/^socle \d+\.\d+\n\z/, 'version');
 is((run('vers'))[0], 0, 'cut short');
+is_deeply([run('d')], [2, '', "socle: d could be debug-key, destroy, dmesg, domid, domname\n"], 'cut too short');
 is_deeply([run('config-chekc')], [2, '', "socle: there is no command config-chekc; did you mean config-check?\n"], 'a slip');
 is_deeply([run('frobnicate')], [2, '', "socle: there is no command frobnicate; `socle help` lists them\n"], 'unknown');
 is_deeply([run('')], [2, '', "socle: there is no command ; `socle help` lists them\n"], 'an empty one');
 is((run('help', 'nonsense'))[0], 2, 'help for what is not there');
 is((run())[0], 2, 'no command');
 is((run('config-check'))[0], 2, 'no file named');
+SKIP: {
+    skip 'there is a hypervisor', 4 if -e '/dev/xen/privcmd' || -e '/proc/xen/privcmd';
+    for (['list'], ['info'], ['pause', '1'], ['dmesg']) {
+        is_deeply([run(@$_)], [1, '', "socle: no way to the hypervisor: No such file or directory\n"], "$_->[0] without a hypervisor");
+    }
+}
 is(system("$tool help >/dev/full 2>/dev/null") >> 8, 1, 'a full disk');
 
 remove_tree($dir);

@@ -1,0 +1,15 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# What socle tells of domains and does to them, in a stock dom0 beside a small guest.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Dom0;
+use Test::More;
+
+my $boot = Dom0::boot(name => 'socle', smp => 2, options => 'dom0_mem=512M', scripts => ['socle'],
+                      domus => ["$Dom0::out/guests/hello.elf domu name=guest mem=32M vcpus=1"],
+                      files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), '/usr/bin/xenstore-write']);
+Dom0::report($boot, 'socle');
+done_testing;
