@@ -266,6 +266,14 @@ TEST(it_ends_itself)
     check_eq(child_destroy(&kid), 0);
 }
 
+/* A page of address space for frames of others. */
+static uint64_t *spare(void)
+{
+    static uint64_t *va;
+
+    return va = va ? va : vm_reserve(1);
+}
+
 /* ---- contexts ---- */
 
 static struct vcpu_guest_context ctxt;
@@ -302,6 +310,25 @@ TEST(contexts_go_out_and_in)
     check_eq(kid.data->count, count);
     check_ge(((volatile uint64_t *)kid.data)[128], 1);
     check_eq(context(XEN_DOMCTL_getvcpucontext, 1, &ctxt), -ENODATA);
+    check_eq(child_destroy(&kid), 0);
+}
+
+/* Builders clear the shared page, with the wall clock in it, before they start the first vcpu. */
+TEST(the_wall_clock_is_there_from_the_start)
+{
+    struct shared_info *shared = (void *)spare();
+    uint32_t now;
+
+    need_child(1);
+    need_eq(map_foreign(shared, info_of(kid.id).shared_info_frame, kid.id, PROT_RW), 0);
+    now = shared->wc_sec;
+    check_ge(now, 1000000000);
+    memset(shared, 0, sizeof(*shared));
+    child_context(&kid, &ctxt);
+    check_eq(context(XEN_DOMCTL_setvcpucontext, 0, &ctxt), 0);
+    check_eq(shared->wc_sec, now);
+    check_eq(shared->wc_version & 1, 0);
+    unmap_frame((uint64_t)shared);
     check_eq(child_destroy(&kid), 0);
 }
 
@@ -451,13 +478,6 @@ TEST(extended_registers)
 }
 
 /* ---- memory of others ---- */
-
-static uint64_t *spare(void)
-{
-    static uint64_t *va;
-
-    return va = va ? va : vm_reserve(1);
-}
 
 TEST(frames_of_a_child_are_mapped)
 {

@@ -36,6 +36,7 @@ is "a small guest is made, paused" xl create -p /guest/hello.cfg
 is "it waits" shows '^hello .* --p---' xl list
 is "it is let go" xl unpause hello
 is "it speaks" until_true 60 grep -q 'hello from a paravirtual guest' $log-hello.log
+is "it knows the time" until_true 10 grep -q 'day [1-9][0-9]* since' $log-hello.log
 is "it sleeps" until_true 20 shows '^hello .* -b----' xl list
 is "shares are changed" xl sched-credit2 -d hello -w 512 -c 30
 is "and shown" shows '^hello .* 512 +30' xl sched-credit2

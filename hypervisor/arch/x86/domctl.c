@@ -47,6 +47,8 @@ static long load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
         clear_bit(VPF_DOWN, &v->pause_flags);
     else
         set_bit(VPF_DOWN, &v->pause_flags);
+    if (v->id == 0) /* builders begin by clearing the shared page */
+        time_update_wallclock(v->domain);
     return 0;
 }
 
