@@ -750,6 +750,7 @@ static void dump_port(struct domain *d, struct evtchn *chn)
                                        "pirq", "virq",     "ipi"};
     struct evtchn_status st = {0};
     bool pending, masked;
+    char what[40];
 
     spin_lock(&chn->lock);
     fill_status(chn, &st);
@@ -758,14 +759,14 @@ static void dump_port(struct domain *d, struct evtchn *chn)
     spin_unlock(&chn->lock);
     if (st.status == EVTCHNSTAT_closed)
         return;
-    pr_info("  %4u %-11s vcpu %u%s%s", chn->port, name[chn->state], st.vcpu,
-            pending ? " pending" : "", masked ? " masked" : "");
     if (st.status == EVTCHNSTAT_unbound)
-        pr_info(" for d%u\n", st.u.unbound.dom);
+        snprintf(what, sizeof(what), "for d%u", st.u.unbound.dom);
     else if (st.status == EVTCHNSTAT_interdomain)
-        pr_info(" to d%u port %u\n", st.u.interdomain.dom, st.u.interdomain.port);
+        snprintf(what, sizeof(what), "to d%u port %u", st.u.interdomain.dom, st.u.interdomain.port);
     else
-        pr_info(" %u\n", st.u.virq);
+        snprintf(what, sizeof(what), "%u", st.u.virq);
+    pr_info("  %4u %-11s %s, vcpu %u%s%s", chn->port, name[chn->state], what, st.vcpu,
+            pending ? ", pending" : "", masked ? ", masked" : "");
 }
 
 void evtchn_dump(struct domain *d)
@@ -773,8 +774,7 @@ void evtchn_dump(struct domain *d)
     struct evtchn_table *t = d->evtchn;
     struct evtchn *chn;
 
-    pr_info("d%u: %u event channels, %s\n", d->id, t->active,
-            evtchn_is_fifo(t) ? "FIFO" : "2-level");
+    pr_info("d%u: %u event channels, %s", d->id, t->active, evtchn_is_fifo(t) ? "FIFO" : "2-level");
     for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++)
         dump_port(d, chn);
 }

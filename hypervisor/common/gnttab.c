@@ -232,7 +232,7 @@ void gnttab_domain_free(struct domain *d)
         if (page_unshare(pg) == 0)
             page_free(pg, 0);
         else
-            pr_err("d%u: frame %u of its grant table is still mapped, and lost\n", d->id, i);
+            pr_err("d%u: frame %u of its grant table is still mapped, and lost", d->id, i);
     }
     gnttab_maptrack_free(gt);
     heap_free(gt->active);
@@ -604,7 +604,7 @@ void gnttab_dump(struct domain *d)
 
     for (uint32_t h = 0; h < READ_ONCE(gt->nr_maptrack); h++)
         mapped += READ_ONCE(maptrack_entry(gt, h)->flags) != 0;
-    pr_info("d%u: grant table of %u frames (at most %u), %u mappings (at most %u)\n", d->id,
+    pr_info("d%u: grant table of %u frames (at most %u), %u mappings (at most %u)", d->id,
             gt->nr_frames, gt->max_frames, mapped, gt->max_maptrack);
     for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
         struct gnttab_active act;
@@ -615,7 +615,7 @@ void gnttab_dump(struct domain *d)
         flags = READ_ONCE(shared_entry(gt, ref)->flags);
         spin_unlock(&gt->lock);
         if (gnttab_is_pinned(&act))
-            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers\n", ref, flags,
+            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers", ref, flags,
                     act.frame, act.domid, act.readers, act.writers);
     }
 }

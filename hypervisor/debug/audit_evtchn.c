@@ -30,7 +30,7 @@ unsigned int evtchn_audit(struct domain *d)
         virqs += chn->state == EVTCHN_VIRQ;
         if (!port_is_sound(d, chn) || chn->port != port || !domain_vcpu(d, chn->vcpu) ||
             (chn->state == EVTCHN_FREE && port < t->hint)) {
-            pr_err("audit: d%u port %u (state %u) is wrong\n", d->id, port, chn->state);
+            pr_err("audit: d%u port %u (state %u) is wrong", d->id, port, chn->state);
             errors++;
         }
     }
@@ -40,7 +40,7 @@ unsigned int evtchn_audit(struct domain *d)
             bound += v->virq_to_port[i] != 0;
     }
     if (active != t->active || bound != virqs) {
-        pr_err("audit: d%u has %u of %u ports, %u of %u virqs\n", d->id, active, t->active, virqs,
+        pr_err("audit: d%u has %u of %u ports, %u of %u virqs", d->id, active, t->active, virqs,
                bound);
         errors++;
     }

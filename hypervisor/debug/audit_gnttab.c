@@ -21,8 +21,7 @@ static unsigned int count_pins(struct domain *d, struct domain *by, struct pins 
         if (mt->ref >= gnttab_nr_entries(d->gnttab) ||
             active_entry(d->gnttab, mt->ref)->frame != mt->frame ||
             active_entry(d->gnttab, mt->ref)->domid != by->id) {
-            pr_err("audit: d%u handle %u does not fit entry %u of d%u\n", by->id, h, mt->ref,
-                   d->id);
+            pr_err("audit: d%u handle %u does not fit entry %u of d%u", by->id, h, mt->ref, d->id);
             errors++;
             continue;
         }
@@ -62,7 +61,7 @@ unsigned int gnttab_audit(struct domain *d)
 
         if (entry_is_sound(d, ref, &pins[ref]))
             continue;
-        pr_err("audit: d%u grant %u: %u+%u pins, found %u+%u\n", d->id, ref, act->readers,
+        pr_err("audit: d%u grant %u: %u+%u pins, found %u+%u", d->id, ref, act->readers,
                act->writers, pins[ref].readers, pins[ref].writers);
         errors++;
     }
