@@ -282,11 +282,6 @@ void m2p_set(mfn_t m, uint64_t pfn_n)
     WRITE_ONCE(m2p_table[m.n], pfn_n);
 }
 
-uint64_t m2p_get(mfn_t m)
-{
-    return READ_ONCE(m2p_table[m.n]);
-}
-
 uint64_t m2p_chunk(unsigned int i)
 {
     uint64_t va = M2P_RW_VIRT + i * SIZE_2M;

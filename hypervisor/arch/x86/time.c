@@ -248,16 +248,6 @@ static void read_wallclock(void)
     wallclock_ns = rtc_seconds(&a) * 1000000000 - (uint64_t)now();
 }
 
-uint64_t time_wallclock_boot_ns(void)
-{
-    uint64_t ns;
-
-    spin_lock(&wallclock_lock);
-    ns = wallclock_ns;
-    spin_unlock(&wallclock_lock);
-    return ns;
-}
-
 /* Version odd: being written. Guests read version, fields, version. */
 void time_update_wallclock(struct domain *d)
 {

@@ -19,9 +19,8 @@ int mmu_grant_map(uint64_t addr, struct page *pg, bool writable, bool contains_p
 int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains_pte,
                     uint64_t new_addr);
 
-/** m2p_set / m2p_get - the machine-to-phys table entry of a frame. */
+/** m2p_set - the machine-to-phys table entry of a frame. */
 void m2p_set(mfn_t m, uint64_t pfn_n);
-uint64_t m2p_get(mfn_t m);
 #define INVALID_M2P (~0UL) /* guests tell an entry that means nothing by its top bit */
 
 /** tlb_flush_mask - flush guest translations on these pcpus and wait; interrupts are on. */

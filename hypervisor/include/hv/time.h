@@ -21,7 +21,6 @@ void time_update_vcpu(struct vcpu *v);
 void time_update_wallclock(struct domain *d);
 /** time_set_wallclock - privileged platform_op settime64. */
 void time_set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base);
-uint64_t time_wallclock_boot_ns(void); /* wall clock at system time 0, ns since 1970 */
 
 /** arch_timer_set - arm this pcpu's one-shot interrupt for @deadline (STIME_MAX: none). A deadline in
  * the past fires at once. It raises SOFTIRQ_TIMER. */

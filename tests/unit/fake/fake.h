@@ -29,6 +29,9 @@ void fake_run(struct vcpu *v);
 void fake_cpu(unsigned int cpu);
 
 /* ---- RAM ---- */
+/** m2p_get - what m2p_set() has set last. */
+uint64_t m2p_get(mfn_t m);
+
 /** fake_frame - frames straight from fake RAM, without an allocator, from the top down; zeroed. */
 mfn_t fake_frame(unsigned int n);
 extern uint64_t *fake_m2p;
