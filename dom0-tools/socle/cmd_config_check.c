@@ -15,7 +15,7 @@ int cmd_config_check(const struct command *self, int argc, char **argv)
     const char *file;
     int c, rc;
 
-    optind = 1;
+    optind = 0; /* from the start, whoever called getopt before */
     while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
         if (c != 'j')
             return command_misuse(self);

@@ -13,7 +13,7 @@ int cmd_dmesg(const struct command *self, int argc, char **argv)
     char buf[16384];
     int c, rc;
 
-    optind = 1;
+    optind = 0; /* from the start, whoever called getopt before */
     while ((c = getopt_long(argc, argv, "c", options, NULL)) != -1) {
         if (c != 'c')
             return command_misuse(self);
@@ -24,16 +24,16 @@ int cmd_dmesg(const struct command *self, int argc, char **argv)
     rc = hypervisor_open();
     if (rc)
         return rc;
-    do {
+    /* Emptied by one more read, which also brings what has come meanwhile. */
+    for (bool last = false;; last = !len) {
         len = sizeof(buf);
-        rc = xc_read_log(&index, buf, &len, false);
-        if (rc == 0)
-            fwrite(buf, 1, len, stdout);
-    } while (rc == 0 && len);
-    len = sizeof(buf);
-    if (rc == 0 && clear)
-        rc = xc_read_log(&index, buf, &len, true);
-    return rc ? fail("log", rc) : EXIT_OK;
+        rc = xc_read_log(&index, buf, &len, last && clear);
+        if (rc)
+            return fail("log", rc);
+        fwrite(buf, 1, len, stdout);
+        if (last)
+            return EXIT_OK;
+    }
 }
 
 int cmd_debug_key(const struct command *self, int argc, char **argv)

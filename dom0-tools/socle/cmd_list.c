@@ -118,7 +118,7 @@ int cmd_list(const struct command *self, int argc, char **argv)
     unsigned int nr;
     int c, rc;
 
-    optind = 1;
+    optind = 0; /* from the start, whoever called getopt before */
     while ((c = getopt_long(argc, argv, "vj", options, NULL)) != -1) {
         if (c != 'j' && c != 'v')
             return command_misuse(self);

@@ -44,10 +44,10 @@ static void print_vcpu(const char *name, domid_t id, unsigned int vcpu, unsigned
         return; /* there is none, or no more */
     printf("%-32s %5u %5u", name, id, vcpu);
     if (v.online)
-        printf(" %5u  %c%c- ", v.cpu, v.running ? 'r' : '-', v.blocked ? 'b' : '-');
+        printf("%5u %3c%c- ", v.cpu, v.running ? 'r' : '-', v.blocked ? 'b' : '-');
     else
-        printf(" %5s  %s ", "-", "--p");
-    printf(" %9.1f  ", v.cpu_time / 1e9);
+        printf("%5c %3c%cp ", '-', '-', '-');
+    printf("%9.1f  ", v.cpu_time / 1e9);
     print_cpus(&hard, nr_cpus);
     printf(" / ");
     print_cpus(&soft, nr_cpus);

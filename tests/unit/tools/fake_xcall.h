@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* A hypervisor for tests of commands: domains that one may list, pause and destroy, and a log. */
+#ifndef FAKE_XCALL_H
+#define FAKE_XCALL_H
+
+#include <stdbool.h>
+#include <xen/domctl.h>
+
+#define FAKE_VCPUS 3 /* of each domain; the last one is off line, the second runs on CPU 1 */
+
+extern bool fake_hypervisor; /* there is one */
+extern struct xen_domctl_getdomaininfo *fake_domains_list;
+extern unsigned int fake_nr_domains;
+extern const char *fake_log;    /* cleared: "" */
+extern char fake_keys[32];      /* debug keys pressed last */
+extern unsigned int fake_again; /* times that destroydomain says -EAGAIN */
+
+#endif
