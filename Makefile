@@ -87,7 +87,8 @@ pv-lib   := $(call pv-obj,pv-guest/lib/*.[cS])
 pv-hello := $(call pv-obj,pv-guest/hello/*.[cS])
 pv-bench := $(call pv-obj,pv-guest/bench/*.[cS])
 pv-test  := $(patsubst tests/pv/%.c,$(O)/guests/test-%.elf,$(wildcard tests/pv/*.c))
-guests   := $(O)/guests/hello.elf $(O)/guests/bench.elf $(pv-test)
+pv-domu  := $(patsubst tests/system/guest/%.c,$(O)/guests/system-%.elf,$(wildcard tests/system/guest/*.c))
+guests   := $(O)/guests/hello.elf $(O)/guests/bench.elf $(pv-test) $(pv-domu)
 
 $(O)/guests/%.o: %.c
 	@mkdir -p $(@D)
@@ -104,9 +105,11 @@ $(O)/guests/bench.elf: $(pv-bench) $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
 $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
+$(O)/guests/system-%.elf: $(O)/guests/tests/system/guest/%.o $(pv-lib) pv-guest/guest.lds
+	$(pv-link)
 
 -include $(patsubst %.o,%.d,$(pv-lib) $(pv-hello) $(pv-bench))
--include $(patsubst tests/pv/%.c,$(O)/guests/tests/pv/%.d,$(wildcard tests/pv/*.c))
+-include $(patsubst %.c,$(O)/guests/%.d,$(wildcard tests/pv/*.c tests/system/guest/*.c))
 
 # ---- dom0 tools: dom0-tools/NAME/*.c becomes socle-NAME, socle/ socle; ordinary programs, with libsocle ----
 
