@@ -40,7 +40,7 @@ static struct {
 #define LEAF7_ECX                                                                                  \
     (1u << 1 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14)
 #define LEAF1_EDX_APIC (1u << 9)
-#define LEAF7_EDX (1u << 4) /* fast short REP MOV */
+#define LEAF7_EDX      (1u << 4) /* fast short REP MOV */
 /* Leaf 0x80000001, ecx: LAHF, ABM, SSE4A, misaligned SSE, 3DNow prefetch, XOP, FMA4, TBM; edx:
  * SYSCALL, NX, MMXEXT, RDTSCP, LM and, on AMD, the same bits as leaf 1. */
 #define EXT1_ECX      (1u << 0 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 | 1u << 16 | 1u << 21)
@@ -181,14 +181,12 @@ static bool word_is_in(unsigned int i, uint32_t leaf, uint32_t sub)
     return word[i].leaf == leaf && (word[i].sub == sub || (leaf != 7 && leaf != 0xd));
 }
 
-static struct cpuid_leaf domain_leaf(const struct domain *d, uint32_t leaf, uint32_t sub)
+/* Take away what the domain shall not see. */
+static void limit_leaf(const struct domain *d, uint32_t leaf, uint32_t sub, struct cpuid_leaf *l)
 {
-    struct cpuid_leaf l = policy_leaf(leaf, sub);
-
-    for (unsigned int i = 0; d && i < CPU_FEATURE_WORDS; i++)
+    for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
         if (word_is_in(i, leaf, sub))
-            *leaf_reg(&l, word[i].reg) &= ~d->arch.cpuid_off[i];
-    return l;
+            *leaf_reg(l, word[i].reg) &= ~d->arch.cpuid_off[i];
 }
 
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)
@@ -198,7 +196,9 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
         hypervisor_leaf(leaf, sub, out);
         return;
     }
-    *out = domain_leaf(v->domain, leaf, sub);
+    *out = policy_leaf(leaf, sub);
+    if (unlikely(v->domain->arch.cpuid_limited))
+        limit_leaf(v->domain, leaf, sub, out);
     if (leaf == 1) {
         out->b |= (2 * v->id & 0xff) << 24;
         if (v->domain->is_privileged)
@@ -247,10 +247,14 @@ static void put_leaf(struct listing *out, const struct domain *d, uint32_t leaf)
     uint32_t subs = leaf == 4 ? LISTED_CACHES : leaf == 0xd ? NR_XSTATES : 1;
 
     for (uint32_t sub = 0; sub < subs; sub++) {
-        struct cpuid_leaf l = domain_leaf(d, leaf, sub);
+        struct cpuid_leaf l = policy_leaf(leaf, sub);
         bool has_subs = leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
-        struct xen_cpuid_leaf e = {leaf, has_subs ? sub : XEN_CPUID_NO_SUBLEAF, l.a, l.b, l.c, l.d};
+        struct xen_cpuid_leaf e;
 
+        if (d)
+            limit_leaf(d, leaf, sub, &l);
+        e = (struct xen_cpuid_leaf){leaf, has_subs ? sub : XEN_CPUID_NO_SUBLEAF, l.a, l.b, l.c,
+                                    l.d};
         put(out, &e, sizeof(e));
     }
 }
@@ -291,6 +295,7 @@ static int read_leaves(const struct domain *d, struct xen_domctl_cpu_policy *p,
                        uint32_t off[CPU_FEATURE_WORDS])
 {
     struct xen_cpuid_leaf e;
+    struct cpuid_leaf most;
 
     memcpy(off, d->arch.cpuid_off, sizeof(d->arch.cpuid_off));
     for (uint32_t n = 0; n < p->nr_leaves; n++) {
@@ -301,9 +306,10 @@ static int read_leaves(const struct domain *d, struct xen_domctl_cpu_policy *p,
             p->err_subleaf = e.subleaf;
             return -EINVAL;
         }
+        most = policy_leaf(e.leaf, e.subleaf);
         for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
             if (word_is_in(i, e.leaf, e.subleaf))
-                off[i] = ~(&e.a)[word[i].reg];
+                off[i] = *leaf_reg(&most, word[i].reg) & ~(&e.a)[word[i].reg];
     }
     return 0;
 }
@@ -333,7 +339,11 @@ int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *p)
     rc = read_leaves(d, p, off);
     if (!rc)
         rc = check_msrs(p);
-    if (!rc)
-        memcpy(d->arch.cpuid_off, off, sizeof(off));
-    return rc;
+    if (rc)
+        return rc;
+    memcpy(d->arch.cpuid_off, off, sizeof(off));
+    d->arch.cpuid_limited = false;
+    for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
+        d->arch.cpuid_limited |= off[i] != 0;
+    return 0;
 }

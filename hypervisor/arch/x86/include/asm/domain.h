@@ -86,5 +86,6 @@ struct arch_domain {
     bool strict_m2p;
     struct pirqs *pirqs;     /* irq.c; NULL: it has no physical interrupts */
     uint32_t pci_address;    /* what it wrote to port 0xcf8 last */
+    bool cpuid_limited;      /* any bit of these is set: */
     uint32_t cpuid_off[14];  /* features that its CPUID policy has not: CPU_FEATURE_WORDS */
 };
