@@ -232,6 +232,8 @@ static int op_unwatch(struct request *r)
 
 static int op_reset_watches(struct request *r)
 {
+    if (r->txn->id) /* it would end with the others */
+        return -EBUSY;
     watch_remove_all(r->conn);
     conn_drop_txns(r->conn);
     return 0;
@@ -276,6 +278,8 @@ static int op_introduce(struct request *r)
 
     if (get_domid(r, 0, &id) || get_number(r->arg[1], UINT64_MAX, &frame) ||
         get_number(r->arg[2], UINT32_MAX, &port))
+        return -EINVAL;
+    if (r->conn->domain && r->conn->domain->id == id) /* the ring that this came by */
         return -EINVAL;
     return domain_introduce(id, frame, port);
 }

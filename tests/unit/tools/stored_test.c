@@ -301,6 +301,9 @@ static void transactions(void **state)
     says_in(dom0, a, XS_READ, "/t/x|", "!ENOENT");
     says_in(dom0, b, XS_TRANSACTION_END, "T|", "!EAGAIN");
     says_in(dom0, b, XS_TRANSACTION_END, "T|", "!ENOENT");
+    c = begin(dom1);
+    says_in(dom1, c, XS_RESET_WATCHES, "|", "!EBUSY");
+    says_in(dom1, c, XS_TRANSACTION_END, "F|", "OK|");
     c = begin(dom0);
     says_in(dom0, c, XS_RM, "/t|", "OK|");
     says_in(dom0, c, XS_TRANSACTION_END, "F|", "OK|");
@@ -475,6 +478,8 @@ static void domains(void **state)
     told(dom0, "@releaseDomain|r|");
     assert_null(domain_find(3));
     says(dom0, XS_GET_PERMS, "/of3|", "n0|r4|");
+    says(dom0, XS_INTRODUCE, "0|77|5|", "OK|");
+    says(domain_find(0)->conn, XS_INTRODUCE, "0|77|5|", "!EINVAL"); /* by its own ring */
     says(dom0, XS_RELEASE, "4|", "OK|");
     says(dom0, XS_READ, "/four|", "!ENOENT");
     assert_int_equal(f->bound + f->mapped + fake_domains[4].bound + fake_domains[4].mapped, 0);
