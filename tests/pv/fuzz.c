@@ -1663,7 +1663,7 @@ static void step_multicall(struct actor *a)
     if (one_in(a, 32))
         entries[below(a, a->batched)].op = __HYPERVISOR_multicall;
     at = place_array(a, entries, sizeof(entries[0]), a->batched, &count);
-    a->heal |= at < a->arena || at >= arena_end(a); /* zeros there clear the trap table */
+    a->heal = true; /* an entry that results were written over may be any call: zeros clear the trap table */
     CALL(a, multicall, at, count);
 }
 

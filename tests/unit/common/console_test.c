@@ -48,7 +48,7 @@ static int setup(void **state)
     if (!added) {
         console_init();
         debugkey_register('x', "test", on_key);
-        console_write("early\n", 6);
+        console_write_line("early\n", 6);
         console_add_sink(&sink);
         added = true;
         assert_string_equal(shown, "early\n"); /* a new sink is told what came before */
