@@ -570,5 +570,8 @@ static void reap_again(void *data)
 
 void domain_reap(void)
 {
+    for (struct domain *d = graves; d; d = d->next_dead)
+        if (d->destroyer)
+            d->destroyer->scheduled = 0; /* on a pcpu that has stopped: it does not come any more */
     reap(NULL);
 }

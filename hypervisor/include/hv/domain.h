@@ -143,7 +143,7 @@ void domain_publish(struct domain *d);
 /** domain_kill - destroy; preemptible: -ERESTART until done, then 0. Never of the current domain. */
 int domain_kill(struct domain *d);
 /** domain_reap - free domains that nobody refers to now, not when the tasklet's turn comes: for the
- * auditor at the end. */
+ * auditor at the end, when all other pcpus have stopped, whatever they still had to do. */
 void domain_reap(void);
 /** domain_destroy_async - the same in the background, by a tasklet. */
 void domain_destroy_async(struct domain *d);

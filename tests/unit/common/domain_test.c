@@ -340,6 +340,22 @@ static void test_shared_page_keeps_it(void **state)
     check_all_back();
 }
 
+/* The machine ends while a domain's destruction waits for its turn on a pcpu that has stopped. */
+static void test_reaped_at_the_end(void **state)
+{
+    struct domain *d = build(7);
+
+    (void)state;
+    fake_cpu(1);
+    domain_destroy_async(d);
+    fake_cpu(0);
+    while (domain_kill(d) == -ERESTART)
+        ;
+    pcpus[1].tasklets = NULL;
+    domain_reap();
+    check_all_back();
+}
+
 static volatile bool stop;
 
 static void *look_up(void *arg)
@@ -776,6 +792,7 @@ int main(void)
         T(test_reference_keeps_it),
         T(test_page_keeps_it),
         T(test_shared_page_keeps_it),
+        T(test_reaped_at_the_end),
         T(test_lookup_races_with_destruction),
         T(test_shutdown_and_resume),
         T(test_static_domain_goes_away),
