@@ -345,7 +345,8 @@ TEST(a_second_vcpu_gets_its_context)
     ctxt.flags |= VGCF_online;
     check_eq(context(XEN_DOMCTL_setvcpucontext, 1, &ctxt), 0);
     check_eq(info_of(kid.id).nr_online_vcpus, 2);
-    check(child_is_running(&kid));
+    for (unsigned n = 0; n < 1000 && !((volatile uint64_t *)kid.data)[128]; n++)
+        need(child_is_running(&kid)); /* its turn comes */
     check_ge(((volatile uint64_t *)kid.data)[128], 1);
     check_eq(context(XEN_DOMCTL_setvcpucontext, 1, NULL), 0); /* reset */
     check_eq(info_of(kid.id).nr_online_vcpus, 1);
