@@ -12,6 +12,14 @@ by_kernel() {
 kill_it() {
     kill -9 $(pidof socle-stored)
 }
+# Again and again, but each time it has come up in between: on a busy host that takes its time.
+kill_on() {
+    while :; do
+        until_true 20 by_socket xenstore-exists /a/b
+        sleep $1
+        kill_it
+    done 2>/dev/null
+}
 
 is "it is started" until_true 20 test -S $socket
 is "a program writes" by_socket xenstore-write /a/b 1
@@ -29,7 +37,7 @@ is "the tree is the same" equal "$(by_socket xenstore-ls -f -p /)" "$tree"
 XENSTORED_PATH=/dev/xen/xenbus xenstore-watch -n 21 /count >/tmp/seen &
 watch=$!
 until_true 20 test -s /tmp/seen
-(while :; do sleep 0.3; kill_it; done) 2>/dev/null &
+kill_on 0.3 &
 killer=$!
 write_all() {
     for n in $(seq 20); do
@@ -55,7 +63,7 @@ introduce() {
 if [ -n "$domu" ]; then
     is "the domain gets its folder" by_socket xenstore-write /local/domain/1/data ""
     is "that is its own" by_socket xenstore-chmod -r /local/domain/1 n1
-    (while :; do sleep 1; kill_it; done) 2>/dev/null &
+    kill_on 1 &
     killer=$!
     is "the domain is introduced" until_true 20 introduce
     is "it works, while the daemon is killed" until_true 30 by_socket xenstore-exists /local/domain/1/data/result
