@@ -6,11 +6,11 @@
  * `cons`, the producer `prod`. prod - cons bytes wait.
  *
  * The other end may be hostile, and all of the page is writable for it.
- * B1  An end goes by an index of its own, `pos`, in its own memory; what stands in the page for it
- * is written and never read. The other end's index is read once for each call. B2  prod - cons >
- * size is an error of the other end, and nothing is copied. B3  Bytes are copied out once; who
- * looks at them looks at the copy. B4  Bytes are there before the index that covers them (release,
- * and acquire on the other side).
+ * B1  An end goes by an index of its own, `pos`, in its own memory; what stands in the page for
+ *     it is written and never read. The other end's index is read once for each call.
+ * B2  prod - cons > size is an error of the other end, and nothing is copied.
+ * B3  Bytes are copied out once; who looks at them looks at the copy.
+ * B4  Bytes are there before the index that covers them (release, and acquire on the other side).
  */
 #ifndef RING_PROTOCOL_BYTE_RING_H
 #define RING_PROTOCOL_BYTE_RING_H

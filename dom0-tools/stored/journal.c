@@ -2,15 +2,17 @@
 /* A file that is only appended to. Why that, and why it is right:
  *
  * J1  A commit is one frame: length, checksum, entries. A frame counts if it is whole. The daemon
- * can be killed anywhere; a kill loses nothing that write(2) has taken, so nothing is ever synced:
- * when the machine goes, the domains go as well, and a file from before it is recognised by its
- * boot. J2  One request, with all that it changes, its answer, the events it causes and the bytes
- * of the ring that it came in, is one commit. Only then are the ring's bytes given free and the
- * answer put on a ring. So after a restart a request has either been done and answered, or is still
- * there. J3  How far a ring has been written is not in the journal: the ring's own index tells it,
- * which counts from a start that is. So a byte is neither lost nor sent twice. J4  A transaction
- * that was open comes back as one that cannot be committed (EAGAIN): its client does it again, as
- * after any conflict.
+ *     can be killed anywhere; a kill loses nothing that write(2) has taken, so nothing is ever
+ *     synced: when the machine goes, the domains go as well, and a file from before it is
+ *     recognised by its boot.
+ * J2  One request, with all that it changes, its answer, the events it causes and the bytes of
+ *     the ring that it came in, is one commit. Only then are the ring's bytes given free and the
+ *     answer put on a ring. So after a restart a request has either been done and answered, or is
+ *     still there.
+ * J3  How far a ring has been written is not in the journal: the ring's own index tells it, which
+ *     counts from a start that is. So a byte is neither lost nor sent twice.
+ * J4  A transaction that was open comes back as one that cannot be committed (EAGAIN): its client
+ *     does it again, as after any conflict.
  *
  * When the file is much larger than what it describes, it is written anew and put in place by
  * rename(2). A memory-mapped tree would save the writing, but each change of two pointers in it

@@ -7,12 +7,13 @@
  *
  * B1  Two free buddies of equal order do not exist: they are merged at once.
  * B2  Only the first frame of a block on a list carries an order, so the question whether a buddy
- * may be merged has one answer, also for frames that are marked free but not on a list yet. B3  A
- * list belongs to a zone: the frames between two powers of two. A block never crosses such a
- *     border, so a limit on the address width is a limit on the zone. High zones are used first.
- * B4  The hot list keeps a few single frames, last freed first out, away from merging: giving back
- * a page and taking one again costs no splitting, and it comes back to the same domain. B1 holds
- * but for these. When an allocation fails they are merged and it is tried again.
+ *     may be merged has one answer, also for frames that are marked free but not on a list yet.
+ * B3  A list belongs to a zone: the frames between two powers of two. A block never crosses such
+ *     a border, so a limit on the address width is a limit on the zone. High zones are used
+ *     first.
+ * B4  The hot list keeps a few single frames, last freed first out, away from merging: giving
+ *     back a page and taking one again costs no splitting, and it comes back to the same domain.
+ *     B1 holds but for these. When an allocation fails they are merged and it is tried again.
  *
  * LOCK_BUDDY protects the lists; work per acquisition is bounded by the number of orders, never by
  * the size of a block. */

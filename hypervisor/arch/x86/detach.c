@@ -8,15 +8,18 @@
  * checked, once, entry by entry, and it is attached.
  *
  * D1  No walk of any CPU reaches a detached table. It hangs on a single L2 entry, that table on a
- *     single L3 entry, and that one on the roots of a single vcpu, which runs on a copy of its
- * kernel root without the entry that leads there. Whatever it touches of that part of its address
- * space faults and attaches (traps.c); its user root is loaded only when nothing is detached
- * (bounce.c). D2  The table's type and count do not change, so nobody gets a WRITABLE reference.
- * The references of its old entries, kept in a copy, are held until it is attached: stale
- * translations do no harm. D3  mmu_lock() attaches: whoever holds the lock by it sees live tables
- * only. ptwrite.c and this file alone take it without, for tables that are not detached. D4  What
- * the guest reads stays true: its own root shows all it has put there. Only the window entry shows
- * the write permission that it has got.
+ *     single L3 entry, and that one on the roots of a single vcpu, which runs on a copy of its kernel
+ *     root without the entry that leads there. Whatever it touches of that part of its address space
+ *     faults and attaches (traps.c); its user root is loaded only when nothing is detached (bounce.c).
+ *
+ * D2  The table's type and count do not change, so nobody gets a WRITABLE reference. The references of
+ *     its old entries, kept in a copy, are held until it is attached: stale translations do no harm.
+ *
+ * D3  mmu_lock() attaches: whoever holds the lock by it sees live tables only. ptwrite.c and this file
+ *     alone take it without, for tables that are not detached.
+ *
+ * D4  What the guest reads stays true: its own root shows all it has put there. Only the window entry
+ *     shows the write permission that it has got.
  *
  * Where to look for the single way to a table: each table remembers the frame of the table that it
  * was last linked into, in `stamp`, which has no other meaning while a type is live. It is a hint.
