@@ -10,6 +10,7 @@
 #include <hv/errno.h>
 #include <hv/mmu.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #define FRAMES  2048
@@ -426,7 +427,7 @@ static void *getter(void *arg)
 static void racing_gets(void **state)
 {
     pthread_t threads[2];
-    unsigned long stolen = 0;
+    unsigned long n, stolen = 0;
     int owner = 0;
 
     (void)state;
@@ -435,7 +436,7 @@ static void racing_gets(void **state)
     contested = page_alloc_domain(dom[0], 0, 0, false);
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, getter, (void *)(intptr_t)i);
-    for (int n = 0; n < 200000; n++) {
+    for (n = 0; n < 200000 || stolen < 1000; n++) {
         if (!page_get(contested, dom[owner]))
             fail();
         if (page_steal(contested, dom[owner]) == 0) {
@@ -444,12 +445,12 @@ static void racing_gets(void **state)
             stolen++;
         } else {
             page_put(contested);
+            sched_yield(); /* it may be a getter that the host has stopped with a reference in hand */
         }
     }
     stop = true;
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    assert_true(stolen > 0);
     assert_int_equal(contested->count, PGC_ALLOCATED | 1);
     assert_int_equal(dom[owner]->tot_pages, 1);
     assert_int_equal(dom[!owner]->tot_pages, 0);
