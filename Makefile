@@ -145,7 +145,7 @@ $(foreach t,$(tool-names),$(eval $(call tool,$t)))
 
 # ---- dom0: stock kernels of Debian, and a userland with our tools ----
 
-# stable: the kernel of the release; backports: the one of its backports
+# stable: the kernel of the release; backports: the one of its backports; cloud: the release's for virtual machines
 image     := dom0-tools/image
 image-src := $(image)/make-initramfs $(image)/modules $(shell find $(image)/root -type f)
 dom0-stable    := $(O)/dom0/vmlinux-stable $(O)/dom0/initramfs-stable
@@ -153,6 +153,10 @@ dom0-backports := $(O)/dom0/vmlinux-backports $(O)/dom0/initramfs-backports
 
 $(O)/kernel/%/version:
 	@O=$(O) $(image)/fetch-kernel $* $(@D)
+
+# Any package of the release, unpacked and not installed: pvgrub is in grub-xen-host.
+$(O)/package/%/version:
+	@O=$(O) $(image)/fetch-package $* $(@D)
 
 $(O)/dom0/vmlinux-%: $(O)/kernel/%/version $(O)/dom0-tools/socle-unpack
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
-# fetch-kernel, from an archive of our own in place of Debian's: it takes the kernel that linux-image-amd64 stands
+# fetch-kernel and fetch-package, from an archive of our own in place of Debian's: it takes the kernel that linux-image-amd64 stands
 # for, says what is wrong if it cannot, and never leaves half of a kernel behind.
 use strict;
 use warnings;
@@ -63,10 +63,15 @@ sub publish {
 }
 
 # Exit status and what it said; lists are read anew.
-sub fetch {
+sub run_anew {
+    my ($command) = @_;
     remove_tree("$dir/build/apt/stable");
-    my $said = `APT_ETC=$dir/etc O=$dir/build dom0-tools/image/fetch-kernel stable $kernel 2>&1`;
+    my $said = `APT_ETC=$dir/etc O=$dir/build SOCLE_CACHE= dom0-tools/image/$command 2>&1`;
     return ($? >> 8, $said);
+}
+
+sub fetch {
+    return run_anew("fetch-kernel stable $kernel");
 }
 
 remove_tree($dir);
@@ -80,6 +85,15 @@ is(content("$kernel/version"), "9.8.7-amd64\n", 'its version is known');
 is(content("$kernel/boot/vmlinuz-9.8.7-amd64"), 'kernel 9.8.7', 'its image is there');
 is(content("$kernel/lib/modules/9.8.7-amd64/one.ko"), 'module', 'its modules are there');
 ok(!-e "$kernel/usr", 'and nothing else');
+
+($rc, $said) = run_anew("fetch-package linux-image-9.8.7-amd64 $dir/package");
+is($rc, 0, 'a package is fetched') or diag $said;
+is(content("$dir/package/version"), "9.8.7-1\n", 'its version is known');
+is(content("$dir/package/usr/share/doc/linux/copyright"), 'free', 'all of it is there');
+($rc, $said) = run_anew("fetch-package nonesuch $dir/nonesuch");
+isnt($rc, 0, 'a package that there is not');
+like($said, qr/^fetch-package: no package nonesuch to be had/m, 'is named');
+ok(!-e "$dir/nonesuch", 'and nothing made');
 
 publish('9.9.0');
 ($rc, $said) = fetch();
