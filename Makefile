@@ -166,6 +166,10 @@ $(O)/dom0/initramfs-%: $(O)/kernel/%/version $(tools) $(image-src)
 	@mkdir -p $(@D)
 	$(Q)$(image)/make-initramfs -o $@ -k $(<D) $(tools)
 
+$(O)/dom0/xen: $(O)/package/xen-hypervisor-4.17-amd64/version
+	@mkdir -p $(@D)
+	$(Q)gunzip -c $(<D)/boot/xen-4.17-amd64.gz >$@
+
 # A disc that boots by BIOS and by UEFI.
 $(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
 	@mkdir -p $(O)/iso/boot/grub
@@ -310,14 +314,17 @@ $(O)/tests/system/%: tests/system/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $< -lpthread
 
+# The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen:
+on-xen := store
+
 # `make test only=evtchn` runs the tests whose names contain that.
-tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) $(pv-test) \
-    $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
+tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) \
+    $(on-xen:%=tests/system/%.t@xen) $(pv-test) $(fuzz-test),$(if $(if $(only),$(findstring $(only),$(notdir $t)),all),$t)))
 prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 
 # Stock kernels are fetched only if they are wanted.
 test: deps ## run all tests; only=NAME those whose file name contains it, V=1 shows every result
-	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),dom0 $(dom0-backports) $(system-programs))
+	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),dom0 $(dom0-backports) $(O)/dom0/xen $(system-programs))
 	@$(prove) -j2 $(tests)
 
 test-all: export FULL = 1

@@ -17,14 +17,14 @@ my $running; # QEMU's process group
 $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel ('': none), network (it brings its own), input => [[after-this-pattern, text], ...],
+#     kernel ('': none), foreign (it is not ours), network (it brings its own), input => [[after-this-pattern, text], ...],
 #     until => pattern, linger => seconds): boots, waits for the end, or for the pattern, which is just as
 # good, and if asked some seconds more, whether it ends after all (`lingered`, if not). Returns a Boot.
 sub run {
     my (%o) = @_;
     my $out = $ENV{O} || 'build';
     my $self = bless {lines => [], timeout => $o{timeout} || 180, until => $o{until}, linger => $o{linger},
-                      foreign => !!$ENV{HV}};
+                      foreign => $o{foreign} || !!$ENV{HV}};
 
     make_path("$out/log");
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";

@@ -60,7 +60,7 @@ introduce() {
     done
     request 8 1 0 1
 }
-if [ -n "$domu" ]; then
+if [ $hv = socle ]; then
     is "the domain gets its folder" by_socket xenstore-write /local/domain/1/data ""
     is "that is its own" by_socket xenstore-chmod -r /local/domain/1 n1
     kill_on 1 &

@@ -11,8 +11,8 @@ use Test::More;
 
 my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
 my $boot = Dom0::boot(name => 'store', smp => 2, timeout => 600, scripts => ['store'], programs => ['request'],
-                      options => 'dom0_mem=512M', values => {domu => $ENV{HV} ? '' : 1},
-                      $ENV{HV} ? () : (domus => ["$Dom0::out/guests/system-store.elf domu name=s mem=16M"]),
+                      options => 'dom0_mem=512M',
+                      domus => ["$Dom0::out/guests/system-store.elf domu name=s mem=16M"],
                       files => ["$Dom0::out/dom0-tools/socle-stored", "$gcc=$gcc",
                                 map { "/usr/bin/xenstore-$_" } qw(chmod exists list ls read rm watch write)]);
 Dom0::report($boot, 'store');
