@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: queues of bytes in both directions, and those on the socket. (Rings: domain.c.) */
 #include "conn.h"
+#include "domain.h"
 #include "journal.h"
 #include "proto.h"
 #include "quota.h"
@@ -16,9 +17,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TURN = 16 }; /* messages that one connection may have handled before others get their turn */
+/* Messages that one connection may have handled before others get their turn. A guest's are taken
+ * in by few, for one of them may be the removal of all that it has. */
+enum { TURN = 16, GUEST_TURN = 2 };
+enum { HOLD_MIN = 10, HOLD_DOUBLED = 7 }; /* C3: ms, and how often that is doubled at most */
 
 struct conn *conn_list;
+uint64_t conn_clock;
 
 struct conn *conn_new(const struct conn_io *io, domid_t id, bool privileged)
 {
@@ -261,10 +266,30 @@ static bool take_message(struct conn *c)
     return whole;
 }
 
+unsigned int conn_wait(const struct conn *c)
+{
+    return c->domain && c->domain->held_until > conn_clock ? c->domain->held_until - conn_clock : 0;
+}
+
+void conn_committed(struct conn *c, bool failed, domid_t culprit)
+{
+    struct domain *d = failed ? domain_find(culprit) : NULL;
+
+    if (!failed)
+        c->conflicts = 0;
+    if (!c->who.privileged || !d || culprit == 0)
+        return;
+    if (c->conflicts < HOLD_DOUBLED)
+        c->conflicts++;
+    d->held_until = conn_clock + (HOLD_MIN << c->conflicts);
+}
+
 void conn_service(struct conn *c)
 {
+    unsigned int most = c->who.privileged ? TURN : GUEST_TURN;
+
     c->more = false;
-    for (unsigned int i = 0; i < TURN && !c->dead; i++) {
+    for (unsigned int i = 0; i < most && !c->dead; i++) {
         flush_out(c);
         if (c->dead || c->out_len >= OUT_PAUSE)
             return;
@@ -324,14 +349,12 @@ int conn_listen(const char *path)
     return rc ? rc : fd;
 }
 
-struct conn *conn_accept(int listener)
+int conn_accept(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct conn *c;
 
     if (fd < 0)
-        return NULL;
-    c = conn_new(&socket_io, 0, true);
-    c->fd = fd;
-    return c;
+        return -errno;
+    conn_new(&socket_io, 0, true)->fd = fd;
+    return 0;
 }

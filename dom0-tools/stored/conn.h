@@ -4,7 +4,11 @@
  * C1  A connection takes in one message at a time, and none while more than OUT_PAUSE bytes of
  *     answers wait to be fetched. So what it costs is bounded but for watch events; an event that
  *     already waits is not queued again, and a connection with too many bytes of them is given up.
+ *     Each gets its turn after all others, a guest for a few messages only.
  * C2  Nothing leaves, and no byte of a ring is given free, before the journal has what caused it.
+ * C3  A guest whose changes make transactions of the control domain fail has to wait before its
+ *     next request, longer each time, so that these come to an end. (A guest's own transactions may
+ *     fail for ever if it does not get on with another one: that is between the two.)
  */
 #ifndef STORED_CONN_H
 #define STORED_CONN_H
@@ -37,8 +41,9 @@ struct conn {
     int fd;                /* of a socket, else -1 */
     struct domain *domain; /* of a ring, else NULL */
     struct who who;
-    int dead;  /* errno; it is closed as soon as nobody can be looking at it */
-    bool more; /* there may be something to do without being told */
+    int dead;               /* errno; it is closed as soon as nobody can be looking at it */
+    bool more;              /* there may be something to do without being told */
+    unsigned int conflicts; /* commits that have failed in a row because of guests */
 
     struct bytes in; /* of an unfinished message */
     struct msg *out, **last_out;
@@ -55,6 +60,7 @@ struct conn {
 #define OUT_MAX_SOCKET (16 << 20)
 
 extern struct conn *conn_list;
+extern uint64_t conn_clock; /* ms; the time when this turn of the loop began */
 
 /** conn_new - a connection; the caller sets the members for its kind. */
 struct conn *conn_new(const struct conn_io *io, domid_t id, bool privileged);
@@ -68,6 +74,11 @@ void conn_end_txn(struct conn *c, struct txn *t);
 void conn_drop_txns(struct conn *c);
 /** conn_service - take in messages and send answers, for a while. Sets c->more. */
 void conn_service(struct conn *c);
+/** conn_wait - for how many ms it must wait before it gets its turn (C3); 0 as a rule. */
+unsigned int conn_wait(const struct conn *c);
+/** conn_committed - a transaction of @c has been committed, or failed because of a change that
+ * @culprit has made. */
+void conn_committed(struct conn *c, bool failed, domid_t culprit);
 /** conn_blocked - does it wait for its other end to fetch something? */
 bool conn_blocked(const struct conn *c);
 /** conn_reap - close and free connections that are dead. */
@@ -85,7 +96,7 @@ void conn_requeue(struct conn *c, const void *data, size_t len);
 
 /** conn_listen - the socket at @path; returns its descriptor, or a negative errno. */
 int conn_listen(const char *path);
-/** conn_accept - a client of that socket, or NULL. */
-struct conn *conn_accept(int listener);
+/** conn_accept - take in a client of that socket; returns 0 or a negative errno. */
+int conn_accept(int listener);
 
 #endif

@@ -59,6 +59,8 @@ static ssize_t ring_read(struct conn *c, void *buf, size_t len)
     return n == BYTE_RING_BROKEN ? -ERANGE : n;
 }
 
+/* Whoever writes while bytes before that have not been given free may think that we are about to
+ * look again, and say nothing; Linux does. So we look, after the index is there for all to see. */
 static void ring_settle(struct conn *c)
 {
     struct domain *d = c->domain;
@@ -70,6 +72,9 @@ static void ring_settle(struct conn *c)
     if (__atomic_load_n(r.cons, __ATOMIC_RELAXED) != r.pos) {
         byte_ring_consumed(&r);
         xenio_notify(d->port);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (__atomic_load_n(r.prod, __ATOMIC_RELAXED) != r.pos)
+            c->more = true;
     }
 }
 

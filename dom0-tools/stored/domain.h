@@ -15,6 +15,7 @@ struct domain {
     domid_t target;           /* DOMID_INVALID: none */
     uint32_t in_pos, out_pos; /* our indexes: req_cons and rsp_prod, which the domain can spoil */
     uint32_t in_kept;         /* in_pos as the journal has it */
+    uint64_t held_until;      /* C3; by conn_clock */
     bool shut_down;           /* and watchers have been told */
     bool broken; /* it broke the protocol: there is no connection until it asks for one */
 };

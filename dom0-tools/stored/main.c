@@ -12,15 +12,20 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "socle-stored"
+
+enum { ACCEPT_PAUSE = 100 }; /* ms */
 
 static const char usage[] =
     "usage: " NAME " [--socket PATH] [--state FILE | --no-state] [--no-domains]"
@@ -109,25 +114,56 @@ static void introduce_self(void)
         complain("the kernel's own ring", rc);
 }
 
-/* One turn of the loop. Descriptors: the socket, events, then clients in the order of the list. */
+static uint64_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * UINT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* Milliseconds until somebody may have their turn without being told; -1: nobody. */
+static int patience(uint64_t accept_at)
+{
+    int least = accept_at > conn_clock ? accept_at - conn_clock : INT_MAX;
+
+    for (const struct conn *c = conn_list; c; c = c->next) {
+        if (c->more && (int)conn_wait(c) < least)
+            least = conn_wait(c);
+    }
+    return least == INT_MAX ? -1 : least;
+}
+
+/* As many connections as we are allowed to have. */
+static void raise_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+/* One turn of the loop. Descriptors: the socket, events, then clients in the order of the list.
+ * While we can have no more clients, those who knock are let wait. */
 static void turn(int listener, int events)
 {
     static struct pollfd *fds;
     static size_t room;
-    bool more = false;
+    static uint64_t accept_at;
     size_t nr = 2;
     int port;
 
-    for (const struct conn *c = conn_list; c; c = c->next) {
-        more |= c->more;
+    conn_clock = now();
+    for (const struct conn *c = conn_list; c; c = c->next)
         nr += c->fd >= 0;
-    }
     if (nr > room) {
         room = nr * 2;
         free(fds);
         fds = must_alloc(room * sizeof(*fds));
     }
-    fds[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+    fds[0] = (struct pollfd){.fd = accept_at > conn_clock ? -1 : listener, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = events, .events = POLLIN};
     nr = 2;
     for (const struct conn *c = conn_list; c; c = c->next) {
@@ -136,8 +172,9 @@ static void turn(int listener, int events)
         if (c->fd >= 0)
             fds[nr++] = (struct pollfd){.fd = c->fd, .events = want};
     }
-    if (poll(fds, nr, more ? 0 : -1) < 0)
+    if (poll(fds, nr, patience(accept_at)) < 0)
         return;
+    conn_clock = now();
 
     nr = 2;
     for (struct conn *c = conn_list; c; c = c->next) {
@@ -152,13 +189,13 @@ static void turn(int listener, int events)
     }
     journal_commit(); /* C2 */
     for (struct conn *c = conn_list; c; c = c->next) {
-        if (c->more && !c->dead)
+        if (c->more && !c->dead && conn_wait(c) == 0)
             conn_service(c);
     }
     conn_reap();
     journal_commit();
-    if (fds[0].revents)
-        conn_accept(listener);
+    if (fds[0].revents && conn_accept(listener) < 0)
+        accept_at = conn_clock + ACCEPT_PAUSE;
 }
 
 int main(int argc, char **argv)
@@ -205,6 +242,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
+    raise_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);

@@ -260,13 +260,19 @@ static int op_transaction_start(struct request *r)
 
 static int op_transaction_end(struct request *r)
 {
+    int rc;
+
     if (!r->txn->id)
         return -ENOENT;
     if (strcmp(r->arg[0], "T") && strcmp(r->arg[0], "F"))
         return -EINVAL;
     r->ended = r->txn;
     r->commit = r->arg[0][0] == 'T';
-    return r->commit ? txn_commit(r->txn, &r->conn->who) : 0;
+    if (!r->commit)
+        return 0;
+    rc = txn_commit(r->txn, &r->conn->who);
+    conn_committed(r->conn, rc == -EAGAIN, r->txn->culprit);
+    return rc;
 }
 
 /* ---- domains ---- */

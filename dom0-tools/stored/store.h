@@ -19,6 +19,7 @@
 struct node {
     uint64_t generation; /* no other version of any node has the same */
     unsigned int refs;
+    domid_t by;            /* who has committed it */
     unsigned int nr_perms; /* at least 1 */
     uint32_t value_len, names_len;
     const struct perm *perms;

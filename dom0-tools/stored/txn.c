@@ -119,16 +119,34 @@ static void fire_event(const struct txn *t, const struct event *e)
     watch_fire(e->path, e->exact, seen, 4);
 }
 
+/* Who has changed a path last. Of one that is gone it is in the version of a node above: that lost a
+ * name. */
+static domid_t last_writer(const char *path)
+{
+    const struct node *n = store_get(path);
+    char at[PATH_ROOM];
+
+    strcpy(at, path);
+    while (!n && at[0] == '/' && at[1]) {
+        path_parent(at, at);
+        n = store_get(at);
+    }
+    return n ? n->by : 0;
+}
+
 int txn_commit(struct txn *t, const struct who *who)
 {
     unsigned int owned;
 
+    t->culprit = DOMID_INVALID;
     if (t->doomed)
         return -EAGAIN;
     MAP_EACH(&t->changes, e)
     {
-        if (store_get(e->key) != ((struct change *)e->value)->base)
-            return -EAGAIN;
+        if (store_get(e->key) == ((struct change *)e->value)->base)
+            continue;
+        t->culprit = last_writer(e->key);
+        return -EAGAIN;
     }
     if (!who->privileged) {
         owned = txn_owned(t, who->id);
@@ -139,8 +157,11 @@ int txn_commit(struct txn *t, const struct who *who)
     {
         struct change *c = e->value;
 
-        if (c->now != c->base)
-            store_set(e->key, node_get(c->now));
+        if (c->now == c->base)
+            continue;
+        if (c->now)
+            c->now->by = who->id;
+        store_set(e->key, node_get(c->now));
     }
     return 0;
 }

@@ -19,7 +19,8 @@ struct event;
 struct txn {
     struct txn *next; /* of the same connection */
     uint32_t id;
-    bool doomed; /* from before a restart: what it has seen is lost, so it must not commit */
+    domid_t culprit; /* when the commit has failed: who made the change that was in the way */
+    bool doomed;     /* from before a restart: what it has seen is lost, so it must not commit */
     struct map changes;
     struct event *events, **last_event;
 };

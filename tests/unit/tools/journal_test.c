@@ -260,6 +260,33 @@ static void each_request_is_done_once(void **state)
     quota.node_size = 2048;
 }
 
+static void write_the_rest(uint32_t port)
+{
+    struct xenstore_domain_interface *p = &fake_domains[port - 100].page;
+
+    memcpy(p->req + p->req_prod, "/", 2);
+    p->req_prod += 2;
+    fake_on_notify = NULL;
+}
+
+/* Linux says nothing of bytes that it adds while those before are not given free. */
+static void bytes_that_come_unannounced(void **state)
+{
+    struct xenstore_domain_interface *p = &fake_domains[1].page;
+    struct xsd_sockmsg h = {.type = XS_GET_PERMS, .len = 2};
+
+    (void)state;
+    introduce(1);
+    memcpy(p->req, &h, sizeof(h));
+    p->req_prod = sizeof(h);
+    fake_on_notify = write_the_rest;
+    domain_event(101);
+    turn();
+    assert_int_equal(p->req_cons, sizeof(h) + 2);
+    assert_true(p->rsp_prod);
+    assert_false(domain_find(1)->conn->more);
+}
+
 static void what_comes_back(void **state)
 {
     struct conn *c;
@@ -499,6 +526,7 @@ static void without_room_there_is_no_old_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(bytes_that_come_unannounced),
         TEST(what_comes_back),
         TEST(each_request_is_done_once),
         TEST(a_torn_file_is_the_state_of_a_commit),

@@ -8,6 +8,11 @@
 
 #include "stored_kit.h"
 
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 static struct conn *dom0, *dom1, *dom2;
 
 #define says(c, type, text, answer)        assert_string_equal(kit_say(c, 0, type, text), answer)
@@ -343,6 +348,95 @@ static void transactions_that_saw_two_states(void **state)
     says_in(dom0, b, XS_TRANSACTION_END, "T|", "!EAGAIN");
 }
 
+/* A commit of dom0 that fails because of what a guest has done. */
+static void lose(domid_t guest)
+{
+    uint32_t a = begin(dom0);
+
+    says_in(dom0, a, XS_READ, "/of3/x|", "1");
+    says_in(dom0, a, XS_WRITE, "/a|1", "OK|");
+    says(guest ? domain_find(guest)->conn : dom0, XS_WRITE, "/of3/x|1", "OK|");
+    says_in(dom0, a, XS_TRANSACTION_END, "T|", "!EAGAIN");
+}
+
+static void a_guest_does_not_starve_transactions_of_dom0(void **state)
+{
+    struct conn *dom3, *dom4;
+    unsigned int wait = 0;
+    uint32_t a;
+
+    (void)state;
+    conn_clock = 1000;
+    says(dom0, XS_INTRODUCE, "3|77|5|", "OK|");
+    says(dom0, XS_INTRODUCE, "4|77|5|", "OK|");
+    dom3 = domain_find(3)->conn;
+    dom4 = domain_find(4)->conn;
+    says(dom0, XS_WRITE, "/of3/x|1", "OK|");
+    says(dom0, XS_SET_PERMS, "/of3|b3|", "OK|");
+    says(dom0, XS_SET_PERMS, "/of3/x|b3|", "OK|");
+    for (unsigned int i = 0; i < 20; i++) {
+        lose(3);
+        assert_in_range(conn_wait(dom3), wait ? wait : 1, 2000);
+        wait = conn_wait(dom3);
+        assert_int_equal(conn_wait(dom4), 0);
+    }
+    assert_true(wait >= 1000);
+    conn_clock += wait - 1;
+    assert_int_equal(conn_wait(dom3), 1);
+    conn_clock++;
+    assert_int_equal(conn_wait(dom3), 0);
+    a = begin(dom0);
+    says_in(dom0, a, XS_READ, "/of3/x|", "1");
+    says_in(dom0, a, XS_TRANSACTION_END, "T|", "OK|");
+    lose(0); /* by itself */
+    assert_int_equal(conn_wait(dom3), 0);
+    a = begin(dom0); /* by a removal, and of something else than what it wrote last */
+    says_in(dom0, a, XS_READ, "/of3/x|", "1");
+    says(dom3, XS_RM, "/of3/x|", "OK|");
+    says_in(dom0, a, XS_TRANSACTION_END, "T|", "!EAGAIN");
+    assert_in_range(conn_wait(dom3), 1, wait / 8);
+    conn_clock += wait;
+    a = begin(dom4); /* a guest, by a guest */
+    says_in(dom4, a, XS_READ, "/of3|", "");
+    says(dom3, XS_WRITE, "/of3|2", "OK|");
+    says_in(dom4, a, XS_TRANSACTION_END, "T|", "!EAGAIN");
+    assert_int_equal(conn_wait(dom3), 0);
+    says(dom0, XS_WRITE, "/of3/x|1", "OK|");
+    says(dom0, XS_SET_PERMS, "/of3/x|b3|", "OK|");
+    lose(3);
+    domain_detach(domain_find(3), 0); /* it is not rid of it by connecting anew */
+    domain_attach(domain_find(3));
+    assert_true(conn_wait(domain_find(3)->conn));
+}
+
+static void who_has_no_file_left_lets_clients_wait(void **state)
+{
+    char path[] = "/tmp/stored_test.XXXXXX";
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int listener, client = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct rlimit old, none;
+
+    (void)state;
+    close(mkstemp(path));
+    listener = conn_listen(path);
+    strcpy(addr.sun_path, path);
+    assert_int_equal(connect(client, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    getrlimit(RLIMIT_NOFILE, &old);
+    none = old;
+    none.rlim_cur = client + 1;
+    setrlimit(RLIMIT_NOFILE, &none);
+    assert_int_equal(conn_accept(listener), -EMFILE);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_int_equal(conn_accept(listener), 0);
+    assert_true(conn_list->fd > client);
+    assert_int_equal(conn_accept(listener), -EAGAIN);
+    close(client);
+    conn_service(conn_list);
+    conn_reap();
+    close(listener);
+    unlink(path);
+}
+
 static void quotas(void **state)
 {
     char text[4096];
@@ -514,6 +608,8 @@ int main(void)
         TEST(an_event_that_waits_is_not_doubled),
         TEST(transactions),
         TEST(transactions_that_saw_two_states),
+        TEST(a_guest_does_not_starve_transactions_of_dom0),
+        TEST(who_has_no_file_left_lets_clients_wait),
         TEST(quotas),
         TEST(quotas_hold_at_commits),
         TEST(who_fetches_no_events_is_given_up),
