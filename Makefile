@@ -147,7 +147,7 @@ $(foreach t,$(tool-names),$(eval $(call tool,$t)))
 
 # stable: the kernel of the release; backports: the one of its backports; cloud: the release's for virtual machines
 image     := dom0-tools/image
-image-src := $(image)/make-initramfs $(image)/modules $(shell find $(image)/root -type f)
+image-src := $(image)/make-initramfs $(wildcard $(image)/modules*) $(shell find $(image)/root -type f)
 dom0-stable    := $(O)/dom0/vmlinux-stable $(O)/dom0/initramfs-stable
 dom0-backports := $(O)/dom0/vmlinux-backports $(O)/dom0/initramfs-backports
 
@@ -165,6 +165,12 @@ $(O)/dom0/vmlinux-%: $(O)/kernel/%/version $(O)/dom0-tools/socle-unpack
 $(O)/dom0/initramfs-%: $(O)/kernel/%/version $(tools) $(image-src)
 	@mkdir -p $(@D)
 	$(Q)$(image)/make-initramfs -o $@ -k $(<D) $(tools)
+
+# The same userland for guests: with their drivers, without tools.
+linux-guests := $(patsubst %,$(O)/guests/initramfs-%,stable cloud)
+$(O)/guests/initramfs-%: $(O)/kernel/%/version $(image-src)
+	@mkdir -p $(@D)
+	$(Q)$(image)/make-initramfs -o $@ -k $(<D) -m $(image)/modules-guest
 
 $(O)/dom0/xen: $(O)/package/xen-hypervisor-4.17-amd64/version
 	@mkdir -p $(@D)
@@ -314,6 +320,8 @@ $(O)/tests/system/%: tests/system/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $< -lpthread
 
+system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(system-programs)
+
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen:
 on-xen := store
 
@@ -324,7 +332,7 @@ prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 
 # Stock kernels are fetched only if they are wanted.
 test: deps ## run all tests; only=NAME those whose file name contains it, V=1 shows every result
-	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),dom0 $(dom0-backports) $(O)/dom0/xen $(system-programs))
+	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),$(system-needs))
 	@$(prove) -j2 $(tests)
 
 test-all: export FULL = 1

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
-# The initramfs of dom0: the same bytes each time, and all in it that its parts need.
+# The initramfs of dom0, and that of guests: the same bytes each time, and all in it that its parts need.
 use strict;
 use warnings;
 use FindBin;
@@ -36,10 +36,15 @@ sub unpack_archive {
     return %files;
 }
 
-for my $suite (qw(stable backports)) {
+check_image($_, undef, @drivers) for qw(stable backports);
+check_image($_, 'dom0-tools/image/modules-guest', qw(xen-blkfront xen-netfront ext4)) for qw(stable cloud);
+
+sub check_image {
+    my ($suite, $modules, @wanted) = @_;
+    my @list = $modules ? ('-m', $modules) : ();
     my @made = map { "$Dom0::dir/image-$suite-$_" } 1, 2;
     for (@made) {
-        is(system($make, '-o', $_, '-k', "$Dom0::out/kernel/$suite", @tools, 'etc/extra=README.md'), 0, "$suite: made");
+        is(system($make, '-o', $_, '-k', "$Dom0::out/kernel/$suite", @list, @tools, 'etc/extra=README.md'), 0, "$suite: made");
     }
     my ($one, $two) = map { slurp($_) } @made;
     ok($one eq $two, "$suite: the same bytes each time");
@@ -56,7 +61,8 @@ for my $suite (qw(stable backports)) {
         split /\n/, $files{"lib/modules/$version/modules.dep"};
     my %builtin = map { s{.*/}{}r =~ tr/-/_/r => 1 } split /\n/, slurp("$Dom0::out/kernel/$suite/lib/modules/$version/modules.builtin");
     my %path = map { s{.*/}{}r =~ tr/-/_/r => $_ } keys %line;
-    ok($path{"$_.ko" =~ tr/-/_/r} || $builtin{"$_.ko" =~ tr/-/_/r}, "$suite: $_") for @drivers;
+    ok($path{"$_.ko" =~ tr/-/_/r} || $builtin{"$_.ko" =~ tr/-/_/r}, "$suite: $_") for @wanted;
+    is(!!$path{'xen_netback.ko'}, !$modules, "$suite: back ends are dom0's");
     my @wrong;
     for my $module (keys %line) {
         my @order = ($module, @{$line{$module}});
