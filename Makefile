@@ -124,7 +124,7 @@ tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arc
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
-tool-libs-socle := -lxencall
+tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 
 $(O)/dom0-tools/obj/%.o: %.c

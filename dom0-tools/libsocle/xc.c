@@ -135,6 +135,204 @@ int xc_vcpu_affinity(domid_t id, unsigned int vcpu, struct xc_cpus *hard, struct
     return rc;
 }
 
+/* ---- making domains ---- */
+
+#define PORT_MAX 1023 /* what the 2-level layout of 32-bit guests has room for is enough */
+
+int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus)
+{
+    struct xen_domctl op = {0}, vcpus = {0};
+    struct xen_domctl_createdomain *c = &op.u.createdomain;
+    int rc;
+
+    memcpy(c->handle, uuid, sizeof(c->handle));
+    c->max_vcpus = max_vcpus;
+    c->max_evtchn_port = PORT_MAX;
+    c->max_grant_frames = c->max_maptrack_frames = -1;
+    c->grant_opts = XEN_DOMCTL_GRANT_version(1);
+    rc = domctl(XEN_DOMCTL_createdomain, id, &op);
+    if (rc)
+        return rc;
+    vcpus.u.max_vcpus.max = max_vcpus;
+    rc = domctl(XEN_DOMCTL_max_vcpus, id, &vcpus);
+    if (rc)
+        xc_destroy(id);
+    return rc;
+}
+
+int xc_info(domid_t id, struct xen_domctl_getdomaininfo *info)
+{
+    struct xen_domctl op = {0};
+    int rc = domctl(XEN_DOMCTL_getdomaininfo, id, &op);
+
+    if (rc == 0 && op.u.getdomaininfo.domain != id) /* the next one there is */
+        rc = -ESRCH;
+    if (rc == 0)
+        *info = op.u.getdomaininfo;
+    return rc;
+}
+
+int xc_max_mem(domid_t id, uint64_t kib)
+{
+    struct xen_domctl op = {0};
+
+    op.u.max_mem.max_memkb = kib;
+    return domctl(XEN_DOMCTL_max_mem, id, &op);
+}
+
+static long memory_op(unsigned int cmd, void *arg)
+{
+    return xcall(__HYPERVISOR_memory_op, cmd, (unsigned long)arg);
+}
+
+int xc_memory_map(domid_t id, uint64_t size)
+{
+    struct shared {
+        struct xen_foreign_memory_map map;
+        struct {
+            uint64_t addr, size;
+            uint32_t type;
+        } __attribute__((packed)) entry;
+    } *shared = xcall_alloc(sizeof(*shared));
+    int rc;
+
+    shared->entry.size = size;
+    shared->entry.type = 1; /* RAM */
+    shared->map.domid = id;
+    shared->map.map.nr_entries = 1;
+    set_xen_guest_handle(shared->map.map.buffer, &shared->entry);
+    rc = memory_op(XENMEM_set_memory_map, shared);
+    xcall_free(shared);
+    return rc;
+}
+
+/* Extents of 2^@order pages from page @done on, as many as there are; returns how many pages. */
+static long populate(domid_t id, uint64_t *p2m, uint64_t done, uint64_t nr, unsigned int order,
+                     struct xen_memory_reservation *op, xen_pfn_t *list, unsigned int room)
+{
+    uint64_t want = (nr - done) >> order;
+    long got;
+
+    if (want > room)
+        want = room;
+    for (uint64_t i = 0; i < want; i++)
+        list[i] = done + (i << order);
+    *op = (struct xen_memory_reservation){
+        .nr_extents = want, .extent_order = order, .domid = id, .mem_flags = 0};
+    set_xen_guest_handle(op->extent_start, list);
+    got = want ? memory_op(XENMEM_populate_physmap, op) : 0;
+    for (long i = 0; i < got && i < (long)want; i++) {
+        for (uint64_t k = 0; k < 1ul << order; k++)
+            p2m[done + ((uint64_t)i << order) + k] = list[i] + k;
+    }
+    return got < 0 ? got : got > (long)want ? -EIO : got << order;
+}
+
+int xc_populate(domid_t id, uint64_t *p2m, uint64_t nr)
+{
+    const unsigned int room = 1024;
+    struct xen_memory_reservation *op = xcall_alloc(sizeof(*op));
+    xen_pfn_t *list = xcall_alloc(room * sizeof(*list));
+    unsigned int order = 9; /* 2 MiB */
+    uint64_t done = 0;
+    long got = 0;
+
+    while (done < nr && got >= 0) {
+        got = populate(id, p2m, done, nr, order, op, list, room);
+        if (got > 0)
+            done += got;
+        else if (got == 0 && order == 0)
+            got = -ENOMEM;
+        else if (got == 0)
+            order -= order > 4 ? 5 : 4; /* 2 MiB, 64 KiB, 4 KiB */
+    }
+    xcall_free(list);
+    xcall_free(op);
+    return got < 0 ? got : 0;
+}
+
+int xc_new_port(domid_t id, evtchn_port_t *port)
+{
+    struct evtchn_alloc_unbound *op = xcall_alloc(sizeof(*op));
+    int rc;
+
+    op->dom = id;
+    op->remote_dom = DOMID_SELF;
+    rc = xcall(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (unsigned long)op);
+    if (rc == 0)
+        *port = op->port;
+    xcall_free(op);
+    return rc;
+}
+
+int xc_hypercall_page(domid_t id, uint64_t frame)
+{
+    struct xen_domctl op = {0};
+
+    op.u.hypercall_init.gmfn = frame;
+    return domctl(XEN_DOMCTL_hypercall_init, id, &op);
+}
+
+int xc_pin_root(domid_t id, uint64_t frame)
+{
+    struct mmuext_op *op = xcall_alloc(sizeof(*op));
+    int rc;
+
+    op->cmd = MMUEXT_PIN_L4_TABLE;
+    op->arg1.mfn = frame;
+    rc = xcall4(__HYPERVISOR_mmuext_op, (unsigned long)op, 1, 0, id);
+    xcall_free(op);
+    return rc;
+}
+
+int xc_set_context(domid_t id, unsigned int vcpu, const struct vcpu_guest_context *context)
+{
+    struct vcpu_guest_context *shared = xcall_alloc(sizeof(*shared));
+    struct xen_domctl op = {0};
+    int rc;
+
+    *shared = *context;
+    op.u.vcpucontext.vcpu = vcpu;
+    set_xen_guest_handle(op.u.vcpucontext.ctxt, shared);
+    rc = domctl(XEN_DOMCTL_setvcpucontext, id, &op);
+    xcall_free(shared);
+    return rc;
+}
+
+int xc_place_vcpu(domid_t id, unsigned int vcpu, const struct xc_cpus *cpus)
+{
+    struct xc_cpus *shared = xcall_alloc(sizeof(*shared));
+    struct xen_domctl op = {0};
+    int rc;
+
+    *shared = *cpus;
+    op.u.vcpuaffinity.vcpu = vcpu;
+    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, shared->bits);
+    op.u.vcpuaffinity.cpumap_hard.nr_bits = XC_MAX_CPUS;
+    rc = domctl(XEN_DOMCTL_setvcpuaffinity, id, &op);
+    xcall_free(shared);
+    return rc;
+}
+
+int xc_share(domid_t id, unsigned int weight, unsigned int cap)
+{
+    struct xen_domctl op = {0};
+    struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
+    int rc = xc_scheduler(&s->sched_id);
+
+    if (rc)
+        return rc;
+    if (s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EOPNOTSUPP;
+    s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+    s->u.credit2.weight = weight; /* the same words in credit */
+    s->u.credit2.cap = cap;
+    return domctl(XEN_DOMCTL_scheduler_op, id, &op);
+}
+
+/* ---- the machine ---- */
+
 int xc_physinfo(struct xen_sysctl_physinfo *info)
 {
     struct xen_sysctl op = {0};

@@ -32,6 +32,42 @@ struct xc_cpus {
 /** xc_vcpu_affinity - where a vcpu may run, and where it would like to. */
 int xc_vcpu_affinity(domid_t id, unsigned int vcpu, struct xc_cpus *hard, struct xc_cpus *soft);
 
+/* ---- making domains ---- */
+
+/** xc_create - an empty domain with that id, paused; -EEXIST: the id is taken. */
+int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus);
+
+/** xc_info - -ESRCH: there is no such domain. */
+int xc_info(domid_t id, struct xen_domctl_getdomaininfo *info);
+
+/** xc_max_mem - how much it may have, in KiB. */
+int xc_max_mem(domid_t id, uint64_t kib);
+
+/** xc_memory_map - what it is told of its memory: one range from 0 on, in bytes. */
+int xc_memory_map(domid_t id, uint64_t size);
+
+/** xc_populate - give it memory, in pieces as large as there are
+ * @p2m  out: the frame of each of its @nr pages
+ * Returns -ENOMEM when there is not so much; it has a part then. */
+int xc_populate(domid_t id, uint64_t *p2m, uint64_t nr);
+
+/** xc_new_port - a port of the domain that dom0 may bind itself to. */
+int xc_new_port(domid_t id, evtchn_port_t *port);
+
+/** xc_hypercall_page - fill a frame with the way into the hypervisor. */
+int xc_hypercall_page(domid_t id, uint64_t frame);
+
+/** xc_pin_root - make a frame a root of page tables, for as long as it is not unpinned. */
+int xc_pin_root(domid_t id, uint64_t frame);
+
+int xc_set_context(domid_t id, unsigned int vcpu, const struct vcpu_guest_context *context);
+
+/** xc_place_vcpu - where a vcpu may run; -EINVAL: on none of the machine's CPUs. */
+int xc_place_vcpu(domid_t id, unsigned int vcpu, const struct xc_cpus *cpus);
+
+/** xc_share - its share of processor time; -EOPNOTSUPP: this scheduler has no shares. */
+int xc_share(domid_t id, unsigned int weight, unsigned int cap);
+
 int xc_physinfo(struct xen_sysctl_physinfo *info);
 int xc_scheduler(uint32_t *id);
 int xc_debug_keys(const char *keys);

@@ -12,6 +12,13 @@ const struct command commands[] = {
      "say whether a configuration is right, and if not, what is wrong",
      "  -j, --json    print it in its normal form, as JSON\n"
      "KEY=VALUE replaces what FILE says; see socle.json(5).\n"},
+    {"create", cmd_create, "[--paused] [--console] [--dry-run] FILE [KEY=VALUE]...",
+     "make a domain from a configuration and let it run",
+     "  -p, --paused      do not let it run yet\n"
+     "  -c, --console     attach to its console\n"
+     "  -n, --dry-run     only print the configuration in its normal form, as JSON\n"
+     "      --progress    tell what is being done; as usual on a terminal, if it takes long\n"
+     "KEY=VALUE replaces what FILE says; see socle.json(5).\n"},
     {"debug-key", cmd_debug_key, "KEYS",
      "press debug keys of the hypervisor; h lists them in dmesg", ""},
     {"destroy", cmd_destroy, "DOMAIN", "end a domain at once, as if its power failed", ""},

@@ -19,10 +19,13 @@
 
 static struct xen_domctl_getdomaininfo domains[300];
 
+static char run_dir[] = "/tmp/socle-test-XXXXXX";
+
 static int start(void **state)
 {
     (void)state;
     setenv("XENSTORED_PATH", "/nonexistent", 1);
+    setenv("SOCLE_RUN_DIR", run_dir, 1);
     memset(domains, 0, sizeof(domains));
     for (unsigned int i = 0; i < 300; i++) {
         domains[i].domain = i * 2;
@@ -127,7 +130,7 @@ static void acts(void **state)
     fake_again = 3;
     assert_int_equal(socle("destroy 2"), 0);
     assert_int_equal(fake_again, 0);
-    assert_int_equal(domains[1].flags, XEN_DOMINF_dying);
+    assert_int_equal(domains[1].flags, XEN_DOMINF_dying | XEN_DOMINF_paused);
     assert_int_equal(socle("destroy Domain-0"), 1);
     assert_string_equal(said, "socle: Domain-0: Operation not permitted\n");
     assert_int_equal(domains[0].flags, 0);
@@ -203,5 +206,10 @@ int main(void)
         cmocka_unit_test_setup(without, start),    cmocka_unit_test_setup(misuse, start),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (!mkdtemp(run_dir))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    rmdir(run_dir);
+    return failed;
 }

@@ -129,3 +129,32 @@ void xcall_free(void *p)
 {
     free(p);
 }
+
+long xcall4(unsigned int number, unsigned long arg1, unsigned long arg2, unsigned long arg3,
+            unsigned long arg4)
+{
+    (void)number, (void)arg1, (void)arg2, (void)arg3, (void)arg4;
+    return -ENOSYS;
+}
+
+void *xcall_map(unsigned int id, const uint64_t *frames, size_t nr)
+{
+    (void)id, (void)frames, (void)nr;
+    errno = EFAULT;
+    return NULL;
+}
+
+void xcall_unmap(void *p, size_t nr)
+{
+    (void)p, (void)nr;
+}
+
+void *xcall_map_grants(unsigned int id)
+{
+    return xcall_map(id, NULL, 1);
+}
+
+void xcall_unmap_grants(void *p)
+{
+    (void)p;
+}

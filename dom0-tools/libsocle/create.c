@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* A domain from its configuration, and back to nothing.
+ *
+ * What can be known to fail fails before anything is made: the kernel is read and laid out, then
+ * name and memory are looked after. From then on the domain has an id that is locked (state.h); each
+ * failure ends it by the same domain_end() that ends any. */
+#include "create.h"
+
+#include "alloc.h"
+#include "build.h"
+#include "create_nodes.h"
+#include "image.h"
+#include "state.h"
+#include "xc.h"
+#include "xcall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAXMEM_SLACK                                                                               \
+    1024 /* KiB that a domain may have beyond maxmem: what other tools grant, too */
+
+struct creation {
+    struct domain_config config; /* of the caller, with a uuid */
+    const struct create_options *o;
+    struct error *err;
+    struct xs_handle *xs;
+    void *kernel;
+    size_t kernel_size;
+    int initrd; /* -1: none */
+    struct build_layout layout;
+    uint64_t *p2m;
+    domid_t id;
+    int lock; /* -1: there is no domain yet */
+};
+
+static int failed(struct creation *n, int rc, const char *what)
+{
+    return rc ? error_set(n->err, rc, "%s: %s", what, strerror(-rc)) : 0;
+}
+
+/* ---- before there is anything ---- */
+
+static void fill_uuid(struct domain_config *c)
+{
+    if (c->has_uuid)
+        return;
+    must_have(getrandom(c->uuid, sizeof(c->uuid), 0) == sizeof(c->uuid) ? 0 : -1);
+    c->uuid[6] = (c->uuid[6] & 0x0f) | 0x40; /* random */
+    c->uuid[8] = (c->uuid[8] & 0x3f) | 0x80;
+    c->has_uuid = true;
+}
+
+static int prefix(struct error *err, const char *path, int rc)
+{
+    struct error why = *err;
+
+    return error_set(err, rc, "%s: %s", path, why.text);
+}
+
+static int open_initrd(struct creation *n, uint64_t *size)
+{
+    const char *path = n->config.ramdisk;
+    struct stat st;
+
+    *size = 0;
+    if (!path)
+        return 0;
+    n->initrd = open(path, O_RDONLY | O_CLOEXEC);
+    if (n->initrd < 0 || fstat(n->initrd, &st))
+        return failed(n, -errno, path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(n->err, -EINVAL, "%s: not a file", path);
+    *size = st.st_size;
+    return 0;
+}
+
+static int read_kernel(struct creation *n)
+{
+    uint64_t initrd, pages = (uint64_t)n->config.memory << 8;
+    int rc = open_initrd(n, &initrd);
+
+    if (rc)
+        return rc;
+    rc = image_load(n->config.kernel, &n->kernel, &n->kernel_size, n->err);
+    if (rc == 0)
+        rc = build_layout(&n->layout, n->kernel, n->kernel_size, initrd, pages, n->err);
+    if (rc)
+        return prefix(n->err, n->config.kernel, rc);
+    n->p2m = malloc(pages * sizeof(*n->p2m));
+    return n->p2m ? 0 : failed(n, -ENOMEM, "list of frames");
+}
+
+#define OVERHEAD 256 /* pages that the hypervisor may need for a domain, generously */
+
+static int check_memory(struct creation *n)
+{
+    struct xen_sysctl_physinfo info;
+    int rc = failed(n, xc_physinfo(&info), "free memory");
+    uint64_t need = n->layout.nr_pages + OVERHEAD, free;
+
+    if (rc)
+        return rc;
+    free = info.free_pages > info.outstanding_pages ? info.free_pages - info.outstanding_pages : 0;
+    if (need <= free)
+        return 0;
+    return error_set(n->err, -ENOMEM,
+                     "not enough memory: %u MiB are wanted, %lu MiB are free, %lu MiB are missing "
+                     "(socle mem-set 0 makes dom0 smaller)",
+                     n->config.memory, free >> 8, (need - free + 255) >> 8);
+}
+
+/* ---- the domain ---- */
+
+/* An id that is locked before there is a domain of that id. */
+static int take_id(struct creation *n)
+{
+    for (unsigned int tries = 0; tries < 2048; tries++) {
+        domid_t id = state_next_id();
+        int lock = state_lock(id, false, n->err), rc;
+
+        if (lock == -EBUSY)
+            continue;
+        if (lock < 0)
+            return lock;
+        rc = xc_create(id, n->config.uuid, n->config.maxvcpus);
+        if (rc == 0) {
+            n->id = id;
+            n->lock = lock;
+            return 0;
+        }
+        state_unlock(id, lock);
+        if (rc != -EEXIST)
+            return failed(n, rc, "a new domain");
+    }
+    return error_set(n->err, -EBUSY, "no id is free");
+}
+
+static int place_vcpus(struct creation *n)
+{
+    const struct domain_config *c = &n->config;
+    struct xc_cpus cpus;
+    int rc = 0;
+
+    if (!c->has_cpus)
+        return 0;
+    memcpy(cpus.bits, c->cpus, sizeof(cpus.bits)); /* little-endian in both */
+    for (unsigned int i = 0; i < c->maxvcpus && rc == 0; i++)
+        rc = xc_place_vcpu(n->id, i, &cpus);
+    return rc == -EINVAL ? error_set(n->err, rc, "cpus: none of them is there")
+                         : failed(n, rc, "cpus");
+}
+
+static int set_limits(struct creation *n)
+{
+    const struct domain_config *c = &n->config;
+    int rc = failed(n, xc_max_mem(n->id, c->maxmem * 1024ul + MAXMEM_SLACK), "maxmem");
+
+    if (rc == 0)
+        rc = failed(n, xc_memory_map(n->id, (uint64_t)c->maxmem << 20), "memory map");
+    if (rc == 0)
+        rc = place_vcpus(n);
+    if (rc == 0 && (c->weight != 256 || c->cap))
+        rc = failed(n, xc_share(n->id, c->weight, c->cap), "weight and cap");
+    return rc;
+}
+
+/* Grants by which the daemons of console and store may map the rings. */
+static int grant_rings(struct creation *n)
+{
+    grant_entry_v1_t *table = xcall_map_grants(n->id);
+
+    if (!table)
+        return failed(n, -errno, "grant table");
+    table[GNTTAB_RESERVED_CONSOLE].frame = n->p2m[n->layout.console];
+    table[GNTTAB_RESERVED_XENSTORE].frame = n->p2m[n->layout.store];
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    table[GNTTAB_RESERVED_CONSOLE].flags = GTF_permit_access;
+    table[GNTTAB_RESERVED_XENSTORE].flags = GTF_permit_access;
+    xcall_unmap_grants(table);
+    return 0;
+}
+
+static int stopped(struct creation *n)
+{
+    return n->o->stop && *n->o->stop ? error_set(n->err, -EINTR, "interrupted") : 0;
+}
+
+static int build(struct creation *n, struct create_rings *rings)
+{
+    struct build b = {
+        .id = n->id,
+        .layout = &n->layout,
+        .initrd_fd = n->initrd,
+        .cmdline = n->config.cmdline,
+        .p2m = n->p2m,
+        .progress = n->o->progress,
+        .ctx = n->o->ctx,
+    };
+    int rc = failed(n, xc_new_port(n->id, &b.store_port), "event channel of the store");
+
+    if (rc == 0)
+        rc = failed(n, xc_new_port(n->id, &b.console_port), "event channel of the console");
+    if (rc == 0)
+        rc = build_domain(&b, n->err);
+    if (rc == 0)
+        rc = grant_rings(n);
+    *rings = (struct create_rings){b.store_port, b.console_port, 0, 0};
+    if (rc == 0) {
+        rings->store_frame = n->p2m[n->layout.store];
+        rings->console_frame = n->p2m[n->layout.console];
+    }
+    return rc;
+}
+
+/* With the machine locked: what two tools at once must not both find free. */
+static int take_place(struct creation *n)
+{
+    int machine = state_lock_machine(n->err), rc;
+
+    if (machine < 0)
+        return machine;
+    rc = nodes_check_name(n->xs, &n->config, n->err);
+    if (rc == 0)
+        rc = check_memory(n);
+    if (rc == 0)
+        rc = take_id(n);
+    if (rc == 0)
+        rc = set_limits(n);
+    if (rc == 0)
+        rc = nodes_take_name(n->xs, n->id, &n->config, n->err);
+    state_unlock_machine(machine);
+    return rc;
+}
+
+static int make(struct creation *n)
+{
+    struct create_rings rings;
+    int rc = take_place(n);
+
+    rc = rc ?: stopped(n);
+    rc = rc ?: build(n, &rings);
+    rc = rc ?: stopped(n);
+    rc = rc ?: nodes_write(n->xs, n->id, &n->config, &rings, n->err);
+    rc = rc ?: stopped(n);
+    rc = rc ?: state_write(n->id, &n->config, n->err);
+    if (rc == 0 && !n->o->paused)
+        rc = failed(n, xc_unpause(n->id), "start");
+    return rc;
+}
+
+static int end_locked(domid_t id, struct error *err);
+
+int domain_create(const struct domain_config *c, const struct create_options *o, domid_t *id,
+                  struct error *err)
+{
+    static const struct create_options usual;
+    struct creation n = {.config = *c, .o = o ? o : &usual, .err = err, .initrd = -1, .lock = -1};
+    int rc;
+
+    fill_uuid(&n.config);
+    domain_sweep();
+    rc = nodes_open(&n.xs, err);
+    rc = rc ?: read_kernel(&n);
+    rc = rc ?: stopped(&n);
+    rc = rc ?: make(&n);
+    if (rc && n.lock >= 0)
+        end_locked(n.id, NULL);
+    if (n.lock >= 0)
+        state_unlock(n.id, n.lock);
+    if (rc == 0)
+        *id = n.id;
+    if (n.initrd >= 0)
+        close(n.initrd);
+    xs_close(n.xs);
+    free(n.kernel);
+    free(n.p2m);
+    return rc;
+}
+
+/* ---- the end ---- */
+
+static int end_locked(domid_t id, struct error *err)
+{
+    struct error why = {0};
+    struct xs_handle *xs = NULL;
+    int rc, nodes;
+
+    xc_pause(id); /* so that it does not see its devices go */
+    state_forget(id);
+    nodes = nodes_open(&xs, &why);
+    rc = xc_destroy(id);
+    if (rc == -ESRCH)
+        rc = 0;
+    if (nodes == 0)
+        nodes = nodes_remove(xs, id, &why);
+    xs_close(xs);
+    if (rc)
+        return error_set(err, rc, "%s", strerror(-rc));
+    return nodes ? error_set(err, nodes, "its nodes in the store remain: %s", why.text) : 0;
+}
+
+int domain_end(domid_t id, struct error *err)
+{
+    int lock, rc;
+
+    if (id == 0)
+        return error_set(err, -EPERM, "%s", strerror(EPERM));
+    lock = state_lock(id, true, err);
+    if (lock < 0)
+        return lock;
+    rc = end_locked(id, err);
+    state_unlock(id, lock);
+    return rc;
+}
+
+void domain_sweep(void)
+{
+    for (int id = state_abandoned(1); id > 0; id = state_abandoned(id + 1)) {
+        int lock = state_lock(id, false, NULL);
+
+        if (lock < 0)
+            continue;
+        if (end_locked(id, NULL) == 0)
+            state_unlock(id, lock);
+        else
+            close(lock);
+    }
+}

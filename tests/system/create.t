@@ -1,0 +1,49 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# socle create and socle destroy in a stock dom0: guests of our library and of Debian's kernel, and nothing is left
+# of them afterwards, nor of those that could not be made.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Dom0;
+use Test::More;
+
+sub put {
+    my ($name, $mode, $text) = @_;
+
+    open my $fh, '>', "$Dom0::dir/$name" or die "$name: $!\n";
+    print $fh $text;
+    close $fh or die "$name: $!\n";
+    chmod $mode, "$Dom0::dir/$name";
+    return "$Dom0::dir/$name";
+}
+
+my $bin = '/usr/lib/xen-4.17/bin';
+my $hello = put('create-hello.json', 0644, <<'END');
+{"name": "hello", "kernel": "hello.elf", "memory": 32}
+END
+my $linux = put('create-linux.json', 0644, <<'END');
+{"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 128,
+ "maxmem": 160, "vcpus": 2, "maxvcpus": 4}
+END
+my $init = put('create-init', 0755, <<'END');
+#!/bin/busybox sh
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t sysfs sys /sys
+/bin/busybox echo "userland: $(/bin/busybox nproc) CPUs of $(/bin/busybox cat /sys/devices/system/cpu/possible)"
+/bin/busybox echo "memory: $(/bin/busybox cat /sys/devices/system/xen_memory/xen_memory0/info/current_kb) kb"
+while /bin/busybox sleep 1; do :; done
+END
+my $busybox = qx(which busybox) =~ s/\n//r;
+system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/create-guest.cpio", "bin/busybox=$busybox", "init=$init",
+       "sys/.keep=$hello") == 0 or die "make-initramfs failed\n";
+my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
+
+my $boot = Dom0::boot(
+    name => 'create', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['create'], timeout => 600,
+    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), "$bin/xenconsoled", '/usr/bin/xenstore-ls',
+              "guest/hello.json=$hello", "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf",
+              "guest/vmlinuz=$vmlinuz", "guest/initrd=$Dom0::dir/create-guest.cpio"]);
+Dom0::report($boot, 'create');
+done_testing;

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Nodes in a list, in any order. A transaction works on a copy. */
+#include "fake_xs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NODES 4096
+
+struct node {
+    char *path, *value;
+    struct xs_permissions perms[8];
+    unsigned int nr_perms;
+};
+
+struct tree {
+    struct node *nodes[NODES];
+    unsigned int nr;
+};
+
+struct xs_handle {
+    struct tree *txn; /* one at a time is enough */
+};
+
+static struct tree store;
+static unsigned int handles;
+
+bool fake_store = true;
+unsigned int fake_conflicts;
+bool (*fake_xs_fail)(void);
+
+static bool fails(void)
+{
+    return fake_xs_fail && fake_xs_fail();
+}
+
+static struct tree *tree_of(struct xs_handle *h, xs_transaction_t t)
+{
+    return t ? h->txn : &store;
+}
+
+/* ---- trees ---- */
+
+static void free_node(struct node *n)
+{
+    free(n->path);
+    free(n->value);
+    free(n);
+}
+
+static void clear(struct tree *t)
+{
+    for (unsigned int i = 0; i < t->nr; i++)
+        free_node(t->nodes[i]);
+    t->nr = 0;
+}
+
+static struct node *find(const struct tree *t, const char *path)
+{
+    for (unsigned int i = 0; i < t->nr; i++) {
+        if (strcmp(t->nodes[i]->path, path) == 0)
+            return t->nodes[i];
+    }
+    return NULL;
+}
+
+static struct node *add(struct tree *t, const char *path)
+{
+    struct node *n = find(t, path);
+    char parent[512];
+
+    if (n)
+        return n;
+    snprintf(parent, sizeof(parent), "%s", path);
+    *strrchr(parent, '/') = 0;
+    if (parent[0])
+        add(t, parent);
+    n = calloc(1, sizeof(*n));
+    n->path = strdup(path);
+    n->value = strdup("");
+    n->nr_perms = 1;
+    if (t->nr == NODES)
+        abort();
+    t->nodes[t->nr++] = n;
+    return n;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    return strncmp(path, folder, len) == 0 && (path[len] == '/' || !path[len]);
+}
+
+static void copy(struct tree *to, const struct tree *from)
+{
+    clear(to);
+    for (unsigned int i = 0; i < from->nr; i++) {
+        struct node *n = malloc(sizeof(*n));
+
+        *n = *from->nodes[i];
+        n->path = strdup(n->path);
+        n->value = strdup(n->value);
+        to->nodes[to->nr++] = n;
+    }
+}
+
+void fake_xs_reset(void)
+{
+    clear(&store);
+    fake_store = true;
+    fake_conflicts = 0;
+    fake_xs_fail = NULL;
+}
+
+const char *fake_xs_get(const char *path)
+{
+    struct node *n = find(&store, path);
+
+    return n ? n->value : NULL;
+}
+
+unsigned int fake_xs_count(void)
+{
+    return store.nr;
+}
+
+unsigned int fake_xs_handles(void)
+{
+    return handles;
+}
+
+/* ---- the library's functions ---- */
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    (void)flags;
+    errno = ENOENT;
+    if (!fake_store || fails())
+        return NULL;
+    handles++;
+    return calloc(1, sizeof(struct xs_handle));
+}
+
+void xs_close(struct xs_handle *h)
+{
+    if (!h)
+        return;
+    if (h->txn) {
+        clear(h->txn);
+        free(h->txn);
+    }
+    free(h);
+    handles--;
+}
+
+xs_transaction_t xs_transaction_start(struct xs_handle *h)
+{
+    if (fails())
+        return XBT_NULL;
+    h->txn = h->txn ?: calloc(1, sizeof(*h->txn));
+    copy(h->txn, &store);
+    return 1;
+}
+
+bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
+{
+    (void)t;
+    if (fails())
+        return false;
+    errno = EAGAIN;
+    if (!abort && fake_conflicts && fake_conflicts--)
+        return false;
+    if (!abort)
+        copy(&store, h->txn);
+    return true;
+}
+
+void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
+{
+    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
+
+    if (!n) {
+        errno = ENOENT;
+        return NULL;
+    }
+    if (len)
+        *len = strlen(n->value);
+    return strdup(n->value);
+}
+
+char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *num)
+{
+    const struct tree *tree = tree_of(h, t);
+    size_t len = strlen(path), room = 0;
+    char **list, *text;
+
+    *num = 0;
+    errno = ENOENT;
+    if (fails() || !find(tree, path))
+        return NULL;
+    for (unsigned int i = 0; i < tree->nr; i++)
+        room += sizeof(char *) + strlen(tree->nodes[i]->path) + 1;
+    list = calloc(1, room + 1);
+    text = (char *)(list + tree->nr);
+    for (unsigned int i = 0; i < tree->nr; i++) {
+        const char *name = tree->nodes[i]->path;
+
+        if (strncmp(name, path, len) || name[len] != '/' || strchr(name + len + 1, '/'))
+            continue;
+        list[(*num)++] = text;
+        text = stpcpy(text, name + len + 1) + 1;
+    }
+    return list;
+}
+
+bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const void *data,
+              unsigned int len)
+{
+    struct node *n;
+
+    errno = EIO;
+    if (fails())
+        return false;
+    n = add(tree_of(h, t), path);
+    free(n->value);
+    n->value = strndup(data, len);
+    return true;
+}
+
+bool xs_mkdir(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+    errno = EIO;
+    return !fails() && add(tree_of(h, t), path);
+}
+
+bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
+{
+    struct tree *tree = tree_of(h, t);
+    unsigned int left = 0;
+
+    errno = EIO;
+    if (fails())
+        return false;
+    for (unsigned int i = 0; i < tree->nr; i++) {
+        if (is_below(tree->nodes[i]->path, path))
+            free_node(tree->nodes[i]);
+        else
+            tree->nodes[left++] = tree->nodes[i];
+    }
+    tree->nr = left;
+    return true;
+}
+
+bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
+                        struct xs_permissions *perms, unsigned int num)
+{
+    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
+
+    errno = ENOENT;
+    if (!n || num > 8)
+        return false;
+    memcpy(n->perms, perms, num * sizeof(*perms));
+    n->nr_perms = num;
+    return true;
+}
+
+struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
+                                          unsigned int *num)
+{
+    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
+    struct xs_permissions *p;
+
+    errno = ENOENT;
+    if (!n)
+        return NULL;
+    p = calloc(8, sizeof(*p));
+    memcpy(p, n->perms, sizeof(n->perms));
+    *num = n->nr_perms;
+    return p;
+}
+
+bool xs_introduce_domain(struct xs_handle *h, unsigned int id, unsigned long mfn, unsigned int port)
+{
+    (void)h, (void)id, (void)mfn, (void)port;
+    errno = EIO;
+    return !fails();
+}
+
+bool xs_release_domain(struct xs_handle *h, unsigned int id)
+{
+    (void)h, (void)id;
+    errno = ENOENT;
+    return !fails();
+}
