@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Commands of socle about domains. Domain 1 was started by the hypervisor.
-until_true 20 xenstore-write /local/domain/0/name Domain-0 /local/domain/1/name guest || true
+until_true 20 xenstore-write /local/domain/0/name Domain-0
+is "the guest is made" socle create /etc/socle/hello.json name=guest
 
 # field NAME COLUMN: of a domain's line
 field() {

@@ -9,7 +9,7 @@ use Dom0;
 use Test::More;
 
 my $boot = Dom0::boot(name => 'socle', smp => 2, options => 'dom0_mem=512M', scripts => ['socle'],
-                      domus => ["$Dom0::out/guests/hello.elf domu name=guest mem=32M vcpus=1"],
-                      files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), '/usr/bin/xenstore-write']);
+                      files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), '/usr/bin/xenstore-write',
+                                "usr/lib/socle/hello.elf=$Dom0::out/guests/hello.elf", "etc/socle/hello.json=config/examples/hello.json"]);
 Dom0::report($boot, 'socle');
 done_testing;
