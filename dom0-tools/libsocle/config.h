@@ -5,14 +5,17 @@
 #define LIBSOCLE_CONFIG_H
 
 #include "bytes.h"
+#include "cpus.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define CONFIG_MAX_SIZE  (256u * 1024) /* bytes of a file */
-#define CONFIG_MAX_CPUS  1024u         /* CPUs of a machine that can be named */
+#define CONFIG_MAX_CPUS  CPUS_MAX
 #define CONFIG_MAX_VCPUS 128u
+#define CONFIG_NAME_FORM                                                                           \
+    "1 to 63 letters, digits and _.+:-, first a letter or digit, and not only digits"
 
 enum config_action { /* when a domain has ended */
                      CONFIG_DESTROY,
@@ -79,6 +82,9 @@ int config_parse(const char *path, const char *text, size_t len, char *const *ov
 /** config_print - write the configuration as a JSON file that gives the same one
  * What is as by default is left out. */
 void config_print(const struct domain_config *c, FILE *to);
+
+/** config_name_ok - whether a domain may be called so: CONFIG_NAME_FORM. */
+bool config_name_ok(const char *name);
 
 /** config_action_name - "destroy", "rename-restart" ... */
 const char *config_action_name(enum config_action action);

@@ -5,6 +5,7 @@
 #include "config_check.h"
 
 #include "alloc.h"
+#include "cpus.h"
 #include "nearest.h"
 
 #include <arpa/inet.h>
@@ -84,25 +85,28 @@ static bool take_bool(const struct node *n, const struct key *k, void *object,
 }
 
 /* Nothing but letters, digits and @others; @min to @max of them. */
-static bool made_of(const struct node *n, const char *others, size_t min, size_t max)
+static bool made_of(const char *text, const char *others, size_t min, size_t max)
 {
     size_t len = 0;
 
-    if (!is_text(n))
-        return false;
-    for (const char *c = n->text; *c; c++, len++) {
+    for (const char *c = text; *c; c++, len++) {
         if (!isalnum((unsigned char)*c) && !strchr(others, *c))
             return false;
     }
     return len >= min && len <= max;
 }
 
+bool config_name_ok(const char *name)
+{
+    return made_of(name, "_.+:-", 1, 63) && isalnum((unsigned char)name[0]) &&
+           name[strspn(name, "0123456789")];
+}
+
 static bool take_name(const struct node *n, const struct key *k, void *object,
                       struct config_notes *notes)
 {
     (void)notes;
-    return made_of(n, "_.+:-", 1, 63) && isalnum((unsigned char)n->text[0]) &&
-           n->text[strspn(n->text, "0123456789")] && keep_text(n, k, object);
+    return is_text(n) && config_name_ok(n->text) && keep_text(n, k, object);
 }
 
 /* Names of network interfaces. */
@@ -110,7 +114,8 @@ static bool take_interface(const struct node *n, const struct key *k, void *obje
                            struct config_notes *notes)
 {
     (void)notes;
-    return made_of(n, "_.-", 1, 15) && n->text[0] != '.' && keep_text(n, k, object);
+    return is_text(n) && made_of(n->text, "_.-", 1, 15) && n->text[0] != '.' &&
+           keep_text(n, k, object);
 }
 
 /* Bytes in hexadecimal; what @form has that is no x stands between them. */
@@ -257,45 +262,17 @@ static bool number_at(const char **s, unsigned long max, unsigned long *value)
     return *value <= max;
 }
 
-/* "0-3,^1", "all,^0": from left to right, ^ takes away. At least one remains. */
 static bool take_cpus(const struct node *n, const struct key *k, void *object,
                       struct config_notes *notes)
 {
     struct domain_config *c = object;
-    bool any = false;
 
     (void)k;
     (void)notes;
     if (!is_text(n))
         return false;
     c->has_cpus = strcmp(n->text, "all") != 0;
-    for (const char *s = n->text;; s++) {
-        unsigned long first = 0, last = CONFIG_MAX_CPUS - 1;
-        bool away = *s == '^';
-
-        s += away;
-        if (strncmp(s, "all", 3) == 0) {
-            s += 3;
-        } else {
-            if (!number_at(&s, CONFIG_MAX_CPUS - 1, &first))
-                return false;
-            last = first;
-            if (*s == '-' && (s++, !number_at(&s, CONFIG_MAX_CPUS - 1, &last)))
-                return false;
-        }
-        if (last < first || (*s && *s != ','))
-            return false;
-        for (; first <= last; first++) {
-            uint64_t bit = 1ull << first % 64;
-
-            c->cpus[first / 64] = away ? c->cpus[first / 64] & ~bit : c->cpus[first / 64] | bit;
-        }
-        if (!*s)
-            break;
-    }
-    for (unsigned int i = 0; i < CONFIG_MAX_CPUS / 64; i++)
-        any |= c->cpus[i] != 0;
-    return any;
+    return cpus_parse(n->text, c->cpus);
 }
 
 /* Names of disks and their numbers: those that Linux gives them, and beyond these Xen's own. */
@@ -580,8 +557,7 @@ struct taking {
 
 static const struct key keys[] = {
     {"$schema", "text", take_nothing},
-    {"name", "1 to 63 letters, digits and _.+:-, first a letter or digit, and not only digits",
-     take_name, FIELD(name), .required = true},
+    {"name", CONFIG_NAME_FORM, take_name, FIELD(name), .required = true},
     {"uuid", "a UUID", take_uuid},
     {"kernel", "a file that can be read", take_file, FIELD(kernel), .required = true},
     {"ramdisk", "a file that can be read", take_file, FIELD(ramdisk)},

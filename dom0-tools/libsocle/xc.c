@@ -6,6 +6,7 @@
 #include "xcall.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,29 @@ int xc_vcpu_affinity(domid_t id, unsigned int vcpu, struct xc_cpus *hard, struct
     return rc;
 }
 
+int xc_set_vcpu_affinity(domid_t id, unsigned int vcpu, const struct xc_cpus *hard,
+                         const struct xc_cpus *soft, bool force)
+{
+    struct xc_cpus *maps = xcall_alloc(2 * sizeof(*maps));
+    struct xen_domctl op = {0};
+    struct xen_domctl_vcpuaffinity *a = &op.u.vcpuaffinity;
+    int rc;
+
+    a->vcpu = vcpu;
+    a->flags = (hard ? XEN_VCPUAFFINITY_HARD : 0) | (soft ? XEN_VCPUAFFINITY_SOFT : 0) |
+               (force ? XEN_VCPUAFFINITY_FORCE : 0);
+    if (hard)
+        maps[0] = *hard;
+    if (soft)
+        maps[1] = *soft;
+    set_xen_guest_handle(a->cpumap_hard.bitmap, maps[0].bits);
+    set_xen_guest_handle(a->cpumap_soft.bitmap, maps[1].bits);
+    a->cpumap_hard.nr_bits = a->cpumap_soft.nr_bits = XC_MAX_CPUS;
+    rc = domctl(XEN_DOMCTL_setvcpuaffinity, id, &op);
+    xcall_free(maps);
+    return rc;
+}
+
 /* ---- making domains ---- */
 
 #define PORT_MAX 1023 /* what the 2-level layout of 32-bit guests has room for is enough */
@@ -178,6 +202,135 @@ int xc_max_mem(domid_t id, uint64_t kib)
 
     op.u.max_mem.max_memkb = kib;
     return domctl(XEN_DOMCTL_max_mem, id, &op);
+}
+
+int xc_trigger(domid_t id, uint32_t trigger, uint32_t vcpu)
+{
+    struct xen_domctl op = {0};
+
+    op.u.sendtrigger.trigger = trigger;
+    op.u.sendtrigger.vcpu = vcpu;
+    return domctl(XEN_DOMCTL_sendtrigger, id, &op);
+}
+
+/* Each scheduler has a structure of its own for the same. */
+int xc_domain_shares(domid_t id, uint32_t scheduler, uint32_t *weight, uint32_t *cap)
+{
+    struct xen_domctl op = {0};
+    struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
+    int rc;
+
+    if (scheduler != XEN_SCHEDULER_CREDIT && scheduler != XEN_SCHEDULER_CREDIT2)
+        return -EOPNOTSUPP;
+    s->sched_id = scheduler;
+    s->cmd = XEN_DOMCTL_SCHEDOP_getinfo;
+    rc = domctl(XEN_DOMCTL_scheduler_op, id, &op);
+    if (rc == 0) {
+        bool two = scheduler == XEN_SCHEDULER_CREDIT2;
+
+        *weight = two ? s->u.credit2.weight : s->u.credit.weight;
+        *cap = two ? s->u.credit2.cap : s->u.credit.cap;
+    }
+    return rc;
+}
+
+int xc_set_domain_shares(domid_t id, uint32_t scheduler, uint32_t weight, uint32_t cap)
+{
+    struct xen_domctl op = {0};
+    struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
+
+    if (scheduler != XEN_SCHEDULER_CREDIT && scheduler != XEN_SCHEDULER_CREDIT2)
+        return -EOPNOTSUPP;
+    s->sched_id = scheduler;
+    s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+    weight = weight == XC_SAME ? 0 : weight;
+    if (scheduler == XEN_SCHEDULER_CREDIT2) {
+        s->u.credit2.weight = weight;
+        s->u.credit2.cap = cap; /* all ones remain so in 16 bits */
+    } else {
+        s->u.credit.weight = weight;
+        s->u.credit.cap = cap;
+    }
+    return domctl(XEN_DOMCTL_scheduler_op, id, &op);
+}
+
+static int pool_sched(uint32_t scheduler, uint32_t cmd, struct xen_sysctl_scheduler_op *s)
+{
+    struct xen_sysctl op = {0};
+    int rc;
+
+    s->cpupool_id = 0;
+    s->sched_id = scheduler;
+    s->cmd = cmd;
+    op.u.scheduler_op = *s;
+    rc = sysctl(XEN_SYSCTL_scheduler_op, &op);
+    if (rc == 0)
+        *s = op.u.scheduler_op;
+    return rc;
+}
+
+int xc_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s)
+{
+    return pool_sched(scheduler, XEN_SYSCTL_SCHEDOP_getinfo, s);
+}
+
+int xc_set_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s)
+{
+    return pool_sched(scheduler, XEN_SYSCTL_SCHEDOP_putinfo, s);
+}
+
+int xc_free_cpus(unsigned int *nr)
+{
+    struct xc_cpus *map = xcall_alloc(sizeof(*map));
+    struct xen_sysctl op = {0};
+    int rc;
+
+    op.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
+    op.u.cpupool_op.cpumap.nr_bits = XC_MAX_CPUS;
+    set_xen_guest_handle(op.u.cpupool_op.cpumap.bitmap, map->bits);
+    rc = sysctl(XEN_SYSCTL_cpupool_op, &op);
+    if (rc == 0) {
+        *nr = 0;
+        for (unsigned int i = 0; i < sizeof(map->bits); i++)
+            *nr += __builtin_popcount(map->bits[i]);
+    }
+    xcall_free(map);
+    return rc;
+}
+
+int xc_cpu_topology(struct xen_sysctl_cputopo **topo, unsigned int *nr)
+{
+    struct xen_sysctl_cputopo *shared = xcall_alloc(XC_MAX_CPUS * sizeof(*shared));
+    struct xen_sysctl op = {0};
+    int rc;
+
+    op.u.cputopoinfo.num_cpus = XC_MAX_CPUS;
+    set_xen_guest_handle(op.u.cputopoinfo.cputopo, shared);
+    rc = sysctl(XEN_SYSCTL_cputopoinfo, &op);
+    if (rc == 0) {
+        *nr = op.u.cputopoinfo.num_cpus < XC_MAX_CPUS ? op.u.cputopoinfo.num_cpus : XC_MAX_CPUS;
+        *topo = (void *)must_copy(shared, *nr * sizeof(*shared));
+    }
+    xcall_free(shared);
+    return rc;
+}
+
+int xc_node_memory(struct xen_sysctl_meminfo **mem, unsigned int *nr)
+{
+    const unsigned int room = 64;
+    struct xen_sysctl_meminfo *shared = xcall_alloc(room * sizeof(*shared));
+    struct xen_sysctl op = {0};
+    int rc;
+
+    op.u.numainfo.num_nodes = room;
+    set_xen_guest_handle(op.u.numainfo.meminfo, shared);
+    rc = sysctl(XEN_SYSCTL_numainfo, &op);
+    if (rc == 0) {
+        *nr = op.u.numainfo.num_nodes < room ? op.u.numainfo.num_nodes : room;
+        *mem = (void *)must_copy(shared, *nr * sizeof(*shared));
+    }
+    xcall_free(shared);
+    return rc;
 }
 
 static long memory_op(unsigned int cmd, void *arg)
@@ -301,34 +454,15 @@ int xc_set_context(domid_t id, unsigned int vcpu, const struct vcpu_guest_contex
 
 int xc_place_vcpu(domid_t id, unsigned int vcpu, const struct xc_cpus *cpus)
 {
-    struct xc_cpus *shared = xcall_alloc(sizeof(*shared));
-    struct xen_domctl op = {0};
-    int rc;
-
-    *shared = *cpus;
-    op.u.vcpuaffinity.vcpu = vcpu;
-    op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
-    set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, shared->bits);
-    op.u.vcpuaffinity.cpumap_hard.nr_bits = XC_MAX_CPUS;
-    rc = domctl(XEN_DOMCTL_setvcpuaffinity, id, &op);
-    xcall_free(shared);
-    return rc;
+    return xc_set_vcpu_affinity(id, vcpu, cpus, NULL, false);
 }
 
 int xc_share(domid_t id, unsigned int weight, unsigned int cap)
 {
-    struct xen_domctl op = {0};
-    struct xen_domctl_scheduler_op *s = &op.u.scheduler_op;
-    int rc = xc_scheduler(&s->sched_id);
+    uint32_t scheduler;
+    int rc = xc_scheduler(&scheduler);
 
-    if (rc)
-        return rc;
-    if (s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2)
-        return -EOPNOTSUPP;
-    s->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
-    s->u.credit2.weight = weight; /* the same words in credit */
-    s->u.credit2.cap = cap;
-    return domctl(XEN_DOMCTL_scheduler_op, id, &op);
+    return rc ? rc : xc_set_domain_shares(id, scheduler, weight, cap);
 }
 
 /* ---- the machine ---- */
@@ -402,4 +536,22 @@ long xc_version(unsigned int what, void *buf, size_t size)
     }
     xcall_free(shared);
     return rc;
+}
+
+void xc_build_id(char *text, size_t room)
+{
+    struct xen_build_id *id = xcall_alloc(4096);
+    long len;
+
+    id->len = 1024;
+    len = xcall(__HYPERVISOR_xen_version, XENVER_build_id, (unsigned long)id);
+    text[0] = 0;
+    for (long i = 0; i < len && i < 1024 && (size_t)i * 2 + 2 < room; i++)
+        sprintf(text + i * 2, "%02x", id->buf[i]);
+    xcall_free(id);
+}
+
+long xc_memory_count(unsigned int what)
+{
+    return xcall(__HYPERVISOR_memory_op, what, 0);
 }

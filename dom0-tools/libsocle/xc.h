@@ -32,6 +32,34 @@ struct xc_cpus {
 /** xc_vcpu_affinity - where a vcpu may run, and where it would like to. */
 int xc_vcpu_affinity(domid_t id, unsigned int vcpu, struct xc_cpus *hard, struct xc_cpus *soft);
 
+/** xc_set_vcpu_affinity - the opposite; NULL: as it is
+ * @force  even if it is pinned for the time being
+ * -EINVAL: none of the CPUs is on line. */
+int xc_set_vcpu_affinity(domid_t id, unsigned int vcpu, const struct xc_cpus *hard,
+                         const struct xc_cpus *soft, bool force);
+
+/** xc_trigger - XEN_DOMCTL_SENDTRIGGER_... to a vcpu; -ENOSYS, -EINVAL: not to such a domain. */
+int xc_trigger(domid_t id, uint32_t trigger, uint32_t vcpu);
+
+#define XC_SAME UINT32_MAX /* a weight or cap that shall be as it is */
+
+/** xc_domain_shares, xc_set_domain_shares - weight and cap, in per cent of a CPU
+ * @scheduler  as of xc_scheduler(); -EOPNOTSUPP: one that has none. */
+int xc_domain_shares(domid_t id, uint32_t scheduler, uint32_t *weight, uint32_t *cap);
+int xc_set_domain_shares(domid_t id, uint32_t scheduler, uint32_t weight, uint32_t cap);
+
+/** xc_pool_sched, xc_set_pool_sched - what the scheduler of pool 0 does for all
+ * The caller knows by @scheduler which member of @s is meant. */
+int xc_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s);
+int xc_set_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s);
+
+/** xc_free_cpus - how many CPUs no pool has. */
+int xc_free_cpus(unsigned int *nr);
+
+/** xc_cpu_topology, xc_node_memory - of the machine, from malloc() */
+int xc_cpu_topology(struct xen_sysctl_cputopo **topo, unsigned int *nr);
+int xc_node_memory(struct xen_sysctl_meminfo **mem, unsigned int *nr);
+
 /* ---- making domains ---- */
 
 /** xc_create - an empty domain with that id, paused; -EEXIST: the id is taken. */
@@ -79,5 +107,11 @@ int xc_read_log(uint32_t *index, char *buf, uint32_t *len, bool clear);
 /** xc_version - xen_version, XENVER_@what
  * @size  bytes that are copied to @buf; 0: there is nothing but the result */
 long xc_version(unsigned int what, void *buf, size_t size);
+
+/** xc_build_id - that of the hypervisor's image, in hexadecimal; "" without one. */
+void xc_build_id(char *text, size_t room);
+
+/** xc_memory_count - memory_op without an argument, such as XENMEM_get_sharing_freed_pages. */
+long xc_memory_count(unsigned int what);
 
 #endif

@@ -7,23 +7,22 @@
 
 static int tell(const struct command *self, int argc, char **argv, bool id)
 {
-    struct xen_domctl_getdomaininfo *d;
-    unsigned int nr;
+    const struct command_option options[] = {{0}};
+    struct xen_domctl_getdomaininfo d;
     char *name;
     int rc;
 
-    if (argc != 2)
-        return command_misuse(self);
-    rc = domains_find(argv[1], &d, &nr);
+    if (command_options(self, argc, argv, options, 1, 1) < 0)
+        return EXIT_USAGE;
+    rc = domain_named(argv[1], &d);
     if (rc)
         return rc;
-    name = domain_name(d->domain);
+    name = domain_name(d.domain);
     if (id)
-        printf("%u\n", d->domain);
+        printf("%u\n", d.domain);
     else
         puts(name);
     free(name);
-    free(d);
     return EXIT_OK;
 }
 

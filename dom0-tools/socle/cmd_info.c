@@ -1,109 +1,150 @@
 /* SPDX-License-Identifier: MIT */
-/* socle info: the machine and its hypervisor. */
+/* socle info: the machine and its hypervisor, as rows of a key and a value. */
 #include "commands.h"
 #include "domains.h"
+#include "json.h"
+#include "rows.h"
+#include "scheduler.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
+#include <stdlib.h>
 #include <sys/utsname.h>
+#include <xen/memory.h>
 
-static void __attribute__((format(printf, 2, 3))) row(const char *key, const char *format, ...)
-{
-    va_list args;
-
-    printf("%-23s: ", key);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-}
-
-static void print_machine(const struct xen_sysctl_physinfo *m)
+static void machine_rows(struct rows *r, const struct xen_sysctl_physinfo *m)
 {
     struct utsname os = {0};
 
     uname(&os);
-    row("host", "%s", os.nodename);
-    row("release", "%s", os.release);
-    row("version", "%s", os.version);
-    row("machine", "%s", os.machine);
-    row("nr_cpus", "%u", m->nr_cpus);
-    row("max_cpu_id", "%u", m->max_cpu_id);
-    row("nr_nodes", "%u", m->nr_nodes);
-    row("cores_per_socket", "%u", m->cores_per_socket);
-    row("threads_per_core", "%u", m->threads_per_core);
-    row("cpu_mhz", "%.3f", m->cpu_khz / 1000.0);
-    row("hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", m->hw_cap[0], m->hw_cap[1],
-        m->hw_cap[2], m->hw_cap[3], m->hw_cap[4], m->hw_cap[5], m->hw_cap[6], m->hw_cap[7]);
-    row("virt_caps", "%s%s%s", m->capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "",
-        m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v1 ? " gnttab-v1" : "",
-        m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? " gnttab-v2" : "");
-    row("total_memory", "%" PRIu64, m->total_pages / 256);
-    row("free_memory", "%" PRIu64, m->free_pages / 256);
+    row_text(r, "host", "%s", os.nodename);
+    row_text(r, "release", "%s", os.release);
+    row_text(r, "version", "%s", os.version);
+    row_text(r, "machine", "%s", os.machine);
+    row_number(r, "nr_cpus", m->nr_cpus);
+    row_number(r, "max_cpu_id", m->max_cpu_id);
+    row_number(r, "nr_nodes", m->nr_nodes);
+    row_number(r, "cores_per_socket", m->cores_per_socket);
+    row_number(r, "threads_per_core", m->threads_per_core);
+    row_real(r, "cpu_mhz", m->cpu_khz / 1000.0, 3);
+    row_text(r, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", m->hw_cap[0], m->hw_cap[1],
+             m->hw_cap[2], m->hw_cap[3], m->hw_cap[4], m->hw_cap[5], m->hw_cap[6], m->hw_cap[7]);
+    row_text(r, "virt_caps", "%s%s%s", m->capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "",
+             m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v1 ? " gnttab-v1" : "",
+             m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? " gnttab-v2" : "");
 }
 
-static const char *scheduler_name(uint32_t id)
+/* In MiB, and pages that domains share with each other. */
+static void memory_rows(struct rows *r, const struct xen_sysctl_physinfo *m)
 {
-    static const char *const names[] = {
-        [XEN_SCHEDULER_CREDIT] = "credit",     [XEN_SCHEDULER_CREDIT2] = "credit2",
-        [XEN_SCHEDULER_ARINC653] = "arinc653", [XEN_SCHEDULER_RTDS] = "rtds",
-        [XEN_SCHEDULER_NULL] = "null",
-    };
+    long freed = xc_memory_count(XENMEM_get_sharing_freed_pages);
+    long used = xc_memory_count(XENMEM_get_sharing_shared_pages);
 
-    return id < sizeof(names) / sizeof(names[0]) && names[id] ? names[id] : "unknown";
+    row_number(r, "total_memory", m->total_pages / 256);
+    row_number(r, "free_memory", m->free_pages / 256);
+    row_number(r, "sharing_freed_memory", freed > 0 ? freed / 256 : 0);
+    row_number(r, "sharing_used_memory", used > 0 ? used / 256 : 0);
+    row_number(r, "outstanding_claims", m->outstanding_pages / 256);
 }
 
-static void text_row(const char *key, unsigned int what)
+static void cpu_rows(struct rows *r)
+{
+    unsigned int nr = 0;
+
+    if (xc_free_cpus(&nr) == 0)
+        row_number(r, "free_cpus", nr);
+}
+
+static void version_row(struct rows *r, const char *key, unsigned int what)
 {
     char text[1024] = "";
 
     xc_version(what, text, sizeof(text) - 1);
-    row(key, "%s", text);
+    row_text(r, key, "%s", text);
 }
 
-static void print_hypervisor(void)
+static void hypervisor_rows(struct rows *r)
 {
     struct xen_platform_parameters platform = {0};
     struct xen_compile_info built = {0};
     long version = xc_version(XENVER_version, NULL, 0);
-    char extra[XEN_EXTRAVERSION_LEN + 1] = "";
-    uint32_t scheduler = 0;
+    char extra[XEN_EXTRAVERSION_LEN + 1] = "", id[256];
+    uint32_t scheduler = UINT32_MAX;
 
     xc_version(XENVER_extraversion, extra, XEN_EXTRAVERSION_LEN);
     xc_version(XENVER_platform_parameters, &platform, sizeof(platform));
     xc_version(XENVER_compile_info, &built, sizeof(built));
+    xc_build_id(id, sizeof(id));
     xc_scheduler(&scheduler);
-    row("xen_major", "%ld", version >> 16);
-    row("xen_minor", "%ld", version & 0xffff);
-    row("xen_extra", "%s", extra);
-    row("xen_version", "%ld.%ld%s", version >> 16, version & 0xffff, extra);
-    text_row("xen_caps", XENVER_capabilities);
-    row("xen_scheduler", "%s", scheduler_name(scheduler));
-    row("xen_pagesize", "%ld", xc_version(XENVER_pagesize, NULL, 0));
-    row("platform_params", "virt_start=0x%lx", platform.virt_start);
-    text_row("xen_changeset", XENVER_changeset);
-    text_row("xen_commandline", XENVER_commandline);
-    row("cc_compiler", "%.63s", built.compiler);
-    row("cc_compile_by", "%.15s", built.compile_by);
-    row("cc_compile_domain", "%.31s", built.compile_domain);
-    row("cc_compile_date", "%.31s", built.compile_date);
+    row_number(r, "xen_major", version >> 16);
+    row_number(r, "xen_minor", version & 0xffff);
+    row_text(r, "xen_extra", "%s", extra);
+    row_text(r, "xen_version", "%ld.%ld%s", version >> 16, version & 0xffff, extra);
+    version_row(r, "xen_caps", XENVER_capabilities);
+    row_text(r, "xen_scheduler", "%s", scheduler_name(scheduler));
+    row_number(r, "xen_pagesize", xc_version(XENVER_pagesize, NULL, 0));
+    row_text(r, "platform_params", "virt_start=0x%lx", platform.virt_start);
+    version_row(r, "xen_changeset", XENVER_changeset);
+    version_row(r, "xen_commandline", XENVER_commandline);
+    row_text(r, "cc_compiler", "%.63s", built.compiler);
+    row_text(r, "cc_compile_by", "%.15s", built.compile_by);
+    row_text(r, "cc_compile_domain", "%.31s", built.compile_domain);
+    row_text(r, "cc_compile_date", "%.31s", built.compile_date);
+    row_text(r, "build_id", "%s", id);
+    row_number(r, "xend_config_format", 4);
+}
+
+/* ---- with --numa: where CPUs and memory are ---- */
+
+static int numa_tables(void)
+{
+    struct xen_sysctl_cputopo *topo;
+    struct xen_sysctl_meminfo *mem;
+    unsigned int nr;
+    int rc = xc_cpu_topology(&topo, &nr);
+
+    if (rc)
+        return fail("topology", rc);
+    printf("cpu_topology           :\ncpu:    core    socket     node\n");
+    for (unsigned int i = 0; i < nr; i++) {
+        if (topo[i].core != XEN_INVALID_CORE_ID)
+            printf("%3u:    %4u     %4u     %4u\n", i, topo[i].core, topo[i].socket, topo[i].node);
+    }
+    free(topo);
+    rc = xc_node_memory(&mem, &nr);
+    if (rc)
+        return fail("memory of nodes", rc);
+    printf("numa_info              :\nnode:    memsize    memfree\n");
+    for (unsigned int i = 0; i < nr; i++)
+        printf("%4u:    %7" PRIu64 "    %7" PRIu64 "\n", i, mem[i].memsize >> 20,
+               mem[i].memfree >> 20);
+    free(mem);
+    return EXIT_OK;
 }
 
 int cmd_info(const struct command *self, int argc, char **argv)
 {
+    bool json = false, numa = false;
+    const struct command_option options[] = {{"json", 'j', &json}, {"numa", 'n', &numa}, {0}};
+    int count = command_options(self, argc, argv, options, 0, 1);
     struct xen_sysctl_physinfo machine;
+    struct rows r;
     int rc;
 
-    (void)argv;
-    if (argc > 1)
-        return command_misuse(self);
+    if (count < 0)
+        return EXIT_USAGE;
     rc = hypervisor_open();
     if (rc)
         return rc;
     rc = xc_physinfo(&machine);
     if (rc)
         return fail("machine", rc);
-    print_machine(&machine);
-    print_hypervisor();
-    return EXIT_OK;
+    rows_begin(&r, 23, json, count ? argv[1] : NULL);
+    machine_rows(&r, &machine);
+    memory_rows(&r, &machine);
+    cpu_rows(&r);
+    hypervisor_rows(&r);
+    rc = rows_end(&r);
+    if (rc == 0 && numa && !json && !count)
+        rc = numa_tables();
+    return rc;
 }

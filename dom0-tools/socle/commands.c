@@ -4,8 +4,14 @@
 
 #include "../libsocle/nearest.h"
 
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ASK_HELP                                                                                   \
+    "  -a, --all                all but the control domain\n"                                      \
+    "  -w, --wait               until they have ended\n"                                           \
+    "  -t, --timeout SECONDS    for their kernels to react; 10\n"
 
 const struct command commands[] = {
     {"config-check", cmd_config_check, "[--json] FILE [KEY=VALUE]...",
@@ -25,14 +31,51 @@ const struct command commands[] = {
     {"dmesg", cmd_dmesg, "[--clear]", "print the hypervisor's log",
      "  -c, --clear    and empty it\n"},
     {"domid", cmd_domid, "DOMAIN", "print the id of a domain", ""},
+    {"dominfo", cmd_dominfo, "[--json] DOMAIN [ROW]", "tell about a domain",
+     "  -j, --json    as an object\nROW: only the value of that row.\n"},
     {"domname", cmd_domname, "DOMAIN", "print the name of a domain", ""},
     {"help", cmd_help, "[COMMAND]", "list the commands, or tell about one", ""},
-    {"info", cmd_info, "", "tell about the machine and its hypervisor", ""},
-    {"list", cmd_list, "[--long|--json] [DOMAIN]", "list the domains",
-     "  -v, --long    with UUIDs, and why they ended\n  -j, --json    as a list of objects\n"},
+    {"info", cmd_info, "[--json|--numa] [ROW]", "tell about the machine and its hypervisor",
+     "  -j, --json    as an object\n"
+     "  -n, --numa    and where its CPUs and its memory are\n"
+     "ROW: only the value of that row.\n"},
+    {"list", cmd_list, "[--verbose|--json] [DOMAIN]", "list the domains",
+     "  -v, --verbose    with UUIDs, and why they ended\n"
+     "  -Z, --context    with security labels, of which there are none\n"
+     "  -c, --cpupool    with their pools of CPUs\n"
+     "  -n, --numa       with the nodes where they may be\n"
+     "  -j, --json       as a list of objects\n"},
+    {"mem-max", cmd_mem_max, "DOMAIN SIZE", "limit what mem-set may give a domain",
+     "SIZE is in MiB, or has b, k, m, g or t behind it.\n"},
+    {"mem-set", cmd_mem_set, "DOMAIN SIZE", "tell a domain how much memory to have",
+     "SIZE is in MiB, or has b, k, m, g or t behind it.\n"},
     {"pause", cmd_pause, "DOMAIN", "stop a domain until it is unpaused", ""},
+    {"reboot", cmd_reboot, "[--wait] DOMAIN...|--all", "ask domains to start again", ASK_HELP},
+    {"rename", cmd_rename, "DOMAIN NAME", "give a domain another name", ""},
+    {"sched", cmd_sched, "[--json] [[--weight N] [--cap N] DOMAIN]",
+     "tell and set how domains share the CPUs",
+     "  -w, --weight N        its share beside those of others; 256 is the norm\n"
+     "  -c, --cap N           never more than N per cent of a CPU; 0: no limit\n"
+     "  -r, --ratelimit US    let whoever runs go on for that long, in microseconds\n"
+     "  -d, --domain DOMAIN   the same as DOMAIN alone\n"
+     "  -j, --json            as an object\n"},
+    {"shutdown", cmd_shutdown, "[--wait] DOMAIN...|--all", "ask domains to power off", ASK_HELP},
+    {"sysrq", cmd_sysrq, "[--timeout S] DOMAIN LETTER", "press a magic key of a Linux domain",
+     "  -t, --timeout SECONDS    for its kernel to react; 10\n"},
+    {"trigger", cmd_trigger, "DOMAIN nmi|reset|init|power|sleep [VCPU]",
+     "press a button of a domain", "Paravirtual domains have none but nmi.\n"},
     {"unpause", cmd_unpause, "DOMAIN", "let a domain go on", ""},
-    {"vcpu-list", cmd_vcpu_list, "[DOMAIN]", "list the virtual CPUs", ""},
+    {"uptime", cmd_uptime, "[--short|--json] [DOMAIN]...",
+     "tell how long domains have been running",
+     "  -s, --short    with the time of day\n  -j, --json     as a list of objects\n"},
+    {"vcpu-list", cmd_vcpu_list, "[--json] [DOMAIN]...", "list the virtual CPUs",
+     "  -j, --json    as a list of objects\n"},
+    {"vcpu-pin", cmd_vcpu_pin, "[--force] DOMAIN VCPU|all CPUS [SOFT]",
+     "set where virtual CPUs may run",
+     "  -f, --force    even if they are pinned for the time being\n"
+     "CPUS, and SOFT, where they had better run: such as 0-3,^1, or all; -: as it is.\n"},
+    {"vcpu-set", cmd_vcpu_set, "[--ignore-host] DOMAIN COUNT", "set how many CPUs a domain uses",
+     "  -i, --ignore-host    even if the machine has not as many\n"},
     {"version", cmd_version, "", "print the version of these tools", ""},
     {0},
 };
@@ -86,6 +129,52 @@ int command_misuse(const struct command *c)
 {
     command_usage(c, stderr);
     return EXIT_USAGE;
+}
+
+/* As getopt(3) wants them. */
+static void convert(const struct command_option *from, struct option *to, char *letters)
+{
+    for (int i = 0; from[i].name; i++) {
+        to[i].name = from[i].name;
+        to[i].has_arg = from[i].value ? required_argument : no_argument;
+        to[i].val = from[i].letter;
+        *letters++ = from[i].letter;
+        if (from[i].value)
+            *letters++ = ':';
+    }
+    *letters = 0;
+}
+
+int command_options(const struct command *self, int argc, char **argv,
+                    const struct command_option *options, int min, int max)
+{
+    struct option longs[16] = {0};
+    char letters[32];
+    int c, nr;
+
+    convert(options, longs, letters);
+    optind = 0; /* from the start, whoever called getopt before */
+    while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        const struct command_option *o = options;
+
+        while (o->name && o->letter != c)
+            o++;
+        if (!o->name) {
+            command_misuse(self);
+            return -1;
+        }
+        if (o->flag)
+            *o->flag = true;
+        if (o->value)
+            *o->value = optarg;
+    }
+    nr = argc - optind;
+    if (nr < min || nr > max) {
+        command_misuse(self);
+        return -1;
+    }
+    memmove(argv + 1, argv + optind, (nr + 1) * sizeof(*argv)); /* with the NULL behind them */
+    return nr;
 }
 
 static int flush(int status)

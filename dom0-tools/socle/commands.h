@@ -4,6 +4,7 @@
 #ifndef SOCLE_COMMANDS_H
 #define SOCLE_COMMANDS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE }; /* of all commands */
@@ -25,13 +26,25 @@ int cmd_debug_key(const struct command *self, int argc, char **argv);
 int cmd_destroy(const struct command *self, int argc, char **argv);
 int cmd_dmesg(const struct command *self, int argc, char **argv);
 int cmd_domid(const struct command *self, int argc, char **argv);
+int cmd_dominfo(const struct command *self, int argc, char **argv);
 int cmd_domname(const struct command *self, int argc, char **argv);
 int cmd_help(const struct command *self, int argc, char **argv);
 int cmd_info(const struct command *self, int argc, char **argv);
 int cmd_list(const struct command *self, int argc, char **argv);
+int cmd_mem_max(const struct command *self, int argc, char **argv);
+int cmd_mem_set(const struct command *self, int argc, char **argv);
 int cmd_pause(const struct command *self, int argc, char **argv);
+int cmd_reboot(const struct command *self, int argc, char **argv);
+int cmd_rename(const struct command *self, int argc, char **argv);
+int cmd_sched(const struct command *self, int argc, char **argv);
+int cmd_shutdown(const struct command *self, int argc, char **argv);
+int cmd_sysrq(const struct command *self, int argc, char **argv);
+int cmd_trigger(const struct command *self, int argc, char **argv);
 int cmd_unpause(const struct command *self, int argc, char **argv);
+int cmd_uptime(const struct command *self, int argc, char **argv);
 int cmd_vcpu_list(const struct command *self, int argc, char **argv);
+int cmd_vcpu_pin(const struct command *self, int argc, char **argv);
+int cmd_vcpu_set(const struct command *self, int argc, char **argv);
 int cmd_version(const struct command *self, int argc, char **argv);
 
 /** command_find - the command of that name, or the only one that begins so
@@ -43,6 +56,19 @@ void command_usage(const struct command *c, FILE *to);
 
 /** command_misuse - write that to standard error; returns EXIT_USAGE. */
 int command_misuse(const struct command *c);
+
+struct command_option { /* the last one has no name */
+    const char *name;   /* --NAME */
+    char letter;        /* -L */
+    bool *flag;         /* it was given; or: */
+    const char **value; /* what was given with it */
+};
+
+/** command_options - take the options from a command line, wherever they stand
+ * @min, @max  how many arguments must remain; those that do are moved to argv[1] ...
+ * Returns how many there are; -1 when the line is wrong, after telling. */
+int command_options(const struct command *self, int argc, char **argv,
+                    const struct command_option *options, int min, int max);
 
 /** command_run - what main() does with its arguments; returns an exit status. */
 int command_run(int argc, char **argv);

@@ -33,7 +33,7 @@ is "dom0 runs" equal "$(field 0 5)" "r-----"
 is "by id" equal "$(field 1 1)" guest
 is "as JSON" equal "$(socle list --json 1 | grep -E '"(domid|name|memory|vcpus)"' | tr -d ' \n')" \
     '"domid":1,"name":"guest","memory":32,"vcpus":1,'
-is "with UUIDs" equal "$(socle list --long 1 | tail -n 1 | grep -cE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} +- +-$')" 1
+is "with UUIDs" equal "$(socle list --verbose 1 | tail -n 1 | grep -cE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} +- +-$')" 1
 is "id of a name" equal "$(socle domid guest)" 1
 is "name of an id" equal "$(socle domname 1)" guest
 is "an unknown name" refused "socle: there is no domain other" socle pause other

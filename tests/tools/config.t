@@ -170,7 +170,8 @@ is((run('config-check', '--json', 'example-debian.json'))[1], (run('config-check
 
 my ($rc, $list) = run('help');
 my @commands = $list =~ /^  (\S+)/mg;
-is_deeply(\@commands, [qw(config-check create debug-key destroy dmesg domid domname help info list pause unpause vcpu-list version)], 'help lists the commands');
+is_deeply(\@commands, [qw(config-check create debug-key destroy dmesg domid dominfo domname help info list mem-max mem-set pause
+    reboot rename sched shutdown sysrq trigger unpause uptime vcpu-list vcpu-pin vcpu-set version)], 'help lists the commands');
 for (@commands) {
     my @help = run('help', $_);
     like($help[1], qr/^usage: socle \Q$_\E/, "help $_");
@@ -184,7 +185,7 @@ is_deeply([run('--help')], [run('help')], '--help');
 is_deeply([run('--version')], [run('version')], '--version');
 like((run('version'))[1], qr/^socle \d+\.\d+\n\z/, 'version');
 is((run('vers'))[0], 0, 'cut short');
-is_deeply([run('d')], [2, '', "socle: d could be debug-key, destroy, dmesg, domid, domname\n"], 'cut too short');
+is_deeply([run('d')], [2, '', "socle: d could be debug-key, destroy, dmesg, domid, dominfo, domname\n"], 'cut too short');
 is_deeply([run('create', '--dry-run', 'example-debian.json')], [run('config-check', '--json', 'example-debian.json')], 'create --dry-run');
 is_deeply([run('config-chekc')], [2, '', "socle: there is no command config-chekc; did you mean config-check?\n"], 'a slip');
 is_deeply([run('frobnicate')], [2, '', "socle: there is no command frobnicate; `socle help` lists them\n"], 'unknown');

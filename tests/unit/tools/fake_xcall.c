@@ -8,12 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xen/sysctl.h>
+#include <xen/version.h>
 
 bool fake_hypervisor;
 struct xen_domctl_getdomaininfo *fake_domains_list;
 unsigned int fake_nr_domains, fake_again;
 const char *fake_log = "";
 char fake_keys[32];
+uint32_t fake_scheduler, fake_weight, fake_cap, fake_ratelimit, fake_trigger, fake_trigger_vcpu;
+uint8_t fake_hard, fake_soft;
+bool fake_force;
 
 static struct xen_domctl_getdomaininfo *find(domid_t id)
 {
@@ -22,6 +26,42 @@ static struct xen_domctl_getdomaininfo *find(domid_t id)
             return &fake_domains_list[i];
     }
     return NULL;
+}
+
+static long set_affinity(const struct xen_domctl_vcpuaffinity *a)
+{
+    if (a->vcpu >= FAKE_VCPUS)
+        return -ESRCH;
+    if (a->flags & XEN_VCPUAFFINITY_HARD && !(a->cpumap_hard.bitmap.p[0] & 7))
+        return -EINVAL; /* CPU 3 is off line */
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        fake_hard = a->cpumap_hard.bitmap.p[0];
+    if (a->flags & XEN_VCPUAFFINITY_SOFT)
+        fake_soft = a->cpumap_soft.bitmap.p[0];
+    fake_force = a->flags & XEN_VCPUAFFINITY_FORCE;
+    return 0;
+}
+
+static long shares(struct xen_domctl_scheduler_op *s)
+{
+    if (s->sched_id != fake_scheduler)
+        return -EINVAL;
+    if (s->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
+        if (fake_scheduler == XEN_SCHEDULER_CREDIT2) {
+            s->u.credit2.weight = fake_weight;
+            s->u.credit2.cap = fake_cap;
+        } else {
+            s->u.credit.weight = fake_weight;
+            s->u.credit.cap = fake_cap;
+        }
+    } else if (fake_scheduler == XEN_SCHEDULER_CREDIT2) {
+        fake_weight = s->u.credit2.weight ? s->u.credit2.weight : fake_weight;
+        fake_cap = s->u.credit2.cap == 0xffff ? fake_cap : s->u.credit2.cap;
+    } else {
+        fake_weight = s->u.credit.weight ? s->u.credit.weight : fake_weight;
+        fake_cap = s->u.credit.cap == 0xffff ? fake_cap : s->u.credit.cap;
+    }
+    return 0;
 }
 
 static long domctl(struct xen_domctl *op)
@@ -55,6 +95,17 @@ static long domctl(struct xen_domctl *op)
         v->cpu = v->vcpu;
         v->cpu_time = 1250000000ull * v->vcpu;
         return 0;
+    case XEN_DOMCTL_setvcpuaffinity:
+        return set_affinity(a);
+    case XEN_DOMCTL_scheduler_op:
+        return shares(&op->u.scheduler_op);
+    case XEN_DOMCTL_max_mem:
+        d->max_pages = op->u.max_mem.max_memkb / 4;
+        return 0;
+    case XEN_DOMCTL_sendtrigger:
+        fake_trigger = op->u.sendtrigger.trigger;
+        fake_trigger_vcpu = op->u.sendtrigger.vcpu;
+        return fake_trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? 0 : -ENOSYS;
     case XEN_DOMCTL_getvcpuaffinity:
         memset(a->cpumap_hard.bitmap.p, 0xff, a->cpumap_hard.nr_bits / 8);
         a->cpumap_soft.bitmap.p[0] = a->vcpu == 1 ? 0x0d : a->vcpu ? 0 : 0xff;
@@ -86,6 +137,25 @@ static long read_log(struct xen_sysctl_readconsole *r)
     return 0;
 }
 
+static long pool(struct xen_sysctl_scheduler_op *s)
+{
+    bool two = fake_scheduler == XEN_SCHEDULER_CREDIT2;
+
+    if (s->sched_id != fake_scheduler)
+        return -EINVAL;
+    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
+        fake_ratelimit = two ? s->u.sched_credit2.ratelimit_us : s->u.sched_credit.ratelimit_us;
+        return 0;
+    }
+    if (two) {
+        s->u.sched_credit2.ratelimit_us = fake_ratelimit;
+    } else {
+        s->u.sched_credit.tslice_ms = 30;
+        s->u.sched_credit.ratelimit_us = fake_ratelimit;
+    }
+    return 0;
+}
+
 static long sysctl(struct xen_sysctl *op)
 {
     if (op->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
@@ -96,7 +166,16 @@ static long sysctl(struct xen_sysctl *op)
     case XEN_SYSCTL_readconsole:
         return read_log(&op->u.readconsole);
     case XEN_SYSCTL_physinfo:
-        op->u.physinfo = (struct xen_sysctl_physinfo){.nr_cpus = 4, .max_cpu_id = 3};
+        op->u.physinfo = (struct xen_sysctl_physinfo){
+            .nr_cpus = 4, .max_cpu_id = 3, .total_pages = 256 * 1024, .cpu_khz = 2500500};
+        return 0;
+    case XEN_SYSCTL_sched_id:
+        op->u.sched_id.sched_id = fake_scheduler;
+        return 0;
+    case XEN_SYSCTL_scheduler_op:
+        return pool(&op->u.scheduler_op);
+    case XEN_SYSCTL_cpupool_op:
+        op->u.cpupool_op.cpumap.bitmap.p[0] = 8;
         return 0;
     case XEN_SYSCTL_debug_keys:
         memset(fake_keys, 0, sizeof(fake_keys));
@@ -112,9 +191,19 @@ int xcall_open(void)
     return fake_hypervisor ? 0 : -ENODEV;
 }
 
+static long version(unsigned int what, char *buf)
+{
+    if (what == XENVER_version)
+        return 4 << 16 | 17;
+    if (what == XENVER_capabilities)
+        strcpy(buf, "xen-3.0-x86_64 ");
+    return what == XENVER_pagesize ? 4096 : what == XENVER_capabilities ? 0 : -ENODATA;
+}
+
 long xcall(unsigned int number, unsigned long arg1, unsigned long arg2)
 {
-    (void)arg2;
+    if (number == __HYPERVISOR_xen_version)
+        return version(arg1, (char *)arg2);
     if (number == __HYPERVISOR_domctl)
         return domctl((struct xen_domctl *)arg1);
     return number == __HYPERVISOR_sysctl ? sysctl((struct xen_sysctl *)arg1) : -ENOSYS;

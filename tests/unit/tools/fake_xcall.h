@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A hypervisor for tests of commands: domains that one may list, pause and destroy, and a log. */
+/* A hypervisor for tests of commands: domains that one may list, pause and destroy, and
+ * a log. */
 #ifndef FAKE_XCALL_H
 #define FAKE_XCALL_H
 
@@ -14,5 +15,10 @@ extern unsigned int fake_nr_domains;
 extern const char *fake_log;    /* cleared: "" */
 extern char fake_keys[32];      /* debug keys pressed last */
 extern unsigned int fake_again; /* times that destroydomain says -EAGAIN */
+extern uint32_t fake_scheduler; /* and what it keeps of all domains alike: */
+extern uint32_t fake_weight, fake_cap, fake_ratelimit;
+extern uint8_t fake_hard, fake_soft; /* affinities set last, of CPUs 0 to 7 */
+extern bool fake_force;
+extern uint32_t fake_trigger, fake_trigger_vcpu; /* sent last */
 
 #endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests to guests. A guest that has not reacted finds the request when it gets to it: whoever
+ * boots, or is paused, does so later. */
+#include "ask.h"
+
+#include "commands.h"
+#include "../libsocle/alloc.h"
+#include "../libsocle/xs.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xen/sched.h>
+
+#define LOOK_AGAIN_MS 1000 /* should a watch say nothing */
+
+enum step { ASKED, SEEN, OVER };
+
+struct guest {
+    domid_t id;
+    char *name;
+    uint8_t handle[16];
+    enum step step;
+    bool failed;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+}
+
+static void give_up(struct guest *g)
+{
+    g->step = OVER;
+    g->failed = true;
+}
+
+/* ---- one guest ---- */
+
+static void ask(struct guest *g, const char *node, const char *value)
+{
+    char path[64];
+    struct xs_pair pair = {path, value};
+    int rc;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/control/%s", g->id, node);
+    xs_observe(path);
+    rc = xs_put_all(&pair, 1);
+    if (rc == 0)
+        return;
+    fail(g->name, rc);
+    give_up(g);
+}
+
+static bool has_seen(const struct guest *g, const char *node)
+{
+    char path[64], *value;
+    bool seen;
+
+    snprintf(path, sizeof(path), "control/%s", node);
+    value = domain_node(g->id, path);
+    seen = value && !value[0];
+    free(value);
+    return seen;
+}
+
+/* Whether the domain of that id is still the one that was asked, and has not ended. */
+static bool lives(struct guest *g, const struct xen_domctl_getdomaininfo *d)
+{
+    if (!d || memcmp(d->handle, g->handle, sizeof(g->handle)) || d->flags & XEN_DOMINF_dying)
+        return false;
+    if (!(d->flags & XEN_DOMINF_shutdown))
+        return true;
+    if (domain_reason(d) == SHUTDOWN_crash || domain_reason(d) == SHUTDOWN_watchdog) {
+        refuse("%s: has crashed", g->name);
+        g->failed = true;
+    }
+    return false;
+}
+
+static void complain(struct guest *g, unsigned int seconds, bool paused)
+{
+    char *driver = domain_node(g->id, "control/feature-poweroff");
+
+    refuse("%s: no reaction for %u seconds: %s", g->name, seconds,
+           paused   ? "it is paused"
+           : driver ? "it may be busy"
+                    : "it may be booting, or have no driver for requests");
+    free(driver);
+    give_up(g);
+}
+
+/* ---- all of them ---- */
+
+static const struct xen_domctl_getdomaininfo *find(const struct xen_domctl_getdomaininfo *list,
+                                                   unsigned int nr, domid_t id)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        if (list[i].domain == id)
+            return &list[i];
+    }
+    return NULL;
+}
+
+/* Where they are now; returns how many there is still something to wait for. */
+static unsigned int look(struct guest *g, unsigned int nr, const char *node, bool end,
+                         unsigned int seconds, bool late)
+{
+    struct xen_domctl_getdomaininfo *list = NULL;
+    unsigned int found = 0, left = 0;
+
+    if (xc_domains(&list, &found))
+        return nr; /* next time */
+    for (unsigned int i = 0; i < nr; i++) {
+        const struct xen_domctl_getdomaininfo *d = find(list, found, g[i].id);
+
+        if (g[i].step == OVER)
+            continue;
+        if (!lives(&g[i], d))
+            g[i].step = OVER;
+        else if (g[i].step == ASKED && has_seen(&g[i], node))
+            g[i].step = end ? SEEN : OVER;
+        else if (g[i].step == ASKED && late)
+            complain(&g[i], seconds, d->flags & XEN_DOMINF_paused);
+        left += g[i].step != OVER;
+    }
+    free(list);
+    return left;
+}
+
+int ask_guests(const struct xen_domctl_getdomaininfo *d, unsigned int nr, const char *node,
+               const char *value, unsigned int seconds, bool end)
+{
+    char **name = domains_names(d, nr);
+    struct guest *g = must_alloc((nr + 1) * sizeof(*g));
+    int64_t deadline;
+    bool failed = false;
+
+    xs_observe("@releaseDomain");
+    for (unsigned int i = 0; i < nr; i++) {
+        g[i] = (struct guest){.id = d[i].domain, .name = name[i]};
+        memcpy(g[i].handle, d[i].handle, sizeof(g[i].handle));
+        ask(&g[i], node, value);
+    }
+    deadline = now_ms() + seconds * 1000ll;
+    for (;;) {
+        int64_t left = deadline - now_ms();
+
+        if (!look(g, nr, node, end, seconds, left <= 0))
+            break;
+        xs_await(left > 0 && left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS);
+    }
+    for (unsigned int i = 0; i < nr; i++)
+        failed |= g[i].failed;
+    domains_names_free(name, nr);
+    free(g);
+    return failed ? EXIT_FAILED : EXIT_OK;
+}

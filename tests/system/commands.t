@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# Each command of socle on real guests, of our library and of Debian's kernel, in a stock dom0.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Dom0;
+use Test::More;
+
+my $bin = '/usr/lib/xen-4.17/bin';
+plan skip_all => 'needs xen-utils-4.17' if !-x "$bin/xl";
+
+sub put {
+    my ($name, $mode, $text) = @_;
+
+    open my $fh, '>', "$Dom0::dir/commands-$name" or die "$name: $!\n";
+    print $fh $text;
+    close $fh or die "$name: $!\n";
+    chmod $mode, "$Dom0::dir/commands-$name";
+    return "$Dom0::dir/commands-$name";
+}
+
+my $conf = put('xl.conf', 0644, qq(autoballoon="off"\n));
+my $hello = put('hello.cfg', 0644, <<'END');
+name = "hello"
+type = "pv"
+kernel = "/guest/hello.elf"
+memory = 32
+END
+my $linux = put('linux.cfg', 0644, <<'END');
+name = "linux"
+type = "pv"
+kernel = "/guest/vmlinuz"
+ramdisk = "/guest/initrd"
+extra = "console=hvc0 quiet"
+memory = 96
+maxmem = 160
+vcpus = 2
+maxvcpus = 4
+END
+# It tells its CPUs and memory whenever they change.
+my $init = put('init', 0755, <<'END');
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t devtmpfs dev /dev
+mount -t sysfs sysfs /sys
+mount -t proc proc /proc
+while :; do
+    now="$(nproc) CPUs, $(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024)) MiB"
+    # udev's part: a CPU that is there is taken into use
+    for cpu in /sys/devices/system/cpu/cpu[0-9]*/online; do
+        [ "$(cat $cpu)" = 1 ] || echo 1 >$cpu
+    done 2>/dev/null
+    [ "$now" = "$last" ] || echo "userland: $now"
+    last=$now
+    sleep 1
+done
+END
+my $poweroff = put('poweroff', 0755, "#!/bin/busybox sh\n/bin/busybox poweroff -f\n");
+my $reboot = put('reboot', 0755, "#!/bin/busybox sh\n/bin/busybox reboot -f\n");
+my $busybox = qx(which busybox) =~ s/\n//r;
+system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/commands-guest.cpio", "bin/busybox=$busybox", "init=$init",
+       "sbin/poweroff=$poweroff", "sbin/reboot=$reboot", map { "$_/.keep=$hello" } qw(sys proc dev)) == 0
+    or die "make-initramfs failed\n";
+my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
+
+my $boot = Dom0::boot(
+    name => 'commands', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['commands'], timeout => 900,
+    files => ["$Dom0::out/dom0-tools/socle", "etc/xen/xl.conf=$conf", '/usr/bin/xenstore-read', '/usr/bin/xenstore-write',
+              (map { "$bin/$_" } qw(xl xenstored xenconsoled xen-init-dom0)), "guest/hello.cfg=$hello",
+              "guest/linux.cfg=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
+              "guest/initrd=$Dom0::dir/commands-guest.cpio",
+              map { s{^/}{}r . "=$_" } glob '/lib/x86_64-linux-gnu/libgcc_s.so.1']);
+Dom0::report($boot, 'commands');
+done_testing;
