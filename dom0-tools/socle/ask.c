@@ -86,9 +86,9 @@ static void complain(struct guest *g, unsigned int seconds, bool paused)
     char *driver = domain_node(g->id, "control/feature-poweroff");
 
     refuse("%s: no reaction for %u seconds: %s", g->name, seconds,
-           paused   ? "it is paused"
-           : driver ? "it may be busy"
-                    : "it may be booting, or have no driver for requests");
+           paused                ? "it is paused"
+           : driver && driver[0] ? "it may be busy"
+                                 : "it may be booting, or have no driver for requests");
     free(driver);
     give_up(g);
 }

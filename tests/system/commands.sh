@@ -35,6 +35,9 @@ row_is() {
 said() { # said PATTERN: the guest
     grep -qa "$1" $log
 }
+another_boots() { # than $before
+    id=$(socle domid linux) && [ "$id" != "$before" ] && [ "$(grep -ca 'userland: begins' $log)" = 2 ]
+}
 gone() {
     ! socle domid "$1" >/dev/null 2>&1
 }
@@ -61,7 +64,7 @@ is "the request is taken back" xenstore-write "/local/domain/$(socle domid linux
 is "a paused one is not unpaused twice" socle unpause linux
 is "really" refused "socle: linux: is not paused" socle unpause linux
 is "pause" socle pause hello
-is "paused" shows '^hello .* --p---' socle list
+is "paused" shows '^hello .* -.p---' socle list
 is "unpause" socle unpause hello
 is "dom0 is not paused" refused "socle: Domain-0: the control domain could not be unpaused by anybody" socle pause Domain-0
 
@@ -136,8 +139,9 @@ is "briefly" shows ' up +[0-9]+:[0-9][0-9]:[0-9][0-9], hello \([0-9]+\)$' socle 
 is "hello does not react" refused \
     "socle: hello: no reaction for 1 seconds: it may be booting, or have no driver for requests" socle shutdown -w -t 1 hello
 is "dom0 is not asked" refused "socle: 0: the control domain is shut down by its own commands, such as poweroff" socle shutdown 0
+before=$(socle domid linux)
 is "reboot" socle reboot --wait -t 120 linux
-is "its successor comes up" until_true 400 said "userland: 2 CPUs.*"
+is "its successor comes up" until_true 400 another_boots
 is "destroy" socle destroy hello
 is "it is gone" until_true 60 gone hello
 is "nobody is left out" until_true 400 shows '^linux' socle list linux

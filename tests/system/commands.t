@@ -47,6 +47,7 @@ export PATH=/bin
 mount -t devtmpfs dev /dev
 mount -t sysfs sysfs /sys
 mount -t proc proc /proc
+echo "userland: begins"
 while :; do
     now="$(nproc) CPUs, $(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024)) MiB"
     # udev's part: a CPU that is there is taken into use
