@@ -176,8 +176,20 @@ $(O)/dom0/xen: $(O)/package/xen-hypervisor-4.17-amd64/version
 	@mkdir -p $(@D)
 	$(Q)gunzip -c $(<D)/boot/xen-4.17-amd64.gz >$@
 
+# What `make run` boots has guests with it, where the examples look for them: ours, and Debian's kernel for clouds,
+# which is quickly unpacked.
+examples  := config/examples/demo.json config/examples/hello.json
+demo-need := $(examples) $(O)/guests/hello.elf $(O)/kernel/cloud/version $(O)/guests/initramfs-cloud
+demo       = $(foreach e,$(examples),etc/socle/$(notdir $e)=$e) usr/lib/socle/hello.elf=$(O)/guests/hello.elf \
+    usr/lib/socle/vmlinuz=$$(ls $(O)/kernel/cloud/boot/vmlinuz-*) usr/lib/socle/initramfs=$(O)/guests/initramfs-cloud
+dom0-run  := $(O)/dom0/vmlinux-stable $(O)/dom0/initramfs-run
+
+$(O)/dom0/initramfs-run: $(O)/kernel/stable/version $(tools) $(image-src) $(demo-need)
+	@mkdir -p $(@D)
+	$(Q)$(image)/make-initramfs -o $@ -k $(<D) $(tools) $(demo)
+
 # A disc that boots by BIOS and by UEFI.
-$(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-stable) $(image)/grub.cfg
+$(O)/socle.iso: $(O)/socle $(O)/socle-debug $(dom0-run) $(image)/grub.cfg
 	@mkdir -p $(O)/iso/boot/grub
 	$(Q)cp $(image)/grub.cfg $(O)/iso/boot/grub/
 	$(Q)cp $(filter-out %.cfg,$^) $(O)/iso/boot/
@@ -297,13 +309,18 @@ NIC     ?= virtio-net-pci
 MACHINE ?= pc
 CPU     ?= qemu64
 qemu     = $(QEMU) -machine $(MACHINE) -cpu $(CPU) -smp $(CPUS) -m $(MEM) -nographic
-devices  = -drive if=none,id=disk,format=raw,file=$(O)/run/disk.img $(disk-$(DISK)) -nic user,model=$(NIC)
+RUN_DISK ?= $(O)/run/disk.img
+devices  = -drive if=none,id=disk,format=raw,file=$(RUN_DISK) $(disk-$(DISK)) -nic user,model=$(NIC)
 
-run: deps ## boot stock Debian Linux as dom0; Ctrl-A X leaves. CPUS= MEM=MiB HVARGS= KARGS= ARGS= (QEMU's) debug=y
-	@$(MAKE) hypervisor dom0
-	@mkdir -p $(O)/run && truncate -s 256M $(O)/run/disk.img
-	$(qemu) $(devices) -kernel $(socle) -append "console=com1 com1=115200,8n1 $(HVARGS)" \
-	    -initrd "$(O)/dom0/vmlinux-stable console=hvc0 $(KARGS),$(O)/dom0/initramfs-stable" $(ARGS)
+$(RUN_DISK):
+	@mkdir -p $(@D)
+	$(Q)truncate -s 256M $@.new && PATH=$$PATH:/sbin mke2fs -q -t ext4 -L socle $@.new && mv $@.new $@
+
+# Half of the memory is for guests. dom0 keeps their disks on the disk with that label.
+run: deps ## boot stock Debian Linux as dom0, with a guest; Ctrl-A X leaves. CPUS= MEM=MiB HVARGS= KARGS= ARGS= (QEMU's) debug=y
+	@$(MAKE) hypervisor $(dom0-run) $(RUN_DISK)
+	$(qemu) $(devices) -kernel $(socle) -append "console=com1 com1=115200,8n1 dom0_mem=$$(($(MEM) / 2))M $(HVARGS)" \
+	    -initrd "$(O)/dom0/vmlinux-stable console=hvc0 $(KARGS),$(O)/dom0/initramfs-run" $(ARGS)
 
 iso: deps ## make build/socle.iso, which boots the same from a disc or USB stick, by BIOS or UEFI
 	@$(MAKE) $(O)/socle.iso
@@ -323,7 +340,7 @@ $(O)/tests/system/%: tests/system/%.c
 system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(system-programs)
 
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen:
-on-xen := socle store
+on-xen := socle store create
 
 # `make test only=evtchn` runs the tests whose names contain that.
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) \

@@ -17,7 +17,7 @@ my $running; # QEMU's process group
 $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
-#     kernel ('': none), foreign (it is not ours), network (it brings its own), input => [[after-this-pattern, text], ...],
+#     command (what to run, in place of QEMU with the above), kernel ('': none), foreign (it is not ours), network (it brings its own), input => [[after-this-pattern, text], ...],
 #     until => pattern, linger => seconds): boots, waits for the end, or for the pattern, which is just as
 # good, and if asked some seconds more, whether it ends after all (`lingered`, if not). Returns a Boot.
 sub run {
@@ -30,7 +30,8 @@ sub run {
     open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";
     $log->autoflush(1);
     # Should we be gone, timeout(1) still ends QEMU.
-    my @command = ('timeout', '--foreground', '-s', 'KILL', $self->{timeout} + 10, command($out, %o));
+    my @command = ('timeout', '--foreground', '-s', 'KILL', $self->{timeout} + 10,
+                   $o{command} ? @{$o{command}} : command($out, %o));
     print $log '# ', join(' ', map { /[^\w.,\/=-]/ ? "'$_'" : $_ } @command), "\n";
     pipe(my $in_r, my $in_w) && pipe(my $out_r, my $out_w) or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
@@ -100,7 +101,7 @@ sub _collect {
     kill 'KILL', -$pid if $enough || $self->{ended};
     waitpid $pid, 0;
     $self->{ended} //= "QEMU ended with status " . ($? >> 8) . " signal " . ($? & 127) if $? && !$enough;
-    $self->{lines} = [split /\n/, $text];
+    $self->{lines} = [map { s/.*\e\[K//r } split /\n/, $text]; # as they look, what was erased is gone
 }
 
 sub lines { @{$_[0]{lines}} }

@@ -149,12 +149,12 @@ is((run('config-check', $deep, 'kernel=../k'))[0], 1, 'and those on the command 
 
 # ---- the examples ----
 
-for my $name (qw(hello debian pvgrub)) {
+for my $name (qw(hello demo debian pvgrub)) {
     my $text = slurp("$home/config/examples/$name.json");
     my $check = "$home/tests/tools/config/schema-check $home/config/socle.schema.json";
     like(`$check $home/config/examples/$name.json`, qr/^valid /, "$name.json: by the schema");
 }
-for my $name (qw(hello.json debian.json debian.cfg pvgrub.json)) {
+for my $name (qw(hello.json demo.json debian.json debian.cfg pvgrub.json)) {
     my $text = slurp("$home/config/examples/$name");
     my %seen; # its files, here
     $text =~ s{"((?:/|\.\./\.\./)[\w/.-]*/)([\w.-]+)(?="|, raw)}{"$dir/$2}g;

@@ -1,0 +1,30 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# `make run`, as the README's tour goes: a guest comes up by itself, and the shell is there to look at it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/..";
+use Boot;
+use Dom0;
+use Test::More;
+
+my $prompt = qr/dom0:\S*# /;
+my $disk = "$Dom0::dir/run.img";
+unlink $disk;
+delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)}; # by hand, as it were
+my $boot = Boot::run(
+    name => 'system-run', timeout => 400, command => ['make', "O=$Dom0::out", 'run', "RUN_DISK=$disk"],
+    input => [[$prompt, "socle list demo\n"],
+              [$prompt, "poweroff\n"]]);
+unlink $disk;
+my $said = join "\n", $boot->lines;
+my $row = qr/^demo +\d+ +192 +1 +[-rb]{6} +[\d.]+$/m;
+
+is($boot->ended, undef, 'it ends by itself');
+like($said, qr/^socle create .*\n(?s:.*)^Name .*\nDomain-0 +0 .*\n$row/m, 'a guest is made, and listed');
+like($said, qr/^Linux .* on Socle; CPUs: 2, memory: \d+ MiB, disks: vda, eth0 10\.0\.2\.15\nTry socle console demo.*\n.*\n$prompt/m,
+     'a hint of two lines, and a shell');
+like($said, qr/socle list demo\nName .*\n$row/, 'which does what it is told');
+like($said, qr/^\(socle\) dom0 powers off/m, 'the end');
+done_testing;
