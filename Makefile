@@ -126,6 +126,8 @@ tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstac
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
 tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
+# The store's library starts a thread, and to end one the C library loads libgcc_s by itself.
+tool-libs-consoled := $(tool-libs-stored) -lxenstore -Wl,--no-as-needed -lgcc_s
 
 $(O)/dom0-tools/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -226,7 +228,7 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
 # Tests of the tools: all but main() and what asks a hypervisor, for which there are fakes.
-tool-testable := $(filter-out %/xcall.c,$(tool-lib-src)) $(filter-out %/main.c %/xenio.c,$(tool-src)) \
+tool-testable := $(filter-out %/xcall.c %/ring_page.c,$(tool-lib-src)) $(filter-out %/main.c %/xenio.c %/host.c %/finder.c,$(tool-src)) \
     $(wildcard tests/unit/tools/fake_*.c)
 
 $(O)/host/tools/%.o: %.c

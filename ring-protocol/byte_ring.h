@@ -56,17 +56,25 @@ static inline void byte_ring_consumed(const struct byte_ring *r)
     __atomic_store_n(r->cons, r->pos, __ATOMIC_RELEASE);
 }
 
+/** byte_ring_room - producer: how many bytes byte_ring_write() would take, or BYTE_RING_BROKEN. */
+static inline long byte_ring_room(const struct byte_ring *r)
+{
+    uint32_t waiting = r->pos - __atomic_load_n(r->cons, __ATOMIC_ACQUIRE);
+
+    return waiting > r->size ? BYTE_RING_BROKEN : (long)(r->size - waiting);
+}
+
 /** byte_ring_write - producer: copy in up to @len bytes, as many as there is room for
  * The consumer sees them after byte_ring_produced().
  * Returns how many, or BYTE_RING_BROKEN. */
 static inline long byte_ring_write(struct byte_ring *r, const void *src, size_t len)
 {
-    uint32_t waiting = r->pos - __atomic_load_n(r->cons, __ATOMIC_ACQUIRE);
     uint32_t n, at = r->pos & (r->size - 1), first;
+    long room = byte_ring_room(r);
 
-    if (waiting > r->size)
+    if (room < 0)
         return BYTE_RING_BROKEN;
-    n = len < r->size - waiting ? (uint32_t)len : r->size - waiting;
+    n = len < (size_t)room ? (uint32_t)len : (uint32_t)room;
     first = byte_ring_min(n, r->size - at);
     __builtin_memcpy(r->data + at, src, first);
     __builtin_memcpy(r->data, (const uint8_t *)src + first, n - first);

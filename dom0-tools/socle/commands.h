@@ -21,6 +21,7 @@ struct command {
 extern const struct command commands[]; /* the last one has no name */
 
 int cmd_config_check(const struct command *self, int argc, char **argv);
+int cmd_console(const struct command *self, int argc, char **argv);
 int cmd_create(const struct command *self, int argc, char **argv);
 int cmd_debug_key(const struct command *self, int argc, char **argv);
 int cmd_destroy(const struct command *self, int argc, char **argv);

@@ -9,12 +9,11 @@
 #include "xenio.h"
 
 #include "../libsocle/alloc.h"
+#include "../libsocle/daemon.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,20 +27,12 @@
 enum { ACCEPT_PAUSE = 100 }; /* ms */
 
 static const char usage[] =
-    "usage: " NAME " [--socket PATH] [--state FILE | --no-state] [--no-domains]"
+    "usage: " NAME " [--daemon] [--socket PATH] [--state FILE | --no-state] [--no-domains]"
     " [--pid-file FILE]\n";
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    stop = 1;
-}
 
 static int complain(const char *what, int rc)
 {
-    fprintf(stderr, NAME ": %s: %s\n", what, strerror(-rc));
+    daemon_log("%s: %s", what, strerror(-rc));
     return 1;
 }
 
@@ -68,14 +59,6 @@ static void make_dir_of(const char *path)
     free(dir);
 }
 
-static void write_pid(const char *path)
-{
-    FILE *f = fopen(path, "we");
-
-    if (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f))
-        complain(path, -errno);
-}
-
 /* The state of the one before, if it was killed, and a file for this one's. */
 static void start_journal(const char *path)
 {
@@ -83,10 +66,10 @@ static void start_journal(const char *path)
 
     make_dir_of(path);
     if (journal_load(path, &err))
-        fprintf(stderr, NAME ": %s: %s\n", path, err.text);
+        daemon_log("%s: %s", path, err.text);
     domain_restore();
     if (journal_start(path, &err))
-        fprintf(stderr, NAME ": %s: %s\n", path, err.text);
+        daemon_log("%s: %s", path, err.text);
 }
 
 /* Beside the socket. */
@@ -172,7 +155,7 @@ static void turn(int listener, int events)
         if (c->fd >= 0)
             fds[nr++] = (struct pollfd){.fd = c->fd, .events = want};
     }
-    if (poll(fds, nr, patience(accept_at)) < 0)
+    if (daemon_poll(fds, nr, patience(accept_at) * 1000000ll) < 0)
         return;
     conn_clock = now();
 
@@ -201,17 +184,25 @@ static void turn(int listener, int events)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'}, {"no-domains", no_argument, NULL, 'n'},
-        {"state", required_argument, NULL, 't'},  {"pid-file", required_argument, NULL, 'p'},
-        {"no-state", no_argument, NULL, 'N'},     {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0},
+        {"socket", required_argument, NULL, 's'},
+        {"no-domains", no_argument, NULL, 'n'},
+        {"state", required_argument, NULL, 't'},
+        {"pid-file", required_argument, NULL, 'p'},
+        {"no-state", no_argument, NULL, 'N'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"daemon", no_argument, NULL, 'd'},
+        {0},
     };
     const char *path = default_socket(), *pid_file = NULL, *state = NULL;
-    int c, listener, events = -1;
-    bool domains = true, keep = true;
+    int c, listener, events = -1, rc;
+    bool detach = false, domains = true, keep = true;
 
-    while ((c = getopt_long(argc, argv, "s:t:Nnp:hV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "ds:t:Nnp:hV", options, NULL)) != -1) {
         switch (c) {
+        case 'd':
+            detach = true;
+            break;
         case 's':
             path = optarg;
             break;
@@ -243,9 +234,13 @@ int main(int argc, char **argv)
         return 2;
     }
     raise_limit();
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGTERM, on_signal);
-    signal(SIGINT, on_signal);
+    daemon_begin(NAME, detach);
+    if (pid_file) {
+        make_dir_of(pid_file);
+        rc = daemon_pid_file(pid_file);
+        if (rc)
+            return complain(pid_file, rc);
+    }
     if (domains && (events = xenio_open()) < 0)
         return complain("event channels", events);
     store_init();
@@ -258,9 +253,8 @@ int main(int argc, char **argv)
     listener = conn_listen(path);
     if (listener < 0)
         return complain(path, listener);
-    if (pid_file)
-        write_pid(pid_file);
-    while (!stop)
+    daemon_ready();
+    while (!daemon_stopped())
         turn(listener, events);
     unlink(path);
     journal_stop();

@@ -2,6 +2,8 @@
 /* The hypervisor, through the packaged libraries and dom0's kernel. */
 #include "xenio.h"
 
+#include "../libsocle/ring_page.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,37 +15,26 @@
 #include <xen/grant_table.h>
 #include <xencall.h>
 #include <xenevtchn.h>
-#include <xenforeignmemory.h>
-#include <xengnttab.h>
 
 enum { PAGE_BYTES = 4096 };
 
 static xenevtchn_handle *evtchn;
-static xengnttab_handle *gnttab; /* NULL: there is none; pages are mapped by their frames */
-static xenforeignmemory_handle *foreign;
 static xencall_handle *call;
 static struct xen_domctl *domctl;
 static int domains_port;
 
-/* How a page was mapped, for it has to be unmapped that way. */
-static struct mapping {
-    struct mapping *next;
-    void *page;
-    enum { BY_GRANT, BY_FRAME, BY_FILE } how;
-} * mappings;
+static void *own_page; /* of the kernel here */
 
 int xenio_open(void)
 {
-    int fd;
+    int fd, rc = ring_page_open();
 
+    if (rc)
+        return rc;
     evtchn = xenevtchn_open(NULL, 0);
-    if (!evtchn)
-        return -errno;
-    foreign = xenforeignmemory_open(NULL, 0);
     call = xencall_open(NULL, 0);
-    if (!foreign || !call)
+    if (!evtchn || !call)
         return -errno;
-    gnttab = xengnttab_open(NULL, 0);
     domctl = xencall_alloc_buffer(call, sizeof(*domctl));
     if (!domctl)
         return -ENOMEM;
@@ -99,49 +90,16 @@ static void *map_dom0(void)
 
 void *xenio_map(domid_t id, uint64_t frame)
 {
-    struct mapping *m = calloc(1, sizeof(*m));
-    xen_pfn_t pfn = frame;
-    int err;
-
-    if (!m)
-        return NULL;
-    if (id == 0) {
-        m->how = BY_FILE;
-        m->page = map_dom0();
-    } else {
-        if (gnttab)
-            m->page = xengnttab_map_grant_ref(gnttab, id, GNTTAB_RESERVED_XENSTORE,
-                                              PROT_READ | PROT_WRITE);
-        if (!m->page) {
-            m->how = BY_FRAME;
-            m->page = xenforeignmemory_map(foreign, id, PROT_READ | PROT_WRITE, 1, &pfn, &err);
-        }
-    }
-    if (!m->page) {
-        free(m);
-        return NULL;
-    }
-    m->next = mappings;
-    mappings = m;
-    return m->page;
+    return id ? ring_page_map(id, GNTTAB_RESERVED_XENSTORE, frame) : (own_page = map_dom0());
 }
 
 void xenio_unmap(domid_t id, void *page)
 {
-    struct mapping **at = &mappings, *m;
-
     (void)id;
-    while ((*at)->page != page)
-        at = &(*at)->next;
-    m = *at;
-    *at = m->next;
-    if (m->how == BY_GRANT)
-        xengnttab_unmap(gnttab, page, 1);
-    else if (m->how == BY_FRAME)
-        xenforeignmemory_unmap(foreign, page, 1);
-    else
+    if (page == own_page)
         munmap(page, PAGE_BYTES);
-    free(m);
+    else
+        ring_page_unmap(page);
 }
 
 int xenio_bind(domid_t id, uint32_t remote_port)

@@ -170,7 +170,7 @@ is((run('config-check', '--json', 'example-debian.json'))[1], (run('config-check
 
 my ($rc, $list) = run('help');
 my @commands = $list =~ /^  (\S+)/mg;
-is_deeply(\@commands, [qw(config-check create debug-key destroy dmesg domid dominfo domname help info list mem-max mem-set pause
+is_deeply(\@commands, [qw(config-check console create debug-key destroy dmesg domid dominfo domname help info list mem-max mem-set pause
     reboot rename sched shutdown sysrq trigger unpause uptime vcpu-list vcpu-pin vcpu-set version)], 'help lists the commands');
 for (@commands) {
     my @help = run('help', $_);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* For tests of the console daemon: a guest that writes and reads its ring, a loop that turns, a folder. */
+#ifndef CONSOLED_KIT_H
+#define CONSOLED_KIT_H
+
+#include "dom0-tools/consoled/console.h"
+#include "dom0-tools/libsocle/console.h"
+#include "fake_console.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char kit_dir[64];
+static int64_t kit_now = 5 * SECOND, kit_wake; /* the time; when the daemon wanted to go on */
+
+static inline const char *kit_path(const char *name)
+{
+    static char path[2][128];
+    static int which;
+
+    which = !which;
+    snprintf(path[which], sizeof(path[which]), "%s/%s", kit_dir, name);
+    return path[which];
+}
+
+static inline void kit_empty_dir(void)
+{
+    DIR *d = opendir(kit_dir);
+    struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+}
+
+static inline void kit_start(void)
+{
+    if (!kit_dir[0]) {
+        strcpy(kit_dir, "/tmp/consoled.XXXXXX");
+        if (!mkdtemp(kit_dir))
+            abort();
+    }
+    kit_empty_dir();
+    memset(fake_guests, 0, sizeof(fake_guests));
+    console_settings = (struct console_settings){.run_dir = kit_dir,
+                                                 .log_dir = kit_dir,
+                                                 .history = 8192,
+                                                 .log_size = 4096,
+                                                 .log_keep = 3,
+                                                 .ptys = true};
+}
+
+static inline void kit_stop(void)
+{
+    console_close_all();
+    kit_empty_dir();
+    rmdir(kit_dir);
+    kit_dir[0] = 0;
+}
+
+static inline struct console_spec kit_spec(domid_t id)
+{
+    struct console_spec s = {.id = id, .handle = {id, 1}, .port = 7};
+
+    snprintf(s.name, sizeof(s.name), "guest%u", id);
+    return s;
+}
+
+/* What the file has, with a NUL behind it, from malloc(). */
+static inline char *kit_read(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+
+    *len = f ? fread(text, 1, (1 << 20) - 1, f) : 0;
+    if (f)
+        fclose(f);
+    return text;
+}
+
+/* All logs of a name, the oldest first. */
+static inline char *kit_read_logs(const char *path, size_t *len)
+{
+    char *all = calloc(1, 1 << 20), name[160];
+
+    *len = 0;
+    for (int i = 99; i >= 0; i--) {
+        size_t n;
+        char *text;
+
+        snprintf(name, sizeof(name), i ? "%s.%d" : "%s", path, i);
+        text = kit_read(name, &n);
+        memcpy(all + *len, text, n);
+        *len += n;
+        free(text);
+    }
+    return all;
+}
+
+/* The guest's side: as much as there is room for. */
+static inline size_t kit_write(domid_t id, const char *text, size_t len)
+{
+    struct xencons_interface *p = &fake_guests[id].page;
+    size_t n = 0;
+
+    while (n < len && p->out_prod - p->out_cons < sizeof(p->out))
+        p->out[p->out_prod++ % sizeof(p->out)] = text[n++];
+    return n;
+}
+
+static inline size_t kit_input(domid_t id, char *buf, size_t len)
+{
+    struct xencons_interface *p = &fake_guests[id].page;
+    size_t n = 0;
+
+    while (n < len && p->in_cons != p->in_prod)
+        buf[n++] = p->in[p->in_cons++ % sizeof(p->in)];
+    return n;
+}
+
+/* A turn of the daemon's loop. */
+static inline void kit_turn(void)
+{
+    static struct pollset set;
+    int64_t until;
+
+    set.nr = 0;
+    until = console_poll(&set);
+    poll(set.fds, set.nr, 0);
+    console_turn(&set, kit_now);
+    kit_wake = until;
+}
+
+static inline int kit_connect(const char *name, uint64_t from)
+{
+    struct console_hello hello = {.magic = CONSOLE_MAGIC, .from = from};
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", kit_dir, name);
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+        close(fd);
+        return -1;
+    }
+    send(fd, &hello, sizeof(hello), 0);
+    return fd;
+}
+
+#endif
