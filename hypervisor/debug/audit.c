@@ -89,7 +89,7 @@ static void add_frame(struct audit *a, mfn_t m)
         add(a, m, PGT_NONE);
     if (!pgt_count(pg->type))
         return;
-    if (pg->type & PGT_PINNED)
+    if (pg->type & PGT_PINNED || page_owner(pg) == idle_domain)
         add(a, m, type);
     if (type < PGT_L1 || type > PGT_L4)
         return;

@@ -700,6 +700,13 @@ TEST(machphys_mapping_tells_where)
     check_eq(hypercall_memory_op(XENMEM_machphys_mapping | 1 << 6, &m), -ENOSYS);
 }
 
+static long mmuext_of(unsigned cmd, mfn_t frame, domid_t dom)
+{
+    struct mmuext_op op = {.cmd = cmd, .arg1.mfn = frame};
+
+    return hypercall_mmuext_op(&op, 1, NULL, dom);
+}
+
 TEST(machphys_mfn_list)
 {
     xen_pfn_t list[64] = {0};
@@ -709,7 +716,7 @@ TEST(machphys_mfn_list)
     set_xen_guest_handle(l.extent_start, list);
     need_eq(hypercall_memory_op(XENMEM_machphys_mfn_list, &l), 0);
     check_ge(l.nr_extents * 512, wanted < 64 * 512 ? wanted : 64 * 512);
-    /* They are frames of the table itself; the control domain may map them, if at all, to read. */
+    /* They are frames of the table itself; the control domain may map them, to read. */
     if (guest_is_initial()) {
         uint64_t at = pt_entry_maddr(pt_entry(window(0), 1));
         mfn_t mine = virt_to_mfn(start_info), frame = list[mine / (512 * 512)];
@@ -717,8 +724,15 @@ TEST(machphys_mfn_list)
         frame += mine / 512 % 512;
         check_lt(update_for(at, pte_make(frame, PROT_RW), DOMID_XEN), 0);
         check_lt(update(at, pte_make(frame, PROT_RW)), 0);
-        if (update_for(at, pte_make(frame, PROT_RO), DOMID_XEN) == 0)
+        if (check_eq(update_for(at, pte_make(frame, PROT_RO), DOMID_XEN), 0)) {
             check_eq(((volatile uint64_t *)window(0))[mine % 512], virt_to_pfn(start_info));
+            check_fault(TRAP_PF, *(volatile uint64_t *)window(0) = 0);
+            check_lt(update_for(at, pte_make(frame, PROT_RW), DOMID_XEN), 0);
+            check_eq(((volatile uint64_t *)window(0))[mine % 512], virt_to_pfn(start_info));
+        }
+        for (unsigned cmd = MMUEXT_PIN_L1_TABLE; cmd <= MMUEXT_UNPIN_TABLE; cmd++)
+            check_lt(mmuext_of(cmd, frame, DOMID_XEN), 0);
+        check_lt(mmuext_of(MMUEXT_CLEAR_PAGE, frame, DOMID_XEN), 0);
         check_eq(map_at(window(0), 0), 0);
     }
     l.max_extents = 0;

@@ -147,8 +147,10 @@ int mmu_frames_of(domid_t id, struct domain **out)
     }
     if (id == DOMID_IO)
         return 0;
-    if (id == DOMID_XEN)
+    if (id == DOMID_XEN) {
+        *out = idle_domain;
         return d->is_privileged ? 0 : -EPERM;
+    }
     if (id == d->id || id >= DOMID_FIRST_RESERVED)
         return -ESRCH;
     if (!d->is_privileged)
@@ -159,7 +161,7 @@ int mmu_frames_of(domid_t id, struct domain **out)
 
 void mmu_frames_put(struct domain *d)
 {
-    if (unlikely(d && d != current_domain()))
+    if (unlikely(d && d != current_domain() && d != idle_domain))
         domain_put(d);
 }
 

@@ -249,6 +249,8 @@ long do_mmuext_op(guest_ptr_t uops, unsigned int count, guest_ptr_t pdone, unsig
         return rc;
     if (unlikely(!d) && !v->domain->is_privileged)
         return -EPERM;
+    if (unlikely(d == idle_domain))
+        d = NULL;
     rc = run_ops(d, uops, count, &i);
     mmu_frames_put(d);
     done += i;

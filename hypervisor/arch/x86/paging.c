@@ -298,6 +298,21 @@ uint64_t m2p_chunk(unsigned int i)
     return *t ? pte_mfn(*t).n : INVALID_MFN_N;
 }
 
+void m2p_share(void)
+{
+    for (unsigned int i = 0; i < DIV_ROUND_UP(max_page, CHUNK_FRAMES); i++) {
+        uint64_t first = m2p_chunk(i);
+
+        for (unsigned int k = 0; first != INVALID_MFN_N && k < PT_ENTRIES; k++) {
+            struct page *pg = mfn_page(mfn(first + k));
+
+            page_assign_shared(pg, idle_domain);
+            BUG_ON(!page_get(pg, idle_domain)); /* a reference of a type holds one to the frame */
+            pg->type = PGT(PGT_SEGDESC) | PGT_VALIDATED | 1;
+        }
+    }
+}
+
 /* ---- windows onto what is not RAM ---- */
 
 void *map_device(uint64_t paddr, size_t len)

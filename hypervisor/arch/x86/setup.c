@@ -207,6 +207,7 @@ static void build_domains(void)
 {
     uint64_t before;
 
+    m2p_share();
     audit_mark_free();
     domains_build_all(&boot);
     before = page_free_count();

@@ -31,6 +31,9 @@ void tlb_flush_domain(const struct domain *d);
 /** m2p_chunk - frame of the @i-th 2 MiB of the machine-to-phys table, for XENMEM_machphys_mfn_list;
  * INVALID_MFN_N where there is none. */
 uint64_t m2p_chunk(unsigned int i);
+/** m2p_share - once at boot: its frames become the idle domain's, for the control domain to map. They
+ * have a type that they never lose, so they are never writable. */
+void m2p_share(void);
 
 /** tlb_clock - stamp for a frame that loses its last writable reference (read before the count is
  * dropped). tlb_flush_since - flush those pcpus of @d (NULL: all pcpus, for a frame that changes

@@ -61,7 +61,8 @@ void mmu_old_table(struct vcpu *v, struct page *pg);
 /** mmu_finish_old - undo it, if there is one. No locks held. 0 or -ERESTART. */
 int mmu_finish_old(struct vcpu *v);
 
-/** mmu_frames_of - the domain whose frames a guest's `foreigndom` means: NULL and 0 for what is not RAM;
+/** mmu_frames_of - the domain whose frames a guest's `foreigndom` means: NULL and 0 for what is not RAM; the
+ * idle domain, which has the m2p table's frames and no tables, for DOMID_XEN;
  * -ESRCH, -EPERM. mmu_frames_put() afterwards. */
 int mmu_frames_of(domid_t id, struct domain **out);
 void mmu_frames_put(struct domain *d);
