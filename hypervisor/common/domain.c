@@ -348,6 +348,8 @@ void domain_shutdown(struct domain *d, uint32_t reason)
     }
     guest_printk(d, LOG_INFO, "shut down, reason %u", reason);
     evtchn_send_global_virq(dom0, VIRQ_DOM_EXC);
+    if (reason == SHUTDOWN_suspend && READ_ONCE(d->suspend_port))
+        (void)evtchn_send(d, d->suspend_port);
     if (d->on_shutdown == BOOT_DESTROY && reason != SHUTDOWN_suspend)
         domain_destroy_async(d);
 }
@@ -430,6 +432,9 @@ static int kill_steps(struct domain *d)
         domain_pause_nosync(d);
     if (runs_somewhere(d))
         return -ERESTART;
+    spin_lock(&d->page_lock);
+    page_unclaim(d, d->claimed_pages);
+    spin_unlock(&d->page_lock);
     rc = evtchn_domain_destroy(d);
     if (rc)
         return rc;

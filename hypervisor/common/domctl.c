@@ -7,7 +7,9 @@
  * construction is an ordinary domain that has not been unpaused: it has all its vcpus from the
  * beginning, and anything may be done to it in any order. */
 #include <hv/control.h>
+#include <hv/evtchn_table.h>
 #include <hv/hypercall.h>
+#include <hv/irq.h>
 
 #define PAUSES_MAX 1000000
 
@@ -200,6 +202,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->flags |= XEN_DOMINF_xs_domain;
     info->tot_pages = READ_ONCE(d->tot_pages);
     info->max_pages = READ_ONCE(d->max_pages);
+    info->outstanding_pages = READ_ONCE(d->claimed_pages);
     info->shared_info_frame = virt_to_mfn(d->shared_info).n;
     memcpy(info->handle, d->handle, sizeof(info->handle));
 }
@@ -260,7 +263,9 @@ static long op_set_debugging(struct domctl_call *c)
 /* Devices are dom0's: what others do not have can be taken away from them, and not given. */
 static long op_irq_permission(struct domctl_call *c)
 {
-    return c->op.u.irq_permission.allow_access ? -EOPNOTSUPP : 0;
+    int rc = pirq_check(dom0, c->op.u.irq_permission.pirq);
+
+    return rc ? rc : c->op.u.irq_permission.allow_access ? -EOPNOTSUPP : 0;
 }
 
 static long op_iomem_permission(struct domctl_call *c)
@@ -272,6 +277,23 @@ static long op_iomem_permission(struct domctl_call *c)
     return p->allow_access ? -EOPNOTSUPP : 0;
 }
 
+/* The port of a suspended domain on which the tools hear of it. */
+static long op_subscribe(struct domctl_call *c)
+{
+    WRITE_ONCE(c->d->suspend_port, c->op.u.subscribe.port);
+    return 0;
+}
+
+/* The control domain handles them all, and goes on doing so. */
+static long op_virq_handler(struct domctl_call *c)
+{
+    unsigned int virq = c->op.u.set_virq_handler.virq;
+
+    if (virq >= NR_VIRQS || !virq_is_global(virq))
+        return -EINVAL;
+    return c->d->is_privileged ? 0 : -EOPNOTSUPP;
+}
+
 static long op_trigger(struct domctl_call *c)
 {
     const struct xen_domctl_sendtrigger *t = &c->op.u.sendtrigger;
@@ -280,7 +302,7 @@ static long op_trigger(struct domctl_call *c)
     if (!v)
         return -ESRCH;
     if (t->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
-        return -ENOSYS;
+        return t->trigger < XEN_DOMCTL_SENDTRIGGER_POWER ? -ENOSYS : -EINVAL; /* has no buttons */
     arch_vcpu_send_nmi(v);
     return 0;
 }
@@ -384,8 +406,11 @@ static const struct domctl_row rows[] = {
     {XEN_DOMCTL_irq_permission, .fn = op_irq_permission},
     {XEN_DOMCTL_iomem_permission, .fn = op_iomem_permission},
     {XEN_DOMCTL_sendtrigger, .fn = op_trigger},
-    /* for domains whose memory is translated, or that are given devices */
+    {XEN_DOMCTL_subscribe, .fn = op_subscribe},
+    {XEN_DOMCTL_set_virq_handler, .fn = op_virq_handler},
+    /* for domains whose memory is translated, that serve such domains, or are given devices */
     {XEN_DOMCTL_soft_reset, OTHER, .answer = -EINVAL},
+    {XEN_DOMCTL_set_target, .answer = -EOPNOTSUPP},
     {XEN_DOMCTL_get_paging_mempool_size, .answer = -EOPNOTSUPP},
     {XEN_DOMCTL_set_paging_mempool_size, .answer = -EOPNOTSUPP},
     {XEN_DOMCTL_setvnumainfo, .answer = -EOPNOTSUPP},

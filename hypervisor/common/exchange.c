@@ -85,7 +85,7 @@ static int take_outputs(struct exchange *ex)
     unsigned int order = ex->x.out.extent_order;
 
     for (unsigned long j = 0; j < 1UL << ex->out_shift; j++) {
-        struct page *pg = page_alloc_raw(order, ex->bits);
+        struct page *pg = page_alloc_raw(order, ex->bits, 0);
 
         if (!pg)
             return -ENOMEM;

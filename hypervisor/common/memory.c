@@ -122,7 +122,21 @@ static long sharing_pages(guest_ptr_t arg)
     return 0;
 }
 
-/* A claim says: so many pages will be wanted. It is answered, nothing is set aside. */
+/* @n pages in all will be wanted by @d: those that it does not have are set aside. 0: no more. */
+static long claim(struct domain *d, uint64_t n)
+{
+    if (!n)
+        page_unclaim(d, d->claimed_pages);
+    if (!n)
+        return 0;
+    if (d->claimed_pages || d->is_dying || n > d->max_pages || n <= d->tot_pages)
+        return -EINVAL;
+    if (!page_claim((int64_t)(n - d->tot_pages)))
+        return -ENOMEM;
+    d->claimed_pages = n - d->tot_pages;
+    return 0;
+}
+
 static long claim_pages(guest_ptr_t arg)
 {
     struct xen_memory_reservation r;
@@ -136,14 +150,9 @@ static long claim_pages(guest_ptr_t arg)
     d = domain_by_id(r.domid);
     if (!d)
         return -EINVAL;
-    if (!current_domain()->is_privileged)
-        rc = -EPERM;
-    else if (r.nr_extents == 0)
-        rc = 0;
-    else if (r.nr_extents > d->max_pages || r.nr_extents <= d->tot_pages)
-        rc = -EINVAL;
-    else
-        rc = r.nr_extents - d->tot_pages > page_free_count() ? -ENOMEM : 0;
+    spin_lock(&d->page_lock);
+    rc = current_domain()->is_privileged ? claim(d, r.nr_extents) : -EPERM;
+    spin_unlock(&d->page_lock);
     domain_put(d);
     return rc;
 }

@@ -50,6 +50,14 @@ static int may_add(const struct domain *d, uint64_t n)
     return 0;
 }
 
+void page_unclaim(struct domain *d, uint64_t n)
+{
+    n = min(n, d->claimed_pages);
+    d->claimed_pages -= n;
+    if (unlikely(n))
+        (void)page_claim(-(int64_t)n);
+}
+
 static int __must_check count_in(struct domain *d, uint64_t n, bool force)
 {
     int rc = may_add(d, n);
@@ -58,8 +66,10 @@ static int __must_check count_in(struct domain *d, uint64_t n, bool force)
         rc = 0;
     if (!rc && d->tot_pages == 0 && !domain_get(d))
         rc = -EINVAL;
-    if (!rc)
+    if (!rc) {
         d->tot_pages += n;
+        page_unclaim(d, n);
+    }
     return rc;
 }
 
@@ -109,7 +119,7 @@ struct page *page_alloc_domain(struct domain *d, unsigned int order, unsigned in
     rc = may_add(d, n); /* a first look, before any clearing is done in vain */
     if (rc && !(rc == -E2BIG && force))
         return NULL;
-    pg = page_alloc_raw(order, bits);
+    pg = page_alloc_raw(order, bits, READ_ONCE(d->claimed_pages));
     if (!pg)
         return NULL;
     page_prepare(pg, order, domain_uid(d));

@@ -31,6 +31,7 @@ static struct {
     uint32_t orders[ZONES]; /* bit k: zone z has a free block of order k */
     uint32_t head[ZONES][MAX_ORDER + 1];
     uint64_t frames; /* free in all, hot ones included */
+    uint64_t claimed;
     uint32_t hot_first, hot_last, nr_hot;
 } buddy = {.lock = SPINLOCK_INIT(LOCK_BUDDY)};
 
@@ -176,7 +177,7 @@ static uint64_t take_cold(unsigned int order, uint64_t allowed)
     return take(order, allowed);
 }
 
-struct page *page_alloc_raw(unsigned int order, unsigned int bits)
+struct page *page_alloc_raw(unsigned int order, unsigned int bits, uint64_t claimed)
 {
     uint64_t allowed, n;
     struct page *pg;
@@ -185,7 +186,9 @@ struct page *page_alloc_raw(unsigned int order, unsigned int bits)
         return NULL;
     allowed = zones_below(bits);
     spin_lock(&buddy.lock);
-    if (order == 0 && allowed == ~0UL && buddy.nr_hot)
+    if (buddy.frames < buddy.claimed - min(claimed, buddy.claimed) + (1UL << order))
+        n = 0; /* the rest is for those who have claimed it */
+    else if (order == 0 && allowed == ~0UL && buddy.nr_hot)
         n = hot_pop();
     else
         n = take_cold(order, allowed);
@@ -288,7 +291,7 @@ void page_prepare(struct page *pg, unsigned int order, uint32_t uid)
 
 struct page *page_alloc(unsigned int order, unsigned int flags)
 {
-    struct page *pg = page_alloc_raw(order, flags & PA_LOW4G ? 32 : 0);
+    struct page *pg = page_alloc_raw(order, flags & PA_LOW4G ? 32 : 0, 0);
 
     if (!pg)
         return NULL;
@@ -362,6 +365,23 @@ void page_alloc_init_region(mfn_t start, mfn_t end)
         n += 1UL << order;
     }
     spin_unlock(&buddy.lock);
+}
+
+bool page_claim(int64_t n)
+{
+    bool ok;
+
+    spin_lock(&buddy.lock);
+    ok = n <= 0 || buddy.claimed + (uint64_t)n <= buddy.frames;
+    if (ok)
+        buddy.claimed += (uint64_t)n;
+    spin_unlock(&buddy.lock);
+    return ok;
+}
+
+uint64_t page_claimed_count(void)
+{
+    return READ_ONCE(buddy.claimed);
 }
 
 uint64_t page_free_count(void)

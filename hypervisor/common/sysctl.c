@@ -64,6 +64,7 @@ static long op_physinfo(struct xen_sysctl *op)
         .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1,
         .total_pages = total_pages,
         .free_pages = page_free_count(),
+        .outstanding_pages = page_claimed_count(),
         .max_mfn = max_page - 1,
     };
     arch_physinfo(p);
@@ -202,6 +203,13 @@ static long op_cpupool(struct xen_sysctl *op)
     struct domain *d = NULL;
 
     switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
+        return p->cpupool_id ? -EOPNOTSUPP : -EEXIST;
+    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+        return p->cpupool_id ? -ENOENT : -EBUSY;
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+        return p->cpupool_id ? -ENOENT : -ENODEV; /* there is none that is in no pool */
     case XEN_SYSCTL_CPUPOOL_OP_INFO:
         if (p->cpupool_id)
             return -ENOENT;
@@ -216,9 +224,9 @@ static long op_cpupool(struct xen_sysctl *op)
         if (!d)
             return -ESRCH;
         domain_put(d);
-        return p->cpupool_id ? -ENOENT : 0;
+        return d == dom0 ? -EPERM : p->cpupool_id ? -ENOENT : 0;
     default:
-        return -EOPNOTSUPP;
+        return -ENOSYS;
     }
 }
 
@@ -237,6 +245,17 @@ static long op_scheduler(struct xen_sysctl *op)
     return 0;
 }
 
+/* No trace is kept. */
+static long op_trace(struct xen_sysctl *op)
+{
+    struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
+
+    if (t->cmd != XEN_SYSCTL_TBUFOP_get_info)
+        return t->cmd == XEN_SYSCTL_TBUFOP_disable ? 0 : -EINVAL;
+    *t = (struct xen_sysctl_tbuf_op){.cmd = t->cmd};
+    return 0;
+}
+
 static const struct sysctl_row rows[] = {
     {XEN_SYSCTL_readconsole, 1, op_readconsole},
     {XEN_SYSCTL_debug_keys, 0, op_debug_keys},
@@ -250,6 +269,7 @@ static const struct sysctl_row rows[] = {
     {XEN_SYSCTL_pcitopoinfo, 1, op_pcitopo},
     {XEN_SYSCTL_cpupool_op, 1, op_cpupool},
     {XEN_SYSCTL_scheduler_op, 1, op_scheduler},
+    {XEN_SYSCTL_tbuf_op, 1, op_trace},
     {0},
 };
 

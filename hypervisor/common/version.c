@@ -105,6 +105,15 @@ long do_xen_version(int cmd, guest_ptr_t arg)
      1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag |             \
      1UL << VMASST_TYPE_m2p_strict)
 
+int domain_set_assists(struct domain *d, uint64_t assists)
+{
+    if (assists & ~ASSISTS)
+        return -EINVAL;
+    d->vm_assist = assists;
+    d->arch.strict_m2p = assists >> VMASST_TYPE_m2p_strict & 1;
+    return 0;
+}
+
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
     struct domain *d = current_domain();

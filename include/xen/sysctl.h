@@ -274,6 +274,23 @@ struct xen_sysctl_pcitopoinfo {
 };
 XEN_ABI_SIZE(struct xen_sysctl_pcitopoinfo, 24);
 
+#define XEN_SYSCTL_TBUFOP_get_info     0
+#define XEN_SYSCTL_TBUFOP_set_cpu_mask 1
+#define XEN_SYSCTL_TBUFOP_set_evt_mask 2
+#define XEN_SYSCTL_TBUFOP_set_size     3
+#define XEN_SYSCTL_TBUFOP_enable       4
+#define XEN_SYSCTL_TBUFOP_disable      5
+
+/* Trace buffers. */
+struct xen_sysctl_tbuf_op {
+    uint32_t cmd; /* XEN_SYSCTL_TBUFOP_* */
+    struct xenctl_bitmap cpu_mask;
+    uint32_t evt_mask;
+    uint64_aligned_t buffer_mfn;
+    uint32_t size;
+};
+XEN_ABI_SIZE(struct xen_sysctl_tbuf_op, 48);
+
 /* Pools of CPUs, each with its own scheduler. */
 struct xen_sysctl_cpupool_op {
     uint32_t op; /* XEN_SYSCTL_CPUPOOL_OP_* */
@@ -406,6 +423,7 @@ struct xen_sysctl {
         struct xen_sysctl_availheap availheap;
         struct xen_sysctl_cpu_hotplug cpu_hotplug;
         struct xen_sysctl_cpupool_op cpupool_op;
+        struct xen_sysctl_tbuf_op tbuf_op;
         struct xen_sysctl_scheduler_op scheduler_op;
         struct xen_sysctl_cpu_levelling_caps cpu_levelling_caps;
         struct xen_sysctl_cpu_featureset cpu_featureset;

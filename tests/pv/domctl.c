@@ -355,12 +355,13 @@ TEST(a_second_vcpu_gets_its_context)
     check_eq(child_destroy(&kid), 0);
 }
 
-#define context_refused(field, value)                                                              \
+#define context_fails(error, nr, field, value)                                                     \
     do {                                                                                           \
         child_context(&kid, &ctxt);                                                                \
         ctxt.field = (value);                                                                      \
-        check_eq(context(XEN_DOMCTL_setvcpucontext, 0, &ctxt), -EINVAL);                           \
+        check_eq(context(XEN_DOMCTL_setvcpucontext, nr, &ctxt), error);                            \
     } while (0)
+#define context_refused(field, value) context_fails(-EINVAL, 0, field, value)
 
 TEST(bad_contexts_are_refused)
 {
@@ -375,14 +376,16 @@ TEST(bad_contexts_are_refused)
     context_refused(gs_base_kernel, 1ul << 50);
     context_refused(gs_base_user, 1ul << 50);
     context_refused(gdt_ents, 14 * 512 + 1);
-    context_refused(gdt_ents, 512); /* frame 0 is not its own */
+    context_fails(-EINVAL, 1, gdt_ents, 512); /* frame 0 is not its own */
     context_refused(ldt_ents, 8193);
     context_refused(ldt_base, 8);
-    context_refused(ctrlreg[3], 0);
-    context_refused(ctrlreg[3], ~0ul << 12);
-    context_refused(ctrlreg[3], xen_pfn_to_cr3(kid.mfn[CHILD_DATA])); /* mapped writable */
-    context_refused(ctrlreg[3], xen_pfn_to_cr3(virt_to_mfn(pfn_to_virt(pt_kernel_root()))));
-    context_refused(ctrlreg[1], xen_pfn_to_cr3(kid.mfn[CHILD_L1]));
+    context_fails(-EINVAL, 1, ctrlreg[3], 0);
+    context_fails(-EINVAL, 1, ctrlreg[3], ~0ul << 12);
+    context_fails(-EINVAL, 1, ctrlreg[3],
+                  xen_pfn_to_cr3(kid.mfn[CHILD_DATA])); /* mapped writable */
+    context_fails(-EINVAL, 1, ctrlreg[3],
+                  xen_pfn_to_cr3(virt_to_mfn(pfn_to_virt(pt_kernel_root()))));
+    context_fails(-EINVAL, 1, ctrlreg[1], xen_pfn_to_cr3(kid.mfn[CHILD_L1]));
     context_refused(debugreg[0], 0xffff830000000000);
     child_context(&kid, &ctxt);
     check_eq(context(XEN_DOMCTL_setvcpucontext, 2, &ctxt), -EINVAL);
@@ -399,6 +402,62 @@ TEST(bad_contexts_are_refused)
     check_eq(domctl(XEN_DOMCTL_setvcpucontext, guest_domid(), &op), -EINVAL);
     check_eq(domctl(XEN_DOMCTL_getvcpucontext, guest_domid(), &op), -EINVAL);
     start(); /* none of this has done it any harm */
+    check(child_is_running(&kid));
+    check_eq(child_destroy(&kid), 0);
+}
+
+/* Only a reset takes tables away from a vcpu that has them. */
+TEST(initialised_vcpus_keep_their_tables)
+{
+    uint64_t refs;
+
+    need_child(2);
+    context_fails(-EOPNOTSUPP, 0, ctrlreg[3], 0);
+    context_fails(-EOPNOTSUPP, 0, ctrlreg[3], ~0ul << 12);
+    context_fails(-EOPNOTSUPP, 0, ctrlreg[3], xen_pfn_to_cr3(kid.mfn[CHILD_DATA]));
+    context_fails(-EOPNOTSUPP, 0, ctrlreg[1], xen_pfn_to_cr3(kid.mfn[CHILD_L4]));
+    context_fails(-EOPNOTSUPP, 0, gdt_ents, 512);
+    context_fails(-EOPNOTSUPP, 0, ldt_ents, 1);
+    context_fails(-EOPNOTSUPP, 0, ldt_base, PAGE_SIZE);
+    context_fails(0, 0, user_regs.rbx, CHILD_VA(CHILD_DATA));
+    context_fails(0, 0, event_callback_eip, CHILD_VA(CHILD_CODE));
+    check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), 0);
+    check_eq(ctxt.event_callback_eip, CHILD_VA(CHILD_CODE));
+    refs = free_machine_pages();
+    for (unsigned i = 0; i < 100; i++) {
+        check_eq(context(XEN_DOMCTL_setvcpucontext, 0, NULL), 0);
+        check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), -ENODATA);
+        child_context(&kid, &ctxt);
+        ctxt.ctrlreg[1] = i & 1 ? xen_pfn_to_cr3(kid.mfn[CHILD_L4]) : 0;
+        need_eq(context(XEN_DOMCTL_setvcpucontext, 0, &ctxt), 0);
+    }
+    check_eq(free_machine_pages(), refs);
+    start();
+    check(child_is_running(&kid));
+    check_eq(child_destroy(&kid), 0);
+}
+
+/* They come with the first context of the first vcpu. */
+TEST(assists_are_part_of_the_context)
+{
+    need_child(2);
+    check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), 0);
+    check_eq(ctxt.vm_assist, 0);
+    context_fails(0, 0, vm_assist, 1ul << VMASST_TYPE_writable_pagetables);
+    check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), 0);
+    check_eq(ctxt.vm_assist, 0); /* too late */
+    check_eq(context(XEN_DOMCTL_setvcpucontext, 0, NULL), 0);
+    context_fails(-EINVAL, 0, vm_assist, ~0ul);
+    context_fails(-EINVAL, 0, vm_assist, 1ul << 63);
+    context_fails(0, 0, vm_assist,
+                  1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_m2p_strict);
+    context_fails(0, 1, vm_assist, 0);
+    for (unsigned nr = 0; nr < 2; nr++) {
+        check_eq(context(XEN_DOMCTL_getvcpucontext, nr, &ctxt), 0);
+        check_eq(ctxt.vm_assist,
+                 1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_m2p_strict);
+    }
+    start();
     check(child_is_running(&kid));
     check_eq(child_destroy(&kid), 0);
 }
@@ -600,12 +659,114 @@ TEST(hypercall_page_is_written)
     check_eq(((uint32_t *)spare())[__HYPERVISOR_sched_op * 8] == ((uint32_t *)spare())[0], 1);
     unmap_frame((uint64_t)spare());
     op.u.hypercall_init.gmfn = kid.mfn[CHILD_L1];
-    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EACCES);
+    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EINVAL);
     op.u.hypercall_init.gmfn = virt_to_mfn(&kid);
-    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EACCES);
+    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EINVAL);
     op.u.hypercall_init.gmfn = ~0ul;
-    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EACCES);
+    check_eq(domctl(XEN_DOMCTL_hypercall_init, kid.id, &op), -EINVAL);
     check_eq(child_destroy(&kid), 0);
+}
+
+/* ---- claims ---- */
+
+static long claim(unsigned long pages)
+{
+    struct xen_memory_reservation r = {.nr_extents = pages, .domid = kid.id};
+
+    return hypercall_memory_op(XENMEM_claim_pages, &r);
+}
+
+static uint64_t all_claimed(void)
+{
+    struct xen_sysctl op = {0};
+
+    check_eq(sysctl(XEN_SYSCTL_physinfo, &op), 0);
+    return op.u.physinfo.outstanding_pages;
+}
+
+static void check_claimed(uint64_t pages)
+{
+    check_eq(info_of(kid.id).outstanding_pages, pages);
+    check_eq(all_claimed(), pages);
+}
+
+static void set_max_pages(uint64_t pages)
+{
+    struct xen_domctl op = {.u.max_mem.max_memkb = pages * 4};
+
+    check_eq(domctl(XEN_DOMCTL_max_mem, kid.id, &op), 0);
+}
+
+TEST(claims_are_checked_and_counted)
+{
+    xen_pfn_t list[8] = {0};
+    unsigned has;
+
+    need_child(1);
+    has = kid.nr_pages;
+    check_eq(claim(0), 0);
+    check_eq(claim(has), -EINVAL);
+    check_eq(claim(has + 1), -EINVAL); /* more than it may have */
+    set_max_pages(1000);
+    check_eq(claim(has - 1), -EINVAL);
+    check_eq(claim(1001), -EINVAL);
+    check_eq(claim(~0ul), -EINVAL);
+    check_eq(claim(has + 40), 0);
+    check_claimed(40);
+    check_eq(claim(has + 50), -EINVAL); /* one at a time */
+    check_eq(claim(0), 0);
+    check_claimed(0);
+    check_eq(claim(has + 5), 0);
+    check_eq(reserve(XENMEM_increase_reservation, 4, list), 4);
+    check_claimed(1);
+    check_eq(reserve(XENMEM_increase_reservation, 4, list + 4), 4);
+    check_claimed(0);
+    check_eq(reserve(XENMEM_decrease_reservation, 8, list), 8);
+    check_claimed(0); /* they do not come back */
+    set_max_pages(~0ul >> 12);
+    check_eq(claim(0x7fffffff), -ENOMEM);
+    check_eq(claim(has + free_machine_pages() + 1), -ENOMEM);
+    check_claimed(0);
+    check_eq(claim(has + 7), 0);
+    check_claimed(7);
+    check_eq(child_destroy(&kid), 0);
+    check_eq(all_claimed(), 0);
+}
+
+/* Of the memory that is claimed nobody else gets anything, and whoever has claimed it gets it all. */
+TEST(claims_set_memory_aside)
+{
+    static xen_pfn_t list[512];
+    struct xen_domctl op;
+    uint64_t left, got = 0;
+    domid_t own, other;
+    long n;
+
+    need_child(1);
+    own = kid.id;
+    set_max_pages(~0ul >> 12);
+    left = free_machine_pages();
+    need(left > 2000);
+    need_eq(claim(kid.nr_pages + left - 600), 0); /* all but 600 */
+    child_config(&op, 1);
+    need_eq(domctl(XEN_DOMCTL_createdomain, 0, &op), 0); /* another one, which wants them */
+    kid.id = other = op.domain;
+    set_max_pages(~0ul >> 12);
+    for (unsigned round = 0; round < 3; round++) {
+        n = reserve(XENMEM_increase_reservation, ARRAY_SIZE(list), list);
+        got += n > 0 ? (uint64_t)n : 0;
+    }
+    check_le(got, 600);
+    check_ge(got, 300);
+    child_config(&op, 1);
+    check_eq(domctl(XEN_DOMCTL_createdomain, 0, &op), -ENOMEM);
+    kid.id = own;
+    for (got = 0; got < left - 700; got += (uint64_t)n)
+        need((n = reserve(XENMEM_increase_reservation, ARRAY_SIZE(list), list)) > 0);
+    check_ge(got, left - 700);
+    check_eq(domctl_plain(XEN_DOMCTL_destroydomain, other), 0);
+    check_eq(child_destroy(&kid), 0);
+    check_eq(all_claimed(), 0);
 }
 
 /* ---- what a toolstack connects ---- */
@@ -640,6 +801,56 @@ TEST(ports_are_made_for_a_child)
     check_eq(child_destroy(&kid), 0);
     check_eq(evtchn_close(mine), 0);
     check_eq(evtchn_alloc_unbound(kid.id, 0, &theirs), -ESRCH);
+}
+
+static void shut_down(unsigned reason)
+{
+    uint64_t end = time_now() + 20000000000;
+
+    *(unsigned *)kid.data->scratch = reason;
+    kid.data->nr = __HYPERVISOR_sched_op;
+    kid.data->arg[0] = SCHEDOP_shutdown;
+    kid.data->arg[1] = child_scratch_va();
+    kid.data->request = 1;
+    while (!(info_of(kid.id).flags & XEN_DOMINF_shutdown) && time_now() < end)
+        hypercall_sched_op(SCHEDOP_yield, NULL);
+    kid.data->request = 0;
+    check_eq(info_of(kid.id).flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask, reason);
+}
+
+TEST(who_subscribes_hears_of_suspension)
+{
+    struct xen_domctl op = {0};
+    evtchn_port_t mine;
+
+    need_child(1);
+    need_eq(evtchn_alloc_unbound(kid.id, guest_domid(), &op.u.subscribe.port), 0);
+    need_eq(evtchn_bind_interdomain(kid.id, op.u.subscribe.port, &mine), 0);
+    rang = 0;
+    evtchn_set_handler(mine, ring, NULL);
+    check_eq(domctl(XEN_DOMCTL_subscribe, kid.id, &op), 0);
+    start();
+    check(child_is_running(&kid));
+    events_enable();
+    events_disable();
+    rang = 0; /* binding rings once */
+    shut_down(SHUTDOWN_suspend);
+    events_enable();
+    events_disable();
+    check_eq(rang, 1);
+    check_eq(domctl_plain(XEN_DOMCTL_resumedomain, kid.id), 0);
+    check(child_is_running(&kid));
+    shut_down(SHUTDOWN_poweroff); /* of this not */
+    events_enable();
+    events_disable();
+    check_eq(rang, 1);
+    check_eq(domctl_plain(XEN_DOMCTL_resumedomain, kid.id), 0);
+    check(child_is_running(&kid));
+    op.u.subscribe.port = ~0u; /* a port that it does not have harms nobody */
+    check_eq(domctl(XEN_DOMCTL_subscribe, kid.id, &op), 0);
+    shut_down(SHUTDOWN_suspend);
+    check_eq(child_destroy(&kid), 0);
+    check_eq(evtchn_close(mine), 0);
 }
 
 TEST(grants_are_made_for_a_child)
@@ -747,6 +958,8 @@ TEST(handle_time_and_trigger)
     op.u.sendtrigger.vcpu = 1;
     check_eq(domctl(XEN_DOMCTL_sendtrigger, kid.id, &op), -ESRCH);
     op.u.sendtrigger = (struct xen_domctl_sendtrigger){.trigger = XEN_DOMCTL_SENDTRIGGER_POWER};
+    check_eq(domctl(XEN_DOMCTL_sendtrigger, kid.id, &op), -EINVAL);
+    op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_RESET;
     check_eq(domctl(XEN_DOMCTL_sendtrigger, kid.id, &op), -ENOSYS);
     op = (struct xen_domctl){0};
     check_eq(domctl(XEN_DOMCTL_getvcpuinfo, kid.id, &op), 0);
@@ -830,6 +1043,8 @@ TEST(short_answers)
         {XEN_DOMCTL_setdebugging, {1}, -EOPNOTSUPP},
         {XEN_DOMCTL_irq_permission, {9, 0}, 0},
         {XEN_DOMCTL_irq_permission, {9, 1}, -EOPNOTSUPP},
+        {XEN_DOMCTL_irq_permission, {9999, 0}, -EINVAL},
+        {XEN_DOMCTL_irq_permission, {~0u, 1}, -EINVAL},
         {XEN_DOMCTL_iomem_permission, {9, 0, 1, 0}, 0},
         {XEN_DOMCTL_iomem_permission, {~0u, ~0u, 2, 0}, -EINVAL},
         {XEN_DOMCTL_ioport_permission, {0x60, 4, 0}, 0},
@@ -848,6 +1063,13 @@ TEST(short_answers)
         {XEN_DOMCTL_set_paging_mempool_size, {0}, -EOPNOTSUPP},
         {XEN_DOMCTL_assign_device, {0}, -EOPNOTSUPP},
         {XEN_DOMCTL_test_assign_device, {0}, -EOPNOTSUPP},
+        {XEN_DOMCTL_subscribe, {0}, 0},
+        {XEN_DOMCTL_subscribe, {~0u}, 0},
+        {XEN_DOMCTL_set_virq_handler, {VIRQ_DOM_EXC}, -EOPNOTSUPP},
+        {XEN_DOMCTL_set_virq_handler, {VIRQ_TIMER}, -EINVAL},
+        {XEN_DOMCTL_set_virq_handler, {24}, -EINVAL},
+        {XEN_DOMCTL_set_virq_handler, {~0u}, -EINVAL},
+        {XEN_DOMCTL_set_target, {0}, -EOPNOTSUPP},
         {XEN_DOMCTL_gdbsx_guestmemio, {0}, -ENOSYS},
         {0xffffffff, {0}, -ENOSYS},
     };
@@ -877,8 +1099,9 @@ TEST(not_to_oneself)
     static const unsigned cmds[] = {
         XEN_DOMCTL_destroydomain,  XEN_DOMCTL_pausedomain,         XEN_DOMCTL_resumedomain,
         XEN_DOMCTL_max_vcpus,      XEN_DOMCTL_setdebugging,        XEN_DOMCTL_soft_reset,
-        XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_setvcpuextstate,
-        XEN_DOMCTL_shadow_op,      XEN_DOMCTL_settscinfo,          XEN_DOMCTL_set_cpu_policy};
+        XEN_DOMCTL_gettscinfo,          XEN_DOMCTL_get_vcpu_msrs,   XEN_DOMCTL_setvcpucontext,
+        XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_setvcpuextstate, XEN_DOMCTL_shadow_op,
+        XEN_DOMCTL_settscinfo,          XEN_DOMCTL_set_cpu_policy};
 
     for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) {
         check_eq(domctl_plain(cmds[i], guest_domid()), -EINVAL);

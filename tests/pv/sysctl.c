@@ -13,7 +13,6 @@ TEST(arguments_are_checked_first)
     check_eq(hypercall_sysctl((void *)8), -EFAULT);
     check_eq(hypercall_sysctl((void *)0xffff830000000000), -EFAULT);
     check_eq(sysctl(0, &op), -ENOSYS);
-    check_eq(sysctl(XEN_SYSCTL_tbuf_op, &op), -ENOSYS);
     check_eq(sysctl(XEN_SYSCTL_perfc_op, &op), -ENOSYS);
     check_eq(sysctl(XEN_SYSCTL_lockprof_op, &op), -ENOSYS);
     check_eq(sysctl(~0u, &op), -ENOSYS);
@@ -122,10 +121,49 @@ TEST(one_pool)
     check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_INFO, 1, &op, map), -ENOENT);
     check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_FREEINFO, 0, &op, map), 0);
     check_eq(map[0], 0);
-    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 0, &op, map), 0); /* domain 0 */
-    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, &op, map), -ENOENT);
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 0, &op, map), -EPERM); /* domain 0 */
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_CREATE, 0, &op, map), -EEXIST);
     check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_CREATE, 1, &op, map), -EOPNOTSUPP);
-    check_eq(pool(99, 0, &op, map), -EOPNOTSUPP);
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 0, &op, map), -EBUSY);
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 7, &op, map), -ENOENT);
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 0, &op, map), -ENODEV);
+    check_eq(pool(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 0, &op, map), -EBUSY);
+    check_eq(pool(0, 0, &op, map), -ENOSYS);
+    check_eq(pool(99, 0, &op, map), -ENOSYS);
+}
+
+TEST(domains_are_in_it)
+{
+    static struct child kid;
+    struct xen_sysctl op = {.u.cpupool_op = {.op = XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, .domid = 77}};
+
+    check_eq(sysctl(XEN_SYSCTL_cpupool_op, &op), -ESRCH);
+    need_eq(child_create(&kid, 1, CHILD_MIN_PAGES), 0);
+    op.u.cpupool_op.domid = kid.id;
+    check_eq(sysctl(XEN_SYSCTL_cpupool_op, &op), 0);
+    op.u.cpupool_op.cpupool_id = 1;
+    check_eq(sysctl(XEN_SYSCTL_cpupool_op, &op), -ENOENT);
+    check_eq(child_destroy(&kid), 0);
+}
+
+static long trace(unsigned cmd, struct xen_sysctl *op)
+{
+    *op = (struct xen_sysctl){.u.tbuf_op = {.cmd = cmd, .size = 7}};
+    return sysctl(XEN_SYSCTL_tbuf_op, op);
+}
+
+TEST(no_traces)
+{
+    struct xen_sysctl op;
+
+    check_eq(trace(XEN_SYSCTL_TBUFOP_get_info, &op), 0);
+    check_eq(op.u.tbuf_op.size, 0);
+    check_eq(trace(XEN_SYSCTL_TBUFOP_set_cpu_mask, &op), -EINVAL);
+    check_eq(trace(XEN_SYSCTL_TBUFOP_set_evt_mask, &op), -EINVAL);
+    check_eq(trace(XEN_SYSCTL_TBUFOP_set_size, &op), -EINVAL);
+    check_eq(trace(XEN_SYSCTL_TBUFOP_enable, &op), -EINVAL);
+    check_eq(trace(XEN_SYSCTL_TBUFOP_disable, &op), 0);
+    check_eq(trace(6, &op), -EINVAL);
 }
 
 static long scheduler(unsigned pool_id, unsigned sched, unsigned cmd, struct xen_sysctl *op)

@@ -129,22 +129,38 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
     a->last_pcpu = NULL;
 }
 
+/* An initialised vcpu has these until it is reset. */
+static bool has_tables(const struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    const struct arch_vcpu *a = &v->arch;
+    bool same = a->table_kernel.n == xen_cr3_to_pfn(c->ctrlreg[3]) && a->ldt_base == c->ldt_base &&
+                a->table_user.n == xen_cr3_to_pfn(c->ctrlreg[1] & PAGE_MASK) &&
+                a->ldt_entries == c->ldt_ents && a->gdt_entries == c->gdt_ents;
+
+    for (unsigned int i = 0; same && i < DIV_ROUND_UP(a->gdt_entries, 512); i++)
+        same = a->gdt_frames[i].n == c->gdt_frames[i];
+    return same;
+}
+
+static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    int rc = v->id == 0 ? domain_set_assists(v->domain, c->vm_assist) : 0;
+
+    if (!rc)
+        rc = mmu_set_gdt_frames(v, c->gdt_frames, (unsigned int)c->gdt_ents);
+    return rc ? rc
+              : mmu_set_roots(v, mfn(xen_cr3_to_pfn(c->ctrlreg[3])),
+                              mfn(xen_cr3_to_pfn(c->ctrlreg[1] & PAGE_MASK)));
+}
+
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    mfn_t user = mfn(xen_cr3_to_pfn(c->ctrlreg[1] & PAGE_MASK));
     int rc = check_context(v, c);
 
-    if (rc)
-        return rc;
-    if (!(c->flags & VGCF_in_kernel) && !user.n)
-        return -EINVAL;
-    mmu_lock(v->domain);
-    mmu_ldt_drop(v);
-    mmu_unlock(v->domain);
-    rc = mmu_set_gdt_frames(v, c->gdt_frames, (unsigned int)c->gdt_ents);
-    if (rc)
-        return rc;
-    rc = mmu_set_roots(v, mfn(xen_cr3_to_pfn(c->ctrlreg[3])), user);
+    if (!rc && !(c->flags & VGCF_in_kernel) && !(c->ctrlreg[1] & PAGE_MASK))
+        rc = -EINVAL;
+    if (!rc)
+        rc = !v->is_initialised ? set_tables(v, c) : has_tables(v, c) ? 0 : -EOPNOTSUPP;
     if (rc)
         return rc;
     set_registers(v, c);

@@ -36,10 +36,6 @@ static long load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 {
     int rc = arch_vcpu_set_context(v, ctxt);
 
-    if (rc == -ERESTART) { /* its roots are new and its registers old: it must not run so */
-        set_bit(VPF_DOWN, &v->pause_flags);
-        v->is_initialised = false;
-    }
     if (rc)
         return rc;
     v->is_initialised = true;
@@ -216,7 +212,7 @@ static long op_hypercall_page(struct domctl_call *c)
     uint64_t n = c->op.u.hypercall_init.gmfn;
 
     if (n >= max_page || !page_get_writable(mfn_page(mfn(n)), c->d))
-        return -EACCES;
+        return -EINVAL;
     hypercall_page_fill(mfn_to_virt(mfn(n)));
     page_put_writable(mfn_page(mfn(n)));
     return 0;
@@ -310,14 +306,14 @@ const struct domctl_row arch_domctl[] = {
     {XEN_DOMCTL_setvcpuextstate, OTHER | STOPPED, -ESRCH, .fn = op_set_extstate},
     {XEN_DOMCTL_getvcpuextstate, RESULT | STOPPED, -ESRCH, .fn = op_get_extstate},
     {XEN_DOMCTL_set_vcpu_msrs, OTHER, -ESRCH, .fn = op_set_msrs},
-    {XEN_DOMCTL_get_vcpu_msrs, RESULT, -ESRCH, .fn = op_get_msrs},
+    {XEN_DOMCTL_get_vcpu_msrs, RESULT | OTHER, -ESRCH, .fn = op_get_msrs},
     {XEN_DOMCTL_getpageframeinfo3, .fn = op_frame_info},
     {XEN_DOMCTL_hypercall_init, .fn = op_hypercall_page},
     {XEN_DOMCTL_shadow_op, RESULT | OTHER, .fn = op_shadow},
     {XEN_DOMCTL_set_address_size, .fn = op_set_size},
     {XEN_DOMCTL_get_address_size, RESULT, .fn = op_get_size},
     {XEN_DOMCTL_settscinfo, OTHER, .fn = op_set_tsc},
-    {XEN_DOMCTL_gettscinfo, RESULT, .fn = op_get_tsc},
+    {XEN_DOMCTL_gettscinfo, RESULT | OTHER, .fn = op_get_tsc},
     {XEN_DOMCTL_ioport_permission, .fn = op_ioport_permission},
     {XEN_DOMCTL_get_cpu_policy, DOMCTL_TELLS, .fn = op_get_policy},
     {XEN_DOMCTL_set_cpu_policy, DOMCTL_TELLS | OTHER, .fn = op_set_policy},

@@ -65,6 +65,7 @@ struct domain {
     bool is_shut_down;        /* under lock */
     bool is_shutting_down;
     uint32_t shutdown_code;   /* SHUTDOWN_*, ~0 none */
+    uint32_t suspend_port;  /* is sent on when it suspends; 0 none */
     int refcnt;
     char name[32];
     uint8_t handle[16];
@@ -78,10 +79,11 @@ struct domain {
     int tool_pauses; /* those of them which a control tool may undo; under LOCK_DOMCTL */
     uint8_t killing; /* domain_kill() is at work; atomic */
 
-    spinlock_t page_lock;    /* LOCK_PAGES: the next four */
+    spinlock_t page_lock;   /* LOCK_PAGES: the next five */
     uint32_t page_list;      /* frame number of the first owned page, 0 none */
     uint64_t tot_pages;      /* frames with PGC_ALLOCATED or still referenced after release */
     uint64_t max_pages;      /* limit for tot_pages */
+    uint64_t claimed_pages; /* set aside for it (page_claim()) */
     uint32_t uid;            /* never used again by another domain; page.c gives it out; 0 not yet */
 
     struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock; memory_domain_free() */
@@ -185,6 +187,8 @@ void vcpu_stop_timers(struct vcpu *v);
 void vcpu_init_poll(struct vcpu *v);
 void domain_init_watchdogs(struct domain *d);
 
+/** domain_set_assists - all of vm_assist at once, while no vcpu runs; -EINVAL. */
+int domain_set_assists(struct domain *d, uint64_t assists);
 /** domain_create_idle - the idle domain, once at boot; its vcpus come with sched_init_cpu(). */
 void domain_create_idle(void);
 

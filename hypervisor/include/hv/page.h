@@ -164,15 +164,22 @@ void page_free(struct page *pg, unsigned int order);
 #define PA_LOW4G 2u
 
 /** page_alloc_raw - the same for 2^@order frames that lie below 2^@bits bytes (0: anywhere), not yet
- * anybody's (count 0, no flags but PGC_TAINTED where contents are stale). Give back with
- * page_free_raw(); make it usable with page_prepare(). */
-struct page *page_alloc_raw(unsigned int order, unsigned int bits);
+ * anybody's (count 0, no flags but PGC_TAINTED where contents are stale). Of what is set aside it takes
+ * @claimed at most. Give back with page_free_raw(); make it usable with page_prepare(). */
+struct page *page_alloc_raw(unsigned int order, unsigned int bits, uint64_t claimed);
 void page_free_raw(struct page *pg, unsigned int order);
 
 /** page_prepare - clear raw frames and flush stale translations to them, so that the owner with
  * unique id @uid (0: the hypervisor) finds nothing of others in them and nobody else has a way to
  * them. Leaves count 0 and a type word with count 0. No locks held above LOCK_PAGES. */
 void page_prepare(struct page *pg, unsigned int order, uint32_t uid);
+
+/** page_claim - set @n free frames aside, for a domain whose claimed_pages they are counted in, or give -@n
+ * of them up; false if there are not so many. page_claimed_count - set aside now. page_unclaim - @d has got, or
+ * will not want, up to @n of its claim; d->page_lock is held. */
+bool page_claim(int64_t n);
+uint64_t page_claimed_count(void);
+void page_unclaim(struct domain *d, uint64_t n);
 
 /** page_free_count - free frames. page_alloc_drain - bring the allocator to its canonical state,
  * everything coalesced; for tests and statistics. */

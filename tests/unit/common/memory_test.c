@@ -590,6 +590,11 @@ static void claims_and_the_rest(void **state)
     assert_int_equal(op(XENMEM_claim_pages, &r), -EPERM);
     fake_run(ctl->vcpu[0]);
     assert_int_equal(op(XENMEM_claim_pages, &r), 0);
+    assert_int_equal(page_claimed_count(), 10 - b->tot_pages);
+    assert_int_equal(op(XENMEM_claim_pages, &r), -EINVAL);
+    r.nr_extents = 0;
+    assert_int_equal(op(XENMEM_claim_pages, &r), 0);
+    assert_int_equal(page_claimed_count(), 0);
     r.nr_extents = 1UL << 30;
     assert_int_equal(op(XENMEM_claim_pages, &r), -ENOMEM);
     r.domid = DOMID_SELF;

@@ -59,7 +59,7 @@ static uint64_t fingerprint(void)
 static unsigned int largest_order(void)
 {
     for (int order = MAX_ORDER; order >= 0; order--) {
-        struct page *pg = page_alloc_raw((unsigned int)order, 0);
+        struct page *pg = page_alloc_raw((unsigned int)order, 0, 0);
 
         if (pg) {
             page_free_raw(pg, (unsigned int)order);
@@ -88,7 +88,7 @@ static void random_operations(void **state)
 
         if ((r & 1) && nr < ARRAY_SIZE(live)) {
             unsigned int order = (r >> 1) % 100 < 70 ? 0 : (r >> 8) % 9;
-            struct page *pg = page_alloc_raw(order, 0);
+            struct page *pg = page_alloc_raw(order, 0, 0);
 
             if (!pg)
                 continue;
@@ -125,13 +125,13 @@ static void exhaustion_gives_every_frame_once(void **state)
     start(FRAMES);
     total = page_free_count();
     list = calloc(total, sizeof(*list));
-    for (struct page *pg; (pg = page_alloc_raw(0, 0));) {
+    for (struct page *pg; (pg = page_alloc_raw(0, 0, 0));) {
         claim(pg, 0);
         list[n++] = (uint32_t)page_mfn(pg).n;
     }
     assert_int_equal(n, total);
     assert_int_equal(page_free_count(), 0);
-    assert_null(page_alloc_raw(3, 0));
+    assert_null(page_alloc_raw(3, 0, 0));
     while (n)
         page_free_raw(&frame_table[list[--n]], 0);
     free(list);
@@ -151,7 +151,7 @@ static void hot_frames_are_merged_on_demand(void **state)
     largest = largest_order();
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < 64; i++)
-            assert_non_null(pg[i] = page_alloc_raw(0, 0));
+            assert_non_null(pg[i] = page_alloc_raw(0, 0, 0));
         for (int i = 0; i < 64; i++)
             page_free_raw(pg[i], 0);
         assert_int_equal(page_alloc_check(), 0);
@@ -166,24 +166,24 @@ static void limits_on_address_width(void **state)
 
     (void)state;
     start((1UL << 20) + 4096); /* 16 MiB above 4 GiB */
-    pg = page_alloc_raw(0, 0);
+    pg = page_alloc_raw(0, 0, 0);
     assert_true(page_mfn(pg).n >= 1UL << 20); /* high memory goes first */
     page_free_raw(pg, 0);
     for (int i = 0; i < 5000; i++) {
-        assert_non_null(pg = page_alloc_raw(0, 30));
+        assert_non_null(pg = page_alloc_raw(0, 30, 0));
         assert_true(page_mfn(pg).n < 1UL << 18);
     }
     assert_non_null(pg = page_alloc(2, PA_LOW4G | PA_ZERO));
     assert_true(page_mfn(pg).n + 4 <= 1UL << 20);
-    while ((pg = page_alloc_raw(0, 24))) {
+    while ((pg = page_alloc_raw(0, 24, 0))) {
         assert_true(page_mfn(pg).n < 1UL << 12);
         low++;
     }
     assert_int_equal(low, 4096 - 16);
-    assert_null(page_alloc_raw(0, 12));
-    assert_null(page_alloc_raw(0, 1));
-    assert_null(page_alloc_raw(MAX_ORDER + 1, 0));
-    assert_null(page_alloc_raw(64, 0));
+    assert_null(page_alloc_raw(0, 12, 0));
+    assert_null(page_alloc_raw(0, 1, 0));
+    assert_null(page_alloc_raw(MAX_ORDER + 1, 0, 0));
+    assert_null(page_alloc_raw(64, 0, 0));
     assert_int_equal(page_alloc_check(), 0);
 }
 
@@ -208,7 +208,7 @@ static void other_owners_contents_are_cleared(void **state)
     pg = page_alloc(0, 0);
     memset(page_virt(pg), 0x11, PAGE_SIZE);
     page_free(pg, 0);
-    again = page_alloc_raw(0, 0);
+    again = page_alloc_raw(0, 0, 0);
     assert_ptr_equal(again, pg);
     assert_true(again->count & PGC_TAINTED);
     page_prepare(again, 0, 7);
@@ -220,7 +220,7 @@ static void other_owners_contents_are_cleared(void **state)
     again->type = 7 | PGR_FLUSH;
     flushes = fake_tlb_flushes;
     page_free_raw(again, 0);
-    pg = page_alloc_raw(0, 0);
+    pg = page_alloc_raw(0, 0, 0);
     page_prepare(pg, 0, 7);
     assert_true(all_bytes(pg, 0x22));
     assert_int_equal(fake_tlb_flushes, flushes);
@@ -229,7 +229,7 @@ static void other_owners_contents_are_cleared(void **state)
     /* the same, but it was a table: flushed even for 7 */
     pg->type = 7 | PGR_FLUSH | PGR_ALWAYS;
     page_free_raw(pg, 0);
-    pg = page_alloc_raw(0, 0);
+    pg = page_alloc_raw(0, 0, 0);
     page_prepare(pg, 0, 7);
     assert_true(all_bytes(pg, 0x22));
     assert_int_equal(fake_tlb_flushes, flushes + 1);
@@ -238,7 +238,7 @@ static void other_owners_contents_are_cleared(void **state)
     /* another one: cleared and flushed */
     pg->type = 7 | PGR_FLUSH;
     page_free_raw(pg, 0);
-    pg = page_alloc_raw(0, 0);
+    pg = page_alloc_raw(0, 0, 0);
     page_prepare(pg, 0, 8);
     assert_true(all_bytes(pg, 0));
     assert_int_equal(fake_tlb_flushes, flushes + 2);
@@ -251,7 +251,7 @@ static void other_owners_contents_are_cleared(void **state)
     page_free(pg, 0);
 
     /* prepared for one who then did not take it: nothing is forgotten */
-    pg = page_alloc_raw(0, 0);
+    pg = page_alloc_raw(0, 0, 0);
     page_prepare(pg, 0, 9);
     pg->type = 9 | PGR_FLUSH;
     page_prepare(pg, 0, 9);
