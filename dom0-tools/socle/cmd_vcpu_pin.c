@@ -53,7 +53,7 @@ int cmd_vcpu_pin(const struct command *self, int argc, char **argv)
     struct xc_cpus hard_room, soft_room;
     const struct xc_cpus *hard, *soft;
     struct xen_domctl_getdomaininfo d;
-    unsigned int nr_cpus, first, last;
+    unsigned int nr_cpus, first = 0, last = 0;
     int rc;
 
     if (count < 0)

@@ -41,10 +41,18 @@ static inline void kit_empty_dir(void)
         closedir(d);
 }
 
+static inline void kit_remove_dir(void)
+{
+    kit_empty_dir();
+    rmdir(kit_dir);
+    kit_dir[0] = 0;
+}
+
 static inline void kit_start(void)
 {
     if (!kit_dir[0]) {
-        strcpy(kit_dir, "/tmp/consoled.XXXXXX");
+        strcpy(kit_dir,
+               access("/dev/shm", W_OK) ? "/tmp/consoled.XXXXXX" : "/dev/shm/consoled.XXXXXX");
         if (!mkdtemp(kit_dir))
             abort();
     }
@@ -61,9 +69,7 @@ static inline void kit_start(void)
 static inline void kit_stop(void)
 {
     console_close_all();
-    kit_empty_dir();
-    rmdir(kit_dir);
-    kit_dir[0] = 0;
+    kit_remove_dir();
 }
 
 static inline struct console_spec kit_spec(domid_t id)
@@ -77,12 +83,13 @@ static inline struct console_spec kit_spec(domid_t id)
 /* What the file has, with a NUL behind it, from malloc(). */
 static inline char *kit_read(const char *path, size_t *len)
 {
-    FILE *f = fopen(path, "r");
-    char *text = calloc(1, 1 << 20);
+    int fd = open(path, O_RDONLY);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    char *text = calloc(1, size + 1);
 
-    *len = f ? fread(text, 1, (1 << 20) - 1, f) : 0;
-    if (f)
-        fclose(f);
+    *len = fd < 0 ? 0 : pread(fd, text, size, 0);
+    if (fd >= 0)
+        close(fd);
     return text;
 }
 
