@@ -8,8 +8,36 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <xen/memory.h>
+
+static void virt_caps(struct rows *r, uint32_t capabilities)
+{
+    static const struct {
+        uint32_t all; /* of these bits */
+        const char *name;
+    } caps[] = {
+        {XEN_SYSCTL_PHYSCAP_pv, " pv"},
+        {XEN_SYSCTL_PHYSCAP_hvm, " hvm"},
+        {XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_directio, " hvm_directio"},
+        {XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_directio, " pv_directio"},
+        {XEN_SYSCTL_PHYSCAP_hap, " hap"},
+        {XEN_SYSCTL_PHYSCAP_shadow, " shadow"},
+        {XEN_SYSCTL_PHYSCAP_iommu_hap_pt_share, " iommu_hap_pt_share"},
+        {XEN_SYSCTL_PHYSCAP_vmtrace, " vmtrace"},
+        {XEN_SYSCTL_PHYSCAP_vpmu, " vpmu"},
+        {XEN_SYSCTL_PHYSCAP_gnttab_v1, " gnttab-v1"},
+        {XEN_SYSCTL_PHYSCAP_gnttab_v2, " gnttab-v2"},
+    };
+    char text[128] = "";
+
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+        if ((capabilities & caps[i].all) == caps[i].all)
+            strcat(text, caps[i].name);
+    }
+    row_text(r, "virt_caps", "%s", text[0] ? text + 1 : "");
+}
 
 static void machine_rows(struct rows *r, const struct xen_sysctl_physinfo *m)
 {
@@ -28,9 +56,7 @@ static void machine_rows(struct rows *r, const struct xen_sysctl_physinfo *m)
     row_real(r, "cpu_mhz", m->cpu_khz / 1000.0, 3);
     row_text(r, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", m->hw_cap[0], m->hw_cap[1],
              m->hw_cap[2], m->hw_cap[3], m->hw_cap[4], m->hw_cap[5], m->hw_cap[6], m->hw_cap[7]);
-    row_text(r, "virt_caps", "%s%s%s", m->capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "",
-             m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v1 ? " gnttab-v1" : "",
-             m->capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? " gnttab-v2" : "");
+    virt_caps(r, m->capabilities);
 }
 
 /* In MiB, and pages that domains share with each other. */
