@@ -125,6 +125,7 @@ tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(h
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
 tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
+tool-libs-watchd := $(tool-libs-socle)
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 # The store's library starts a thread, and to end one the C library loads libgcc_s by itself.
 tool-libs-consoled := $(tool-libs-stored) -lxenstore -Wl,--no-as-needed -lgcc_s

@@ -64,6 +64,7 @@ struct domain_config {
 struct config_notes { /* all zero: nothing */
     struct bytes text;
     unsigned int errors, warnings;
+    bool of_the_past; /* set by the caller: files that are named may be gone */
 };
 
 /** config_load - read a file, JSON if its name ends in .json or its text begins with {, else xl.cfg

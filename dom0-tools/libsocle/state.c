@@ -155,7 +155,7 @@ void state_forget(domid_t id)
 
 int state_read(domid_t id, const uint8_t uuid[16], struct domain_config *c, struct error *err)
 {
-    struct config_notes notes = {0};
+    struct config_notes notes = {.of_the_past = true};
     struct domain_config found;
     char path[PATH_ROOM];
     int rc;

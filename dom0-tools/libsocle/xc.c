@@ -184,6 +184,14 @@ int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus)
     return rc;
 }
 
+int xc_set_handle(domid_t id, const uint8_t uuid[16])
+{
+    struct xen_domctl op = {0};
+
+    memcpy(op.u.setdomainhandle.handle, uuid, sizeof(op.u.setdomainhandle.handle));
+    return domctl(XEN_DOMCTL_setdomainhandle, id, &op);
+}
+
 int xc_info(domid_t id, struct xen_domctl_getdomaininfo *info)
 {
     struct xen_domctl op = {0};

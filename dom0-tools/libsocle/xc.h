@@ -65,6 +65,9 @@ int xc_node_memory(struct xen_sysctl_meminfo **mem, unsigned int *nr);
 /** xc_create - an empty domain with that id, paused; -EEXIST: the id is taken. */
 int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus);
 
+/** xc_set_handle - the domain has another uuid from now on. */
+int xc_set_handle(domid_t id, const uint8_t uuid[16]);
+
 /** xc_info - -ESRCH: there is no such domain. */
 int xc_info(domid_t id, struct xen_domctl_getdomaininfo *info);
 

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* socle-watchd: what happens to guests that have ended. See socle-watchd(8).
+ *
+ * This process only sees that there is something to do about a domain, and starts itself anew with
+ * --handle for it: one that waits for its devices holds up no other, and a fault in there hits one
+ * domain. What is to be done follows each time from what there is (life.h), so nothing is lost with
+ * either process. */
+#include "world.h"
+
+#include "../libsocle/daemon.h"
+#include "../libsocle/state.h"
+#include "../libsocle/xc.h"
+#include "../libsocle/xcall.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <xenstore.h>
+
+#define NAME "socle-watchd"
+
+/* Seconds: until there is another look at all domains; at something that did not work, doubled each
+ * time; at the store that is not there; at what somebody else does. */
+enum { LOOK = 30, AGAIN = 10, STORE = 1, SOON = 1 };
+enum { MOST = 4 }; /* at a time: memory and disks are the same for all */
+
+static const char usage[] =
+    "usage: " NAME " [--daemon] [--pid-file FILE] [--restarts NUMBER] [--within SECONDS]\n";
+
+static struct options {
+    bool background;
+    int handle; /* -1: none */
+    const char *pid_file;
+    struct policy_limit limit;
+} options = {.handle = -1, .limit = {.restarts = 5, .seconds = 60}};
+
+/* ---- what is under way, or was ---- */
+
+static struct job {
+    pid_t pid; /* 0: nobody is at it */
+    int pidfd;
+    time_t not_before;
+    unsigned int failures; /* in a row */
+    bool settled;          /* this end of this domain has been seen to: */
+    uint8_t handle[16];    /* its uuid */
+    uint32_t ending;       /* and how it ended, if it has */
+} jobs[DOMID_FIRST_RESERVED];
+
+static unsigned int running;
+
+static time_t now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+static void become_handler(domid_t id)
+{
+    char domain[8], restarts[16], within[16];
+    const char *args[] = {NAME,     "--handle", domain, "--restarts",
+                          restarts, "--within", within, options.background ? "--syslog" : NULL,
+                          NULL};
+    sigset_t none;
+
+    sprintf(domain, "%u", id);
+    sprintf(restarts, "%u", options.limit.restarts);
+    sprintf(within, "%u", options.limit.seconds);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execv("/proc/self/exe", (char **)args);
+    _exit(LIFE_FAILED);
+}
+
+static void start(domid_t id)
+{
+    struct job *j = &jobs[id];
+    pid_t pid;
+
+    if (j->pid || running >= MOST || now() < j->not_before)
+        return;
+    pid = fork();
+    if (pid == 0)
+        become_handler(id);
+    j->pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
+    if (pid < 0) {
+        daemon_log("domain %u: %s", id, strerror(errno));
+        j->not_before = now() + AGAIN;
+        return;
+    }
+    j->pid = pid;
+    running++;
+}
+
+static void collect(struct job *j)
+{
+    int status;
+
+    if (waitpid(j->pid, &status, WNOHANG) != j->pid)
+        return;
+    close(j->pidfd);
+    j->pid = 0;
+    running--;
+    j->settled = WIFEXITED(status) && WEXITSTATUS(status) == LIFE_DONE;
+    if (j->settled || (WIFEXITED(status) && WEXITSTATUS(status) == LIFE_BUSY)) {
+        j->not_before = now() + SOON;
+        j->failures = 0;
+    } else {
+        j->not_before = now() + (AGAIN << j->failures);
+        j->failures += j->failures < 6;
+    }
+}
+
+/* ---- what there is to do ---- */
+
+/* Files come first: a domain that begins meanwhile has its files before we hear of it. */
+static void look_at_files(bool *pending, bool *known)
+{
+    DIR *dir = opendir(state_dir());
+    time_t old = time(NULL) - options.limit.seconds;
+    char path[512];
+    struct stat st;
+
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char *end;
+        unsigned long id = strtoul(e->d_name, &end, 10);
+        bool of_domain = end != e->d_name && id && id < DOMID_FIRST_RESERVED;
+        const char *suffix = strrchr(e->d_name, '.');
+
+        if (of_domain && (!strcmp(end, ".restart") || !strcmp(end, ".life")))
+            pending[id] = true;
+        if (of_domain && !strcmp(end, ".json"))
+            known[id] = true;
+        if (suffix && !strcmp(suffix, ".restarts")) {
+            snprintf(path, sizeof(path), "%s/%s", state_dir(), e->d_name);
+            if (stat(path, &st) == 0 && st.st_mtime < old)
+                unlink(path);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    for (int id = state_abandoned(0); id >= 0; id = state_abandoned(id + 1))
+        pending[id] = true;
+}
+
+/* The same end of the same domain again, about which all has been done? */
+static bool is_settled(struct job *j, const struct xen_domctl_getdomaininfo *info)
+{
+    uint32_t ending =
+        info->flags & (XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift);
+
+    if (j->ending != ending || memcmp(j->handle, info->handle, 16)) {
+        j->settled = false;
+        j->ending = ending;
+        memcpy(j->handle, info->handle, 16);
+    }
+    return j->settled || !(ending & XEN_DOMINF_shutdown);
+}
+
+static void look(void)
+{
+    static bool pending[DOMID_FIRST_RESERVED], known[DOMID_FIRST_RESERVED];
+    struct xen_domctl_getdomaininfo *list;
+    unsigned int nr;
+    int rc;
+
+    memset(pending, 0, sizeof(pending));
+    memset(known, 0, sizeof(known));
+    look_at_files(pending, known);
+    rc = xc_domains(&list, &nr);
+    if (rc) {
+        daemon_log("list of domains: %s", strerror(-rc));
+        return;
+    }
+    for (unsigned int i = 0; i < nr; i++) {
+        domid_t id = list[i].domain;
+
+        if (id >= DOMID_FIRST_RESERVED)
+            continue;
+        if (known[id] && !is_settled(&jobs[id], &list[i]))
+            pending[id] = true;
+        known[id] = false;
+    }
+    free(list);
+    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
+        if (pending[id] || known[id]) /* known: without a domain now */
+            start(id);
+        else if (!jobs[id].pid)
+            jobs[id].failures = 0;
+    }
+}
+
+/* ---- the store tells when to look ---- */
+
+static struct xs_handle *xs;
+
+static void listen_to_store(void)
+{
+    xs = xs_open(XS_OPEN_SOCKETONLY);
+    if (xs && !xs_watch(xs, "@releaseDomain", NAME)) {
+        xs_close(xs);
+        xs = NULL;
+    }
+}
+
+static void read_events(void)
+{
+    char **event;
+
+    while ((event = xs_check_watch(xs)))
+        free(event);
+    if (errno == EAGAIN)
+        return;
+    xs_close(xs); /* the daemon there has gone */
+    xs = NULL;
+}
+
+static int64_t patience(void)
+{
+    time_t least = now() + (xs ? LOOK : STORE);
+
+    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
+        if (!jobs[id].pid && jobs[id].not_before > now() && jobs[id].not_before < least)
+            least = jobs[id].not_before;
+    }
+    return (least - now()) * INT64_C(1000000000);
+}
+
+static void turn(void)
+{
+    struct pollfd fds[1 + MOST] = {{.fd = xs ? xs_fileno(xs) : -1, .events = POLLIN}};
+    unsigned int nr = 1;
+
+    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED && nr <= MOST; id++) {
+        if (jobs[id].pid)
+            fds[nr++] = (struct pollfd){.fd = jobs[id].pidfd, .events = POLLIN};
+    }
+    daemon_poll(fds, nr, patience());
+    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
+        if (jobs[id].pid)
+            collect(&jobs[id]);
+    }
+    if (xs && fds[0].revents)
+        read_events();
+    if (!xs)
+        listen_to_store();
+    look();
+}
+
+/* ---- start ---- */
+
+static bool number(const char *text, unsigned int most, unsigned int *n)
+{
+    char *end;
+    unsigned long val = strtoul(text, &end, 10);
+
+    *n = val;
+    return *text >= '0' && *text <= '9' && !*end && val <= most;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int read_options(int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"daemon", no_argument, NULL, 'd'},
+        {"pid-file", required_argument, NULL, 'p'},
+        {"restarts", required_argument, NULL, 'r'},
+        {"within", required_argument, NULL, 'w'},
+        {"handle", required_argument, NULL, 'H'},
+        {"syslog", no_argument, NULL, 'S'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
+    };
+    unsigned int id;
+    bool good = true;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "dp:r:w:hV", known, NULL)) != -1) {
+        switch (c) {
+        case 'd':
+            options.background = true;
+            break;
+        case 'p':
+            options.pid_file = optarg;
+            break;
+        case 'r':
+            good &= number(optarg, POLICY_MOST, &options.limit.restarts);
+            break;
+        case 'w':
+            good &= number(optarg, INT32_MAX, &options.limit.seconds);
+            break;
+        case 'H':
+            good &= number(optarg, DOMID_FIRST_RESERVED - 1, &id) && id;
+            options.handle = id;
+            break;
+        case 'S':
+            world_log_to_syslog();
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'V':
+            puts(NAME " " SOCLE_VERSION);
+            return 0;
+        default:
+            good = false;
+        }
+    }
+    if (good && optind == argc)
+        return -1;
+    fputs(usage, stderr);
+    return 2;
+}
+
+/* A file that is there as long as we are; who finds it locked does not begin. */
+static int be_the_only_one(void)
+{
+    char path[512];
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/watchd.pid", state_dir());
+    if (options.pid_file)
+        snprintf(path, sizeof(path), "%s", options.pid_file);
+    rc = daemon_pid_file(path);
+    if (rc)
+        daemon_log("%s: %s", path, rc == -EBUSY ? "another one runs" : strerror(-rc));
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    int rc = read_options(argc, argv);
+
+    if (rc >= 0)
+        return rc;
+    if (options.handle >= 0) {
+        rc = xcall_open();
+        return rc ? LIFE_FAILED : life_handle(options.handle, &options.limit, &real_world);
+    }
+    daemon_begin(NAME, options.background);
+    if (be_the_only_one())
+        return 1;
+    rc = xcall_open();
+    if (rc) {
+        daemon_log("there is no hypervisor to talk to: %s", strerror(-rc));
+        return 1;
+    }
+    listen_to_store();
+    daemon_ready();
+    look();
+    while (!daemon_stopped())
+        turn();
+    return 0;
+}
