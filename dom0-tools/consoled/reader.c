@@ -46,13 +46,23 @@ static void greet(struct reader *r, size_t len)
     r->pos = hello.from;
 }
 
+static ssize_t receive(struct reader *r)
+{
+    return recv(r->fd, r->in, sizeof(r->in), MSG_DONTWAIT | MSG_TRUNC);
+}
+
 void reader_take(struct reader *r)
 {
     ssize_t n;
 
     if (r->dead || r->silent || r->in_len)
         return;
-    n = recv(r->fd, r->in, sizeof(r->in), MSG_DONTWAIT | MSG_TRUNC);
+    n = receive(r);
+    if (n < 0 &&
+        errno == ECONNRESET) { /* it went without reading all; what it said is behind that */
+        r->left = true;
+        n = receive(r);
+    }
     if (n < 0)
         r->dead = !for_now(errno);
     else if (n == 0)
@@ -75,7 +85,7 @@ static bool send_message(struct reader *r, enum console_kind kind, const void *d
     ssize_t n = sendmsg(r->fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0 && !for_now(errno))
-        r->dead = true;
+        r->left = true;
     return n >= 0;
 }
 
@@ -89,7 +99,9 @@ void reader_give(struct reader *r, const struct history *h, bool ended)
         return;
     if (r->pos > history_end(h)) /* it takes this for another stream */
         r->pos = history_end(h);
-    for (unsigned int i = 0; i < TURN; i++) {
+    if (!r->welcome)
+        r->welcome = send_message(r, CONSOLE_DATA, NULL, 0);
+    for (unsigned int i = 0; i < TURN && !r->left; i++) {
         len = history_peek(h, &r->pos, &data, &missed);
         if (len > CONSOLE_DATA_MAX)
             len = CONSOLE_DATA_MAX;
@@ -97,7 +109,7 @@ void reader_give(struct reader *r, const struct history *h, bool ended)
             break;
         r->pos += len;
     }
-    if (!len && ended && !r->dead && send_message(r, CONSOLE_END, NULL, 0))
+    if (!len && ended && !r->left && send_message(r, CONSOLE_END, NULL, 0))
         r->dead = true;
 }
 

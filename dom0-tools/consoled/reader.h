@@ -16,6 +16,7 @@ struct reader {
     size_t place;  /* in the set of descriptors */
     bool unwanted; /* it is told so when it greets */
     bool greeted;  /* it has said from where on */
+    bool welcome;  /* it has been told that it is one */
     bool silent;   /* nothing more comes from it */
     bool left;     /* it has closed its end; what it said before may still wait here */
     bool dead;

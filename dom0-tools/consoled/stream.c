@@ -192,7 +192,7 @@ void stream_poll(struct stream *s, struct pollset *set, bool input)
         bool take = !r->silent && !r->in_len && (input || !r->greeted);
 
         r->place = POLLSET_NONE;
-        if (!r->left)
+        if (!r->left || !r->in_len)
             r->place = pollset_add(
                 set, r->fd, (take ? POLLIN : 0) | (reader_waits(r, &s->history) ? POLLOUT : 0));
     }
@@ -234,6 +234,7 @@ static void stop_listening(struct stream *s)
 void stream_end(struct stream *s)
 {
     s->ended = true;
+    accept_readers(s); /* those in time */
     stop_listening(s);
     history_forget(&s->history);
     logfile_close(&s->log);

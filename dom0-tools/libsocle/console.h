@@ -15,7 +15,7 @@
 #define CONSOLE_DATA_MAX  4096
 #define CONSOLE_INPUT_MAX 512
 
-/* The first message of a reader. All further ones are input, CONSOLE_INPUT_MAX bytes at most. */
+/* The first message of a reader; the answer may have no data yet. All further ones are input, CONSOLE_INPUT_MAX bytes at most. */
 struct console_hello {
     char magic[8];
     uint64_t from; /* the first byte that is wanted */

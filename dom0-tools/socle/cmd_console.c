@@ -29,6 +29,7 @@ static struct session {
     char *name;
     int fd;        /* -1: not connected */
     uint64_t next; /* the byte that comes next */
+    bool unpause;  /* the domain, as soon as nothing of it can be missed */
     bool typed;    /* standard input is a terminal */
     bool input_over;
     char escape;
@@ -207,6 +208,15 @@ static bool put(const char *data, size_t len)
     return true;
 }
 
+static void let_go(void)
+{
+    int rc = s.unpause ? xc_unpause(s.id) : 0;
+
+    s.unpause = false;
+    if (rc)
+        say("%s: %s", s.name, strerror(-rc));
+}
+
 static enum outcome take_output(void)
 {
     struct console_message m;
@@ -216,6 +226,7 @@ static enum outcome take_output(void)
         return GOES_ON;
     if (n < (ssize_t)CONSOLE_HEAD)
         return DAEMON_GONE;
+    let_go();
     n -= CONSOLE_HEAD;
     if (m.kind == CONSOLE_REFUSED) {
         say("console of %s: %.*s", s.name, (int)n, m.data);
@@ -291,6 +302,7 @@ static enum outcome one_domain(void)
             close(s.fd);
         s.fd = -1;
     } while (o == DAEMON_GONE);
+    let_go();
     return o;
 }
 
@@ -338,8 +350,10 @@ static bool take_escape(const char *text)
 
 int cmd_console(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"escape", required_argument, NULL, 'e'}, {"follow", no_argument, NULL, 'f'}, {0}};
+    static const struct option options[] = {{"escape", required_argument, NULL, 'e'},
+                                            {"follow", no_argument, NULL, 'f'},
+                                            {"unpause", no_argument, NULL, 'u'},
+                                            {0}};
     struct xen_domctl_getdomaininfo *d;
     bool follow = false;
     unsigned int nr;
@@ -347,9 +361,11 @@ int cmd_console(const struct command *self, int argc, char **argv)
 
     s = (struct session){.fd = -1, .escape = ']' & 0x1f};
     optind = 0; /* from the start, whoever called getopt before */
-    while ((c = getopt_long(argc, argv, "e:f", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "e:fu", options, NULL)) != -1) {
         if (c == 'f')
             follow = true;
+        else if (c == 'u')
+            s.unpause = true;
         else if (c != 'e' || !take_escape(optarg))
             return command_misuse(self);
     }

@@ -67,7 +67,8 @@ static void show(void *ctx, const char *what, unsigned int percent)
 static int create(const struct domain_config *c, const struct options *o, domid_t *id)
 {
     struct progress progress = {.always = o->progress};
-    struct create_options how = {.paused = o->paused, .stop = &stop, .ctx = &progress};
+    struct create_options how = {
+        .paused = o->paused || o->console, .stop = &stop, .ctx = &progress};
     struct error err = {0};
     int rc;
 
@@ -85,12 +86,13 @@ static int create(const struct domain_config *c, const struct options *o, domid_
 
 /* ---- the command ---- */
 
-static int attach(domid_t id)
+/* It is let run by who shows its console, unless it shall wait. */
+static int attach(domid_t id, bool paused)
 {
     char text[16];
 
     snprintf(text, sizeof(text), "%u", id);
-    execl("/proc/self/exe", "socle", "console", text, NULL);
+    execl("/proc/self/exe", "socle", "console", text, paused ? NULL : "--unpause", NULL);
     return fail("console", -errno);
 }
 
@@ -147,7 +149,7 @@ int cmd_create(const struct command *self, int argc, char **argv)
     else
         rc = hypervisor_open() ?: create(&config, &o, &id);
     config_free(&config);
-    return rc == EXIT_OK && o.console && !o.dry_run ? attach(id) : rc;
+    return rc == EXIT_OK && o.console && !o.dry_run ? attach(id, o.paused) : rc;
 }
 
 int cmd_destroy(const struct command *self, int argc, char **argv)

@@ -18,10 +18,11 @@ const struct command commands[] = {
      "say whether a configuration is right, and if not, what is wrong",
      "  -j, --json    print it in its normal form, as JSON\n"
      "KEY=VALUE replaces what FILE says; see socle.json(5).\n"},
-    {"console", cmd_console, "[--escape CHAR] [--follow] DOMAIN",
+    {"console", cmd_console, "[--escape CHAR] [--follow] [--unpause] DOMAIN",
      "connect to the console of a domain; Ctrl-] leaves",
      "  -e, --escape CHAR    this leaves instead: a character, or ^X for Ctrl-X\n"
-     "  -f, --follow         when it ends, wait for the next one of that name\n"},
+     "  -f, --follow         when it ends, wait for the next one of that name\n"
+     "  -u, --unpause        let it go on once connected, so that nothing is missed\n"},
     {"create", cmd_create, "[--paused] [--console] [--dry-run] FILE [KEY=VALUE]...",
      "make a domain from a configuration and let it run",
      "  -p, --paused      do not let it run yet\n"

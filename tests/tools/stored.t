@@ -208,5 +208,25 @@ for (['--nonsense'], ['x'], ['--socket']) {
     is(system("$out/dom0-tools/socle-stored @$_ 2>/dev/null") >> 8, 2, "usage: @$_");
 }
 is(system("$out/dom0-tools/socle-stored --no-domains --socket /no/such/folder/s 2>/dev/null") >> 8, 1, 'no socket, no daemon');
+
+# ---- in the background ----
+
+my $daemon = "timeout 60 $out/dom0-tools/socle-stored --no-domains --no-state --daemon --socket $path --pid-file $dir/bg";
+is(system("$daemon >$dir/out 2>&1"), 0, '--daemon: who starts it comes back');
+is(ask(qw(xenstore-write /a/b 1)), '', 'when it is ready');
+open $fh, '<', "$dir/bg";
+chomp(my $bg = readline $fh);
+like(readlink "/proc/$bg/exe", qr/socle-stored$/, 'its pid is in the file');
+is(readlink "/proc/$bg/fd/2", '/dev/null', 'it has let go of what is ours');
+is(system("$daemon 2>$dir/err") >> 8, 1, 'another one does not start');
+like(`cat $dir/err`, qr/^socle-stored: \S+bg: Device or resource busy\n\z/, 'and says why');
+is(ask(qw(xenstore-read /a/b)), "1\n", 'the first one goes on');
+kill 'TERM', $bg;
+my $patience = time + 20;
+sleep 0.01 while kill(0, $bg) && -e "/proc/$bg/exe" && time < $patience;
+is(system("$daemon >$dir/out 2>&1"), 0, 'when it has ended, another one starts');
+open $fh, '<', "$dir/bg";
+chomp($bg = readline $fh);
+kill 'TERM', $bg;
 remove_tree($dir);
 done_testing;

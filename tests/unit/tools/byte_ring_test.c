@@ -126,6 +126,20 @@ static void hostile_indexes(void **state)
     assert_int_equal(page.cons, 7);
 }
 
+static void room(void **state)
+{
+    (void)state;
+    assert_int_equal(byte_ring_room(&producer), SIZE);
+    assert_int_equal(byte_ring_write(&producer, "hello", 5), 5);
+    assert_int_equal(byte_ring_room(&producer), SIZE - 5);
+    page.cons += 6; /* more than there was */
+    assert_int_equal(byte_ring_room(&producer), BYTE_RING_BROKEN);
+    page.cons -= 1;
+    assert_int_equal(byte_ring_room(&producer), SIZE);
+    page.cons -= SIZE + 1;
+    assert_int_equal(byte_ring_room(&producer), BYTE_RING_BROKEN);
+}
+
 enum { TOTAL = 1 << 20 };
 
 static void *produce(void *arg)
@@ -177,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_shows_before_it_is_shown, start),
         cmocka_unit_test_setup(hostile_indexes, start),
         cmocka_unit_test_setup(two_threads, start),
+        cmocka_unit_test_setup(room, start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,11 +13,12 @@
 #include <errno.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 
-static struct xen_domctl_getdomaininfo domains[3];
+static struct xen_domctl_getdomaininfo *domains; /* the client sees them, too */
 static pid_t client;
 static int terminal; /* our end of its terminal, or of its pipes */
 static int input = -1;
@@ -31,6 +32,9 @@ static int start(void **state)
     console_settings.ptys = false;
     setenv("SOCLE_CONSOLE_DIR", kit_dir, 1);
     setenv("XENSTORED_PATH", "/nonexistent", 1);
+    if (!domains)
+        domains = mmap(NULL, 3 * sizeof(*domains), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (unsigned int i = 0; i < 3; i++)
         domains[i] = (struct xen_domctl_getdomaininfo){.domain = i, .handle = {i, 1}};
     fake_hypervisor = true;
@@ -54,7 +58,7 @@ static void run_command(const char *option, const char *value)
 {
     char *argv[] = {"socle", "console", "1", (char *)option, (char *)value, NULL};
 
-    exit(command_run(option ? 5 : 3, argv));
+    exit(command_run(value ? 5 : option ? 4 : 3, argv));
 }
 
 static void run_on_terminal(const char *option, const char *value)
@@ -216,6 +220,45 @@ static void leaving_a_guest_that_hangs(void **state)
     assert_int_equal(wait_for_end(), 0);
 }
 
+/* The next one of its name is shown from its beginning. */
+static void follow(void **state)
+{
+    struct console_spec next = kit_spec(2);
+
+    (void)state;
+    found(1);
+    says("first");
+    run_on_terminal("--follow", NULL);
+    wait_for("first");
+    console_found(&next, kit_now);
+    kit_write(2, "second", 6);
+    console_event(fake_port(2), kit_now);
+    domains[1].flags = XEN_DOMINF_dying;
+    console_gone(1, kit_spec(1).handle, kit_now);
+    wait_for("waiting for the next one");
+    wait_for("domain 2");
+    wait_for("second");
+    type("\x1d");
+    assert_int_equal(wait_for_end(), 0);
+}
+
+/* It runs when nothing of it can be missed any more. */
+static void unpause(void **state)
+{
+    (void)state;
+    domains[1].flags = XEN_DOMINF_paused;
+    found(1);
+    run_on_terminal("--unpause", NULL);
+    wait_for("leaves");
+    for (unsigned int i = 0; i < 60000 && domains[1].flags; i++)
+        turn();
+    assert_int_equal(domains[1].flags, 0);
+    says("hello");
+    wait_for("hello");
+    type("\x1d");
+    assert_int_equal(wait_for_end(), 0);
+}
+
 static void told_to_end(void **state)
 {
     (void)state;
@@ -319,6 +362,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(on_a_terminal, start, stop),
         cmocka_unit_test_setup_teardown(another_key, start, stop),
         cmocka_unit_test_setup_teardown(leaving_a_guest_that_hangs, start, stop),
+        cmocka_unit_test_setup_teardown(follow, start, stop),
+        cmocka_unit_test_setup_teardown(unpause, start, stop),
         cmocka_unit_test_setup_teardown(told_to_end, start, stop),
         cmocka_unit_test_setup_teardown(the_domain_ends, start, stop),
         cmocka_unit_test_setup_teardown(without_a_terminal, start, stop),

@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "consoled_kit.h"
+#include "dom0-tools/consoled/hypervisor.h"
 #include "dom0-tools/consoled/stream.h"
+#include "fake_xcall.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -353,6 +355,41 @@ static void log_that_cannot_be_written(void **state)
     stream_close(&s);
 }
 
+/* ---- the hypervisor's log ---- */
+
+static void check_hypervisor_log(const char *want)
+{
+    size_t len;
+    char *text = kit_read_logs(kit_path("hypervisor.log"), &len);
+
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void the_hypervisors_log(void **state)
+{
+    (void)state;
+    fake_hypervisor = true;
+    fake_log = "booting\n";
+    hypervisor_log_start(kit_now);
+    assert_int_equal(hypervisor_log_turn(kit_now), INT64_MAX);
+    check_hypervisor_log("booting\n");
+    fake_log = "booting\nrunning\n";
+    assert_int_equal(hypervisor_log_turn(kit_now), INT64_MAX);
+    check_hypervisor_log("booting\n"); /* it does not look without being told */
+    assert_false(hypervisor_log_event(FAKE_LOG_PORT + 1));
+    assert_true(hypervisor_log_event(FAKE_LOG_PORT));
+    hypervisor_log_turn(kit_now);
+    check_hypervisor_log("booting\nrunning\n");
+    hypervisor_log_stop();
+    fake_log = "booting\nrunning\nstill\n";
+    hypervisor_log_start(kit_now); /* another daemon */
+    hypervisor_log_turn(kit_now);
+    check_hypervisor_log("booting\nrunning\nstill\n");
+    hypervisor_log_reopen();
+    hypervisor_log_stop();
+}
+
 /* ---- consoles ---- */
 
 static struct console_message got;
@@ -499,6 +536,7 @@ static void what_a_guest_hears(void **state)
     kit_turn();
     kit_turn();
     assert_int_equal(kit_input(1, heard, sizeof(heard)), 0);
+    assert_int_equal(receive(b), 0); /* that it may begin */
     assert_true(receive(b) > 0);
     assert_int_equal(got.kind, CONSOLE_REFUSED);
     assert_int_equal(receive(b), -2);
@@ -597,6 +635,24 @@ static void a_slow_reader(void **state)
     assert_int_equal(got.kind, CONSOLE_END);
     close(slow);
     close(quick);
+}
+
+/* It came while the domain was still there; nobody has looked at it before the end. */
+static void a_reader_in_the_last_moment(void **state)
+{
+    int fd;
+
+    (void)state;
+    found(1);
+    says(1, "famous last words");
+    fd = kit_connect("1", 0);
+    gone(1);
+    kit_turn();
+    kit_turn();
+    assert_string_equal(receive_all(fd), "famous last words");
+    assert_int_equal(got.kind, CONSOLE_END);
+    assert_int_equal(console_count(), 0);
+    close(fd);
 }
 
 /* One that never reads does not keep the console for ever. */
@@ -771,6 +827,7 @@ static void a_ring_that_comes_later(void **state)
     send(fd, "input", 5, 0);
     kit_turn();
     kit_turn();
+    assert_int_equal(receive(fd), 0); /* it may begin */
     assert_int_equal(receive(fd), -1);
     fake_guests[1].taken = false;
     kit_now += 6 * SECOND;
@@ -908,11 +965,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(killed_while_the_log_is_rotated, start, stop),
         cmocka_unit_test_setup_teardown(log_that_is_put_aside, start, stop),
         cmocka_unit_test_setup_teardown(log_that_cannot_be_written, start, stop),
+        cmocka_unit_test_setup_teardown(the_hypervisors_log, start, stop),
         cmocka_unit_test_setup_teardown(what_a_guest_says, start, stop),
         cmocka_unit_test_setup_teardown(what_a_guest_hears, start, stop),
         cmocka_unit_test_setup_teardown(readers_that_are_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_reader_that_begins_wrongly, start, stop),
         cmocka_unit_test_setup_teardown(a_slow_reader, start, stop),
+        cmocka_unit_test_setup_teardown(a_reader_in_the_last_moment, start, stop),
         cmocka_unit_test_setup_teardown(the_end_does_not_wait, start, stop),
         cmocka_unit_test_setup_teardown(a_flood, start, stop),
         cmocka_unit_test_setup_teardown(spoiled_indexes, start, stop),
