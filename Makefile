@@ -123,7 +123,7 @@ tool-src   := $(wildcard $(tool-names:%=dom0-tools/%/*.c))
 tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arch/x86/setup.c)
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl
+tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl -lncurses
 tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
 tool-libs-watchd := $(tool-libs-socle)
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall

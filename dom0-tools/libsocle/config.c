@@ -260,15 +260,8 @@ static void row_action(yajl_gen g, const char *key, enum config_action action,
     row_text(g, key, action == usual ? NULL : config_action_name(action));
 }
 
-void config_print(const struct domain_config *c, FILE *to)
+void config_generate(const struct domain_config *c, yajl_gen g)
 {
-    yajl_gen g = yajl_gen_alloc(NULL);
-    const unsigned char *text;
-    size_t len;
-
-    must_have(g ? 0 : -ENOMEM);
-    yajl_gen_config(g, yajl_gen_beautify, 1);
-    yajl_gen_config(g, yajl_gen_indent_string, "  ");
     yajl_gen_map_open(g);
     row_text(g, "name", c->name);
     row_uuid(g, c);
@@ -289,6 +282,18 @@ void config_print(const struct domain_config *c, FILE *to)
     row_action(g, "on_reboot", c->on_reboot, CONFIG_RESTART);
     row_action(g, "on_crash", c->on_crash, CONFIG_DESTROY);
     yajl_gen_map_close(g);
+}
+
+void config_print(const struct domain_config *c, FILE *to)
+{
+    yajl_gen g = yajl_gen_alloc(NULL);
+    const unsigned char *text;
+    size_t len;
+
+    must_have(g ? 0 : -ENOMEM);
+    yajl_gen_config(g, yajl_gen_beautify, 1);
+    yajl_gen_config(g, yajl_gen_indent_string, "  ");
+    config_generate(c, g);
     yajl_gen_get_buf(g, &text, &len);
     fwrite(text, 1, len, to);
     yajl_gen_free(g);

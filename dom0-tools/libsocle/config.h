@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <yajl/yajl_gen.h>
 
 #define CONFIG_MAX_SIZE  (256u * 1024) /* bytes of a file */
 #define CONFIG_MAX_CPUS  CPUS_MAX
@@ -83,6 +84,9 @@ int config_parse(const char *path, const char *text, size_t len, char *const *ov
 /** config_print - write the configuration as a JSON file that gives the same one
  * What is as by default is left out. */
 void config_print(const struct domain_config *c, FILE *to);
+
+/** config_generate - the same as a part of something larger. */
+void config_generate(const struct domain_config *c, yajl_gen g);
 
 /** config_name_ok - whether a domain may be called so: CONFIG_NAME_FORM. */
 bool config_name_ok(const char *name);

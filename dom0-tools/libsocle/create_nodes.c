@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PATH_ROOM     256
 #define CONSOLE_LIMIT "1048576" /* bytes that a daemon of the console keeps for who is not there */
@@ -102,7 +103,7 @@ static void drop(struct writer *w, const char *path)
 
 static void put_vm(struct writer *w, const struct domain_config *c)
 {
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], now[24];
 
     snprintf(path, sizeof(path), "/vm/%s", w->uuid);
     if (w->rc == 0)
@@ -112,6 +113,9 @@ static void put_vm(struct writer *w, const struct domain_config *c)
     put_at(w, path, w->uuid);
     snprintf(path, sizeof(path), "/vm/%s/name", w->uuid);
     put_at(w, path, c->name);
+    snprintf(path, sizeof(path), "/vm/%s/start_time", w->uuid);
+    snprintf(now, sizeof(now), "%lld.00", (long long)time(NULL));
+    put_at(w, path, now);
 }
 
 /* For the daemon of the console, which reads this when it hears of the domain. */

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "../libsocle/alloc.h"
+#include "../libsocle/state.h"
 #include "../libsocle/xs.h"
 
 #include <stdlib.h>
@@ -12,15 +13,17 @@
 #include <time.h>
 #include <xen/sched.h>
 
-#define LOOK_AGAIN_MS 1000 /* should a watch say nothing */
+#define LOOK_AGAIN_MS 1000  /* should a watch say nothing */
+#define TAKE_AWAY_MS  10000 /* for whoever is to take an ended domain away */
 
-enum step { ASKED, SEEN, OVER };
+enum step { ASKED, SEEN, ENDED, OVER };
 
 struct guest {
     domid_t id;
     char *name;
     uint8_t handle[16];
     enum step step;
+    int64_t ended_at;
     bool failed;
 };
 
@@ -67,18 +70,35 @@ static bool has_seen(const struct guest *g, const char *node)
     return seen;
 }
 
-/* Whether the domain of that id is still the one that was asked, and has not ended. */
-static bool lives(struct guest *g, const struct xen_domctl_getdomaininfo *d)
+/* Whether somebody is to take it away, so that its name and its memory can be used again. */
+static bool is_to_go(const struct xen_domctl_getdomaininfo *d)
 {
-    if (!d || memcmp(d->handle, g->handle, sizeof(g->handle)) || d->flags & XEN_DOMINF_dying)
-        return false;
-    if (!(d->flags & XEN_DOMINF_shutdown))
+    struct domain_config c;
+    enum config_action action;
+
+    if (d->flags & XEN_DOMINF_dying)
         return true;
-    if (domain_reason(d) == SHUTDOWN_crash || domain_reason(d) == SHUTDOWN_watchdog) {
+    if (state_read(d->domain, d->handle, &c, NULL))
+        return false;
+    action = domain_reason(d) == SHUTDOWN_poweroff ? c.on_poweroff
+             : domain_reason(d) == SHUTDOWN_reboot ? c.on_reboot
+                                                   : c.on_crash;
+    config_free(&c);
+    return action == CONFIG_DESTROY || action == CONFIG_RESTART;
+}
+
+/* It has ended, or does not exist any more. */
+static void over(struct guest *g, const struct xen_domctl_getdomaininfo *d, bool end)
+{
+    unsigned int why = d && !(d->flags & XEN_DOMINF_dying) ? domain_reason(d) : SHUTDOWN_poweroff;
+
+    if (g->step != ENDED && (why == SHUTDOWN_crash || why == SHUTDOWN_watchdog)) {
         refuse("%s: has crashed", g->name);
         g->failed = true;
     }
-    return false;
+    if (g->step != ENDED)
+        g->ended_at = now_ms();
+    g->step = d && end && now_ms() - g->ended_at < TAKE_AWAY_MS && is_to_go(d) ? ENDED : OVER;
 }
 
 static void complain(struct guest *g, unsigned int seconds, bool paused)
@@ -95,11 +115,12 @@ static void complain(struct guest *g, unsigned int seconds, bool paused)
 
 /* ---- all of them ---- */
 
+/* The domain that was asked, if it is still there. */
 static const struct xen_domctl_getdomaininfo *find(const struct xen_domctl_getdomaininfo *list,
-                                                   unsigned int nr, domid_t id)
+                                                   unsigned int nr, const struct guest *g)
 {
     for (unsigned int i = 0; i < nr; i++) {
-        if (list[i].domain == id)
+        if (list[i].domain == g->id && memcmp(list[i].handle, g->handle, sizeof(g->handle)) == 0)
             return &list[i];
     }
     return NULL;
@@ -115,12 +136,12 @@ static unsigned int look(struct guest *g, unsigned int nr, const char *node, boo
     if (xc_domains(&list, &found))
         return nr; /* next time */
     for (unsigned int i = 0; i < nr; i++) {
-        const struct xen_domctl_getdomaininfo *d = find(list, found, g[i].id);
+        const struct xen_domctl_getdomaininfo *d = find(list, found, &g[i]);
 
         if (g[i].step == OVER)
             continue;
-        if (!lives(&g[i], d))
-            g[i].step = OVER;
+        if (!d || d->flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
+            over(&g[i], d, end);
         else if (g[i].step == ASKED && has_seen(&g[i], node))
             g[i].step = end ? SEEN : OVER;
         else if (g[i].step == ASKED && late)

@@ -8,7 +8,8 @@
 
 /** ask_guests - write @value to control/@node of these domains
  * @seconds  how long to wait for each to empty it, or to end
- * @end      and wait then, without limit, for all to end
+ * @end      and wait then, without limit, for all to end; and for a while for those that are to be
+ *           taken away when they have ended to be so
  * Returns EXIT_OK, or EXIT_FAILED after a line for each domain about what went wrong. */
 int ask_guests(const struct xen_domctl_getdomaininfo *d, unsigned int nr, const char *node,
                const char *value, unsigned int seconds, bool end);

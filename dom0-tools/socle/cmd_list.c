@@ -4,6 +4,8 @@
 #include "domains.h"
 #include "json.h"
 
+#include "../libsocle/state.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,45 @@ static void put_object(yajl_gen g, const struct xen_domctl_getdomaininfo *d, con
     yajl_gen_map_close(g);
 }
 
+/* What tools remember of it, or can see of those of other tools. */
+static void put_config(yajl_gen g, const struct xen_domctl_getdomaininfo *d, char *name)
+{
+    struct domain_config known, seen = {
+                                    .name = name,
+                                    .has_uuid = true,
+                                    .memory = domain_mebibytes(d),
+                                    .maxmem = domain_mebibytes(d),
+                                    .vcpus = d->nr_online_vcpus,
+                                    .maxvcpus = d->max_vcpu_id + 1,
+                                    .weight = 256,
+                                    .on_reboot = CONFIG_RESTART,
+                                };
+
+    memcpy(seen.uuid, d->handle, sizeof(seen.uuid));
+    if (state_read(d->domain, d->handle, &known, NULL)) {
+        config_generate(&seen, g);
+        return;
+    }
+    config_generate(&known, g);
+    config_free(&known);
+}
+
+static void print_long(const struct xen_domctl_getdomaininfo *d, char *const *name, unsigned int nr)
+{
+    yajl_gen g = json_begin();
+
+    json_list(g, NULL);
+    for (unsigned int i = 0; i < nr; i++) {
+        json_object(g, NULL);
+        json_number(g, "domid", d[i].domain);
+        json_key(g, "config");
+        put_config(g, &d[i], name[i]);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+    json_end(g);
+}
+
 static void print_json(const struct xen_domctl_getdomaininfo *d, char *const *name, unsigned int nr)
 {
     yajl_gen g = json_begin();
@@ -84,8 +125,9 @@ static void print_json(const struct xen_domctl_getdomaininfo *d, char *const *na
 int cmd_list(const struct command *self, int argc, char **argv)
 {
     struct columns columns = {0};
-    bool json = false;
-    const struct command_option options[] = {{"verbose", 'v', &columns.verbose},
+    bool json = false, whole = false;
+    const struct command_option options[] = {{"long", 'l', &whole},
+                                             {"verbose", 'v', &columns.verbose},
                                              {"context", 'Z', &columns.context},
                                              {"cpupool", 'c', &columns.pool},
                                              {"numa", 'n', &columns.nodes},
@@ -103,7 +145,9 @@ int cmd_list(const struct command *self, int argc, char **argv)
     if (rc)
         return rc;
     name = domains_names(d, nr);
-    if (json) {
+    if (whole) {
+        print_long(d, name, nr);
+    } else if (json) {
         print_json(d, name, nr);
     } else {
         print_header(&columns);

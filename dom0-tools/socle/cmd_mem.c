@@ -4,6 +4,7 @@
 #include "args.h"
 #include "commands.h"
 #include "domains.h"
+#include "remember.h"
 
 #include "../libsocle/xs.h"
 
@@ -77,6 +78,16 @@ static int set_target(const struct xen_domctl_getdomaininfo *d, uint64_t kib)
     return rc;
 }
 
+static void change_target(struct domain_config *c, void *kib)
+{
+    c->memory = (*(uint64_t *)kib + 1023) / 1024;
+}
+
+static void change_limit(struct domain_config *c, void *kib)
+{
+    c->maxmem = (*(uint64_t *)kib + 1023) / 1024;
+}
+
 int cmd_mem_set(const struct command *self, int argc, char **argv)
 {
     const struct command_option options[] = {{0}};
@@ -99,7 +110,10 @@ int cmd_mem_set(const struct command *self, int argc, char **argv)
     if (d.domain == 0 && kib < CONTROL_MIN)
         return refuse("%s: the control domain needs %u KiB", argv[1], CONTROL_MIN);
     rc = set_target(&d, kib);
-    return rc ? fail(argv[1], rc) : EXIT_OK;
+    if (rc)
+        return fail(argv[1], rc);
+    domain_remember(&d, change_target, &kib);
+    return EXIT_OK;
 }
 
 int cmd_mem_max(const struct command *self, int argc, char **argv)
@@ -125,5 +139,8 @@ int cmd_mem_max(const struct command *self, int argc, char **argv)
     rc = xc_max_mem(d.domain, kib + SLACK_KIB);
     if (rc == 0)
         rc = write_node(&d, "memory/static-max", kib);
-    return rc ? fail(argv[1], rc) : EXIT_OK;
+    if (rc)
+        return fail(argv[1], rc);
+    domain_remember(&d, change_limit, &kib);
+    return EXIT_OK;
 }

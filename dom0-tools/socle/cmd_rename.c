@@ -2,8 +2,10 @@
 /* socle rename */
 #include "commands.h"
 #include "domains.h"
+#include "remember.h"
 
-#include "../libsocle/config.h"
+#include "../libsocle/alloc.h"
+#include "../libsocle/state.h"
 #include "../libsocle/xs.h"
 
 #include <stdlib.h>
@@ -39,21 +41,43 @@ static int write_name(const struct xen_domctl_getdomaininfo *d, const char *name
     return xs_put_all(pairs, 2);
 }
 
+static void change(struct domain_config *c, void *name)
+{
+    free(c->name);
+    c->name = must_copy(name, strlen(name));
+}
+
+/* With the machine locked: nobody else takes the name meanwhile. */
+static int rename_to(const struct xen_domctl_getdomaininfo *d, char *name, const char *which)
+{
+    int rc = check_free(name);
+
+    if (rc)
+        return rc;
+    rc = write_name(d, name);
+    return rc ? fail(which, rc) : EXIT_OK;
+}
+
 int cmd_rename(const struct command *self, int argc, char **argv)
 {
     const struct command_option options[] = {{0}};
     struct xen_domctl_getdomaininfo d;
-    int rc;
+    struct error err = {0};
+    int rc, lock;
 
     if (command_options(self, argc, argv, options, 2, 2) < 0)
         return EXIT_USAGE;
     if (!config_name_ok(argv[2]))
         return wrong("%s: expected " CONFIG_NAME_FORM, argv[2]);
     rc = guest_named(argv[1], "keeps its name", &d);
-    if (rc == 0)
-        rc = check_free(argv[2]);
     if (rc)
         return rc;
-    rc = write_name(&d, argv[2]);
-    return rc ? fail(argv[1], rc) : EXIT_OK;
+    lock = state_lock_machine(&err);
+    if (lock < 0)
+        return refuse("%s", err.text);
+    rc = rename_to(&d, argv[2], argv[1]);
+    state_unlock_machine(lock);
+    if (rc == 0)
+        domain_remember(&d, change, argv[2]);
+    return rc;
 }

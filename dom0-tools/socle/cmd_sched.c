@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "domains.h"
 #include "json.h"
+#include "remember.h"
 #include "scheduler.h"
 
 #include <errno.h>
@@ -120,18 +121,33 @@ static int number_of(const char *option, const char *text, unsigned int min, uns
     return 0;
 }
 
+struct shares {
+    uint32_t weight, cap;
+};
+
+static void change(struct domain_config *c, void *shares)
+{
+    const struct shares *s = shares;
+
+    c->weight = s->weight == XC_SAME ? c->weight : s->weight;
+    c->cap = s->cap == XC_SAME ? c->cap : s->cap;
+}
+
 static int adjust(const struct xen_domctl_getdomaininfo *d, uint32_t scheduler, const char *weight,
                   const char *cap, const char *name)
 {
-    uint32_t w = XC_SAME, c = XC_SAME;
-    int rc = number_of("--weight", weight, 1, 65535, &w);
+    struct shares s = {XC_SAME, XC_SAME};
+    int rc = number_of("--weight", weight, 1, 65535, &s.weight);
 
     if (rc == 0) /* per cent of a CPU for each vcpu */
-        rc = number_of("--cap", cap, 0, 100 * (d->max_vcpu_id + 1), &c);
+        rc = number_of("--cap", cap, 0, 100 * (d->max_vcpu_id + 1), &s.cap);
     if (rc)
         return rc;
-    rc = xc_set_domain_shares(d->domain, scheduler, w, c);
-    return rc ? fail(name, rc) : EXIT_OK;
+    rc = xc_set_domain_shares(d->domain, scheduler, s.weight, s.cap);
+    if (rc)
+        return fail(name, rc);
+    domain_remember(d, change, &s);
+    return EXIT_OK;
 }
 
 int cmd_sched(const struct command *self, int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "args.h"
 #include "commands.h"
 #include "domains.h"
+#include "remember.h"
 
 #include "../libsocle/alloc.h"
 #include "../libsocle/xs.h"
@@ -24,6 +25,11 @@ static int write_targets(domid_t id, unsigned int count, unsigned int max)
     free(pair);
     free(path);
     return rc;
+}
+
+static void change(struct domain_config *c, void *count)
+{
+    c->vcpus = *(uint64_t *)count;
 }
 
 int cmd_vcpu_set(const struct command *self, int argc, char **argv)
@@ -49,5 +55,8 @@ int cmd_vcpu_set(const struct command *self, int argc, char **argv)
         return refuse("%s: this machine has %u CPUs; --ignore-host gives a domain more vcpus",
                       argv[1], nr_cpus);
     rc = write_targets(d.domain, count, max);
-    return rc ? fail(argv[1], rc) : EXIT_OK;
+    if (rc)
+        return fail(argv[1], rc);
+    domain_remember(&d, change, &count);
+    return EXIT_OK;
 }

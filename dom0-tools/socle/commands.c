@@ -44,7 +44,8 @@ const struct command commands[] = {
      "  -j, --json    as an object\n"
      "  -n, --numa    and where its CPUs and its memory are\n"
      "ROW: only the value of that row.\n"},
-    {"list", cmd_list, "[--verbose|--json] [DOMAIN]", "list the domains",
+    {"list", cmd_list, "[--verbose|--long|--json] [DOMAIN]", "list the domains",
+     "  -l, --long       as a list of objects with their configurations\n"
      "  -v, --verbose    with UUIDs, and why they ended\n"
      "  -Z, --context    with security labels, of which there are none\n"
      "  -c, --cpupool    with their pools of CPUs\n"
@@ -57,7 +58,7 @@ const struct command commands[] = {
     {"pause", cmd_pause, "DOMAIN", "stop a domain until it is unpaused", ""},
     {"reboot", cmd_reboot, "[--wait] DOMAIN...|--all", "ask domains to start again", ASK_HELP},
     {"rename", cmd_rename, "DOMAIN NAME", "give a domain another name", ""},
-    {"sched", cmd_sched, "[--json] [[--weight N] [--cap N] DOMAIN]",
+    {"sched", cmd_sched, "[--json] [--weight N] [--cap N] [DOMAIN]",
      "tell and set how domains share the CPUs",
      "  -w, --weight N        its share beside those of others; 256 is the norm\n"
      "  -c, --cap N           never more than N per cent of a CPU; 0: no limit\n"
@@ -67,6 +68,16 @@ const struct command commands[] = {
     {"shutdown", cmd_shutdown, "[--wait] DOMAIN...|--all", "ask domains to power off", ASK_HELP},
     {"sysrq", cmd_sysrq, "[--timeout S] DOMAIN LETTER", "press a magic key of a Linux domain",
      "  -t, --timeout SECONDS    for its kernel to react; 10\n"},
+    {"top", cmd_top, "[--batch|--json] [--delay S] [--iterations N]",
+     "show what domains do, again and again",
+     "  -b, --batch           as text, one table after the other\n"
+     "  -j, --json            as lists of objects\n"
+     "  -d, --delay SECONDS   between one look and the next; 3\n"
+     "  -i, --iterations N    look that often; 0: without end\n"
+     "  -f, --full-name       names as long as they are\n"
+     "  -n, --networks        lines for network cards\n"
+     "  -x, --vbds            lines for disks\n"
+     "  -v, --vcpus           lines for virtual CPUs\n"},
     {"trigger", cmd_trigger, "DOMAIN nmi|reset|init|power|sleep [VCPU]",
      "press a button of a domain", "Paravirtual domains have none but nmi.\n"},
     {"unpause", cmd_unpause, "DOMAIN", "let a domain go on", ""},

@@ -40,6 +40,7 @@ int cmd_rename(const struct command *self, int argc, char **argv);
 int cmd_sched(const struct command *self, int argc, char **argv);
 int cmd_shutdown(const struct command *self, int argc, char **argv);
 int cmd_sysrq(const struct command *self, int argc, char **argv);
+int cmd_top(const struct command *self, int argc, char **argv);
 int cmd_trigger(const struct command *self, int argc, char **argv);
 int cmd_unpause(const struct command *self, int argc, char **argv);
 int cmd_uptime(const struct command *self, int argc, char **argv);

@@ -29,24 +29,27 @@ static void put(yajl_gen g, const char *text)
     yajl_gen_string(g, (const unsigned char *)text, strlen(text));
 }
 
-void json_object(yajl_gen g, const char *key)
+void json_key(yajl_gen g, const char *key)
 {
     if (key)
         put(g, key);
+}
+
+void json_object(yajl_gen g, const char *key)
+{
+    json_key(g, key);
     yajl_gen_map_open(g);
 }
 
 void json_list(yajl_gen g, const char *key)
 {
-    if (key)
-        put(g, key);
+    json_key(g, key);
     yajl_gen_array_open(g);
 }
 
 void json_text(yajl_gen g, const char *key, const char *text)
 {
-    if (key)
-        put(g, key);
+    json_key(g, key);
     if (text)
         put(g, text);
     else
@@ -55,8 +58,7 @@ void json_text(yajl_gen g, const char *key, const char *text)
 
 void json_number(yajl_gen g, const char *key, int64_t n)
 {
-    if (key)
-        put(g, key);
+    json_key(g, key);
     yajl_gen_integer(g, n);
 }
 
@@ -65,14 +67,12 @@ void json_real(yajl_gen g, const char *key, double n, int digits)
     char text[64];
     int len = snprintf(text, sizeof(text), "%.*f", digits, n);
 
-    if (key)
-        put(g, key);
+    json_key(g, key);
     yajl_gen_number(g, text, len);
 }
 
 void json_flag(yajl_gen g, const char *key, bool yes)
 {
-    if (key)
-        put(g, key);
+    json_key(g, key);
     yajl_gen_bool(g, yes);
 }

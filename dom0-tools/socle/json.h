@@ -12,6 +12,7 @@ yajl_gen json_begin(void);
 /** json_end - write it to standard output. */
 void json_end(yajl_gen g);
 
+void json_key(yajl_gen g, const char *key);    /* a value follows */
 void json_object(yajl_gen g, const char *key); /* begin; yajl_gen_map_close() ends it */
 void json_list(yajl_gen g, const char *key);   /* begin; yajl_gen_array_close() ends it */
 void json_text(yajl_gen g, const char *key, const char *text); /* NULL: null */

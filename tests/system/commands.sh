@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Each command of socle, good and bad, on two guests: hello, which watches no nodes of the store, and a stock Linux
 # with 2 of 4 vcpus and 96 of 160 MiB.
-mkdir -p /var/lib/xen /var/lib/xenstored /var/log/xen/console /var/run/xen /var/run/xenstored /var/lock /run/xen /run/xenstored
-xenstored --pid-file=/run/xenstored.pid
+# What xl says of the same is compared.
+mkdir -p /var/log/xen/console /var/lib/xen /var/run/xen /run/xen
+until_true 60 xenstore-exists /
 xen-init-dom0 >/dev/null
 xenconsoled --log=guest --pid-file=/run/xenconsoled.pid
 log=/var/log/xen/console/guest-linux.log
-create() {
-    xl create "$@"
-}
 
 shows() { # shows PATTERN COMMAND...: its output has a line like that
     pattern=$1
@@ -35,8 +33,14 @@ row_is() {
 said() { # said PATTERN: the guest
     grep -qa "$1" $log
 }
-another_boots() { # than $before
-    id=$(socle domid linux) && [ "$id" != "$before" ] && [ "$(grep -ca 'userland: begins' $log)" = 2 ]
+remake() { # as the daemon does that makes guests start again
+    socle list --long linux >/tmp/long
+    equal "$(awk -F '[:,]' '/"(memory|vcpus)"/ { print $2 }' /tmp/long | xargs)" "128 2" || return
+    sed '1,/"config": {/d; /^    }$/,$d; s/,$//' /tmp/long | tr '\n' ',' | sed 's/^/{/; s/,$/}/' >/tmp/linux.json
+    socle destroy linux && socle create /tmp/linux.json
+}
+again() {
+    [ "$(grep -ca 'userland: begins' $log)" = 2 ]
 }
 gone() {
     ! socle domid "$1" >/dev/null 2>&1
@@ -49,8 +53,8 @@ node() {
 }
 
 free=$(socle info free_memory)
-is "hello is made" create /guest/hello.cfg
-is "Linux is made, paused" create -p /guest/linux.cfg
+is "hello is made" socle create /guest/hello.json
+is "Linux is made, paused" socle create -p /guest/linux.json
 
 same_values() {
     for tool in socle xl; do
@@ -81,6 +85,7 @@ is "xl sees it as well" shows '^hi.1 ' xl list
 is "not another's name" refused "socle: linux: that is the name of domain $(socle domid linux)" socle rename hi.1 linux
 is "not digits only" misused socle rename hi.1 17
 is "not dom0" refused "socle: 0: the control domain keeps its name" socle rename 0 zero
+is "its configuration has it" shows '"name": "hi.1"' socle list --long hi.1
 is "back" socle rename hi.1 hello
 
 is "shares" socle sched hello --weight 512 --cap 40
@@ -125,6 +130,13 @@ is "not below what it has" refused "socle: linux: 102400 KiB are less than its t
 is "no size" misused socle mem-set linux 1x
 is "dom0 needs some" refused "socle: 0: the control domain needs 131072 KiB" socle mem-set 0 1
 
+is "dom0 gives memory back, too" socle mem-set 0 400
+is "it shows" until_true 200 row_is 0 memory 400
+is "and a vcpu" socle vcpu-set 0 1
+is "it shows" until_true 200 row_is 0 vcpus 1
+is "it gets it back" socle vcpu-set Domain-0 2
+is "it shows" until_true 200 row_is 0 vcpus 2
+
 is "a magic key" socle sysrq -t 120 linux h
 is "Linux knows it" until_true 60 said 'sysrq: HELP'
 is "hello does not" refused \
@@ -142,17 +154,29 @@ is "dom0's is that of its kernel" at_most "$(($(row 0 uptime) - $(cut -d . -f 1 
 is "as JSON" shows '"uptime": [0-9]+' socle uptime -j hello
 is "briefly" shows ' up +[0-9]+:[0-9][0-9]:[0-9][0-9], hello \([0-9]+\)$' socle uptime -s hello
 
+numbers() { # of a table of top that will be the same a moment later
+    awk '$1 != "Domain-0" { print $1, $5, $7, $9, $10, $13 }'
+}
+is "top" equal "$(socle top -b -i 1 | head -n 1)" "$(xentop -b -i 1 | head -n 1)"
+is "its numbers are those of xentop" equal "$(socle top -b -i 1 | numbers)" "$(xentop -b -i 1 | numbers)"
+is "loads come with the second look" at_least "$(socle top -b -i 2 -d 1 | awk '$1 == "Domain-0" { print int($4 * 10) }' | tail -n 1)" 1
+is "top as JSON" shows '"cpu_percent": [0-9]+\.[0-9],' socle top --json -i 1
+is "vcpus in top" shows '^VCPUs\(sec\):  0: +[0-9]+s  1: +[0-9]+s$' socle top -b -v -i 1
+is "top without a terminal" refused "socle: this is no terminal; --batch needs none" socle top -i 1
+
 is "hello does not react" refused \
     "socle: hello: no reaction for 1 seconds: it may be booting, or have no driver for requests" socle shutdown -w -t 1 hello
 is "dom0 is not asked" refused "socle: 0: the control domain is shut down by its own commands, such as poweroff" socle shutdown 0
-before=$(socle domid linux)
 is "reboot" socle reboot --wait -t 120 linux
-is "its successor comes up" until_true 400 another_boots
+is "it wants to" until_true 60 shows '^linux .* ---sr-' socle list
+is "not once more" refused "socle: linux: has ended already" socle reboot linux
+is "a successor is made as it was left" remake
+is "it comes up" until_true 400 again
 is "destroy" socle destroy hello
 is "it is gone" until_true 60 gone hello
-is "nobody is left out" until_true 400 shows '^linux' socle list linux
-is "all shut down" socle shutdown --all --wait --timeout 400
-is "they are gone" until_true 60 gone linux
+is "all are shut down" socle shutdown --all --wait --timeout 400
+is "it has" until_true 60 shows '^linux .* ---s--' socle list
+is "it is taken away" socle destroy linux
 is "their memory is back" until_true 60 free_is "$free"
 check_dmesg
 finish

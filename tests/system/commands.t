@@ -22,22 +22,12 @@ sub put {
 }
 
 my $conf = put('xl.conf', 0644, qq(autoballoon="off"\n));
-my $hello = put('hello.cfg', 0644, <<'END');
-name = "hello"
-type = "pv"
-kernel = "/guest/hello.elf"
-memory = 32
+my $hello = put('hello.json', 0644, <<'END');
+{"name": "hello", "kernel": "hello.elf", "memory": 32}
 END
-my $linux = put('linux.cfg', 0644, <<'END');
-name = "linux"
-type = "pv"
-kernel = "/guest/vmlinuz"
-ramdisk = "/guest/initrd"
-extra = "console=hvc0 quiet"
-memory = 96
-maxmem = 160
-vcpus = 2
-maxvcpus = 4
+my $linux = put('linux.json', 0644, <<'END');
+{"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 96, "maxmem": 160,
+ "vcpus": 2, "maxvcpus": 4}
 END
 # It tells its CPUs and memory whenever they change.
 my $init = put('init', 0755, <<'END');
@@ -69,9 +59,9 @@ my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
     name => 'commands', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['commands'], timeout => 900,
-    files => ["$Dom0::out/dom0-tools/socle", "etc/xen/xl.conf=$conf", '/usr/bin/xenstore-read', '/usr/bin/xenstore-write',
-              (map { "$bin/$_" } qw(xl xenstored xenconsoled xen-init-dom0)), "guest/hello.cfg=$hello",
-              "guest/linux.cfg=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
+    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), "etc/xen/xl.conf=$conf", (map { "/usr/bin/xenstore-$_" } qw(exists read write)),
+              (map { "$bin/$_" } qw(xl xenconsoled xen-init-dom0 xentop)), "guest/hello.json=$hello",
+              "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
               "guest/initrd=$Dom0::dir/commands-guest.cpio",
               map { s{^/}{}r . "=$_" } glob '/lib/x86_64-linux-gnu/libgcc_s.so.1']);
 Dom0::report($boot, 'commands');

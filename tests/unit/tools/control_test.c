@@ -15,6 +15,7 @@
 #include "dom0-tools/socle/args.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <xen/sched.h>
 
@@ -484,6 +485,64 @@ static void info(void **state)
     assert_non_null(strstr(said, "\"xend_config_format\": 4\n}\n"));
 }
 
+/* ---- what lasts ---- */
+
+static void write_file(const char *name, const char *text)
+{
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
+    f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+static int unlink_file(const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
+    return unlink(path);
+}
+
+static void remove_file(const char *name)
+{
+    assert_int_equal(unlink_file(name), 0);
+}
+
+#define WEB_CONFIG                                                                                 \
+    "{\"name\": \"web\", \"kernel\": \"k\", \"memory\": 64, \"maxmem\": 128, \"maxvcpus\": 4, "    \
+    "\"uuid\": \"00000000-0000-0000-0000-000000000001\"}"
+
+static void remembers(void **state)
+{
+    (void)state;
+    write_file("k", "");
+    write_file("2.json", WEB_CONFIG);
+    says("mem-max web 100", 0, "");
+    says("mem-set web 99", 0, "");
+    says("vcpu-set web 3", 0, "");
+    says("sched web -w 99", 0, "");
+    says("sched web -c 30", 0, "");
+    says("rename web shop", 0, "");
+    assert_int_equal(socle("list --long shop"), 0);
+    assert_non_null(strstr(said, "\"domid\": 2,\n    \"config\": {\n      \"name\": \"shop\",\n"));
+    assert_non_null(strstr(said, "\"memory\": 99,\n      \"maxmem\": 100,\n      \"vcpus\": 3,\n"));
+    assert_non_null(strstr(said, "\"weight\": 99,\n      \"cap\": 30\n"));
+    write_file("2.json", "{\"name\": 1}");
+    assert_int_equal(socle("rename shop web"), 0);
+    assert_non_null(strstr(said, "socle: not remembered: "));
+    says("domid web", 0, "2\n");
+    remove_file("2.json");
+    remove_file("k");
+    assert_int_equal(socle("list --long web"), 0);
+    assert_non_null(strstr(said, "\"name\": \"web\",\n"));
+    remove_file("lock");
+    assert_int_equal(rmdir(run_dir), 0); /* no locks of domains, nor anything else */
+    assert_int_equal(mkdir(run_dir, 0700), 0);
+}
+
 /* ---- the store ---- */
 
 static void store(void **state)
@@ -538,8 +597,15 @@ int main(void)
         WITH_STORE(vcpu_pin),    WITH_STORE(vcpu_list),     WITH_STORE(sched),
         WITH_STORE(shutdown_),   WITH_STORE(sysrq),         WITH_STORE(trigger),
         WITH_STORE(rename_),     WITH_STORE(uptime),        WITH_STORE(dominfo),
-        WITH_STORE(info),        WITH_STORE(store),
+        WITH_STORE(info),        WITH_STORE(store),         WITH_STORE(remembers),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed;
+
+    if (!mkdtemp(run_dir))
+        return 1;
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink_file("lock");
+    rmdir(run_dir);
+    return failed;
 }
