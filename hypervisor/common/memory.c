@@ -284,14 +284,11 @@ static long machine_memory_map(guest_ptr_t arg)
 static long not_translated(domid_t id)
 {
     struct domain *d;
+    long rc = memory_target(id, &d);
 
-    if (id == DOMID_SELF)
-        return -EACCES;
-    d = domain_by_id(id);
-    if (!d)
-        return -ESRCH;
-    domain_put(d);
-    return -EACCES;
+    if (!rc)
+        memory_target_put(d);
+    return rc ? rc : -EACCES;
 }
 
 static long add_to_physmap(guest_ptr_t arg)

@@ -380,6 +380,36 @@ static long to_physmap(long domain, long space, long mfn, long d)
     return hypercall_memory_op(XENMEM_add_to_physmap, &a);
 }
 
+/* The others whose argument names a domain, and where. */
+static long memory_op_on(long op, long domain, long at, long d)
+{
+    uint64_t argument[8] = {0};
+
+    (void)d;
+    ((domid_t *)argument)[at] = domain;
+    return hypercall_memory_op(op, argument);
+}
+
+TEST(every_memory_op_on_other_domains_is_refused)
+{
+    static const struct {
+        uint8_t op, at;
+    } ops[] = {{XENMEM_current_reservation, 0}, {XENMEM_maximum_reservation, 0},
+               {XENMEM_maximum_gpfn, 0},        {XENMEM_add_to_physmap, 0},
+               {XENMEM_remove_from_physmap, 0}, {XENMEM_add_to_physmap_batch, 0},
+               {XENMEM_set_memory_map, 0},      {XENMEM_get_vnumainfo, 0},
+               {XENMEM_acquire_resource, 0},    {XENMEM_set_pod_target, 16},
+               {XENMEM_get_pod_target, 16}};
+
+    need_peer();
+    for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
+        for_each_target(t) if (!check_eq(IN_PEER(memory_op_on, ops[i].op, targets[t].id, ops[i].at),
+                                         targets[t].rc))
+            note("operation %u on domain %u", ops[i].op, targets[t].id);
+    for (unsigned op = XENMEM_acquire_resource + 1; op < 64; op++)
+        check_eq(IN_PEER(memory_op_on, op, me, 0), -ENOSYS);
+}
+
 TEST(memory_of_other_domains_is_not_told)
 {
     static const uint8_t ops[] = {XENMEM_current_reservation, XENMEM_maximum_reservation,

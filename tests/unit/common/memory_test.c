@@ -572,6 +572,8 @@ static void translated_guests_operations(void **state)
     ab.space = XENMAPSPACE_gmfn_range;
     assert_int_equal(op(XENMEM_add_to_physmap_batch, &ab), -EOPNOTSUPP);
     assert_int_equal(op(XENMEM_add_to_physmap_batch | 0x10000UL << 6, &ab), -EDOM);
+    assert_int_equal(op(XENMEM_remove_from_physmap, &rm), -EPERM);
+    fake_run(ctl->vcpu[0]);
     assert_int_equal(op(XENMEM_remove_from_physmap, &rm), -EACCES);
     assert_int_equal(b->refcnt, 1);
 }

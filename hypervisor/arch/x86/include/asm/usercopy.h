@@ -50,7 +50,8 @@ static inline bool guest_range_ok_inline(uintptr_t va, size_t n)
     ".quad 661b, %l[" #label "]\n"                                                                 \
     ".popsection"
 
-/* Copy @n bytes, known at compile time: 4, or a few words. -EFAULT after a fault. */
+/* Copy @n bytes, known at compile time: 4, or a few words. -EFAULT after a fault. What nobody reads of
+ * @dst the compiler may leave where it is, and its fault with it: to try an address, use what is there. */
 static inline __attribute__((always_inline)) int get_guest_inline(void *dst, const void *src,
                                                                   size_t n)
 {
