@@ -95,6 +95,8 @@ static void introduce_self(void)
         rc = domain_introduce(0, frame, port);
     if (rc)
         complain("the kernel's own ring", rc);
+    else /* it has been waiting for a store, and begins to look after back ends */
+        xenio_notify(domain_find(0)->port);
 }
 
 static uint64_t now(void)
