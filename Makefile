@@ -126,6 +126,7 @@ tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstac
 tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl -lncurses
 tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
 tool-libs-watchd := $(tool-libs-socle)
+tool-libs-network := -lnftables -lmnl
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
 # The store's library starts a thread, and to end one the C library loads libgcc_s by itself.
 tool-libs-consoled := $(tool-libs-stored) -lxenstore -Wl,--no-as-needed -lgcc_s
@@ -229,7 +230,8 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
 # Tests of the tools: all but main() and what asks a hypervisor, for which there are fakes.
-tool-testable := $(filter-out %/xcall.c %/ring_page.c,$(tool-lib-src)) $(filter-out %/main.c %/xenio.c %/host.c %/finder.c,$(tool-src)) \
+tool-testable := $(filter-out %/xcall.c %/ring_page.c %/device_kernel.c %/loop.c %/net.c,$(tool-lib-src)) \
+    $(filter-out %/main.c %/xenio.c %/host.c %/finder.c,$(tool-src)) \
     $(wildcard tests/unit/tools/fake_*.c)
 
 $(O)/host/tools/%.o: %.c
@@ -242,7 +244,7 @@ $(unit-tools): $(tool-testable:%.c=$(O)/host/tools/%.o)
 
 $(O)/tests/unit/tools/%: $(O)/host/tools/tests/unit/tools/%.o $(unit-tools)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-tools) -lcmocka $(tool-libs)
+	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-tools) -lcmocka $(tool-libs) $(tool-libs-network)
 
 -include $(patsubst %.c,$(O)/host/%.d,$(host-src) $(unit-src)) $(unit-fake:.o=.d)
 -include $(patsubst %.c,$(O)/host/tools/%.d,$(tool-testable) $(unit-src))
@@ -280,7 +282,7 @@ $(fuzz-tools): $(tool-testable:%.c=$(O)/fuzz/tools/%.o)
 
 $(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-tools) $(tool-libs)
+	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-tools) $(tool-libs) $(tool-libs-network)
 
 -include $(patsubst %.c,$(O)/fuzz/%.d,$(host-src) $(fuzz-src)) $(fuzz-fake:.o=.d)
 -include $(patsubst %.c,$(O)/fuzz/tools/%.d,$(tool-testable) $(fuzz-tool))
@@ -343,7 +345,7 @@ $(O)/tests/system/%: tests/system/%.c
 system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(system-programs)
 
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen:
-on-xen := socle store create commands
+on-xen := socle store create commands disks-nics
 
 # `make test only=evtchn` runs the tests whose names contain that.
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) \

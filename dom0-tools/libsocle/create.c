@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "build.h"
 #include "create_nodes.h"
+#include "device.h"
 #include "image.h"
 #include "state.h"
 #include "xc.h"
@@ -248,6 +249,9 @@ static int make(struct creation *n)
     rc = rc ?: stopped(n);
     rc = rc ?: nodes_write(n->xs, n->id, &n->config, &rings, n->err);
     rc = rc ?: stopped(n);
+    rc = rc ?: devices_add(n->xs, n->id, &n->config, n->err);
+    rc = rc ?: devices_wait(n->xs, n->id, DEVICE_SECONDS, n->err);
+    rc = rc ?: stopped(n);
     rc = rc ?: state_write(n->id, &n->config, n->err);
     if (rc == 0 && !n->o->paused)
         rc = failed(n, xc_unpause(n->id), "start");
@@ -287,13 +291,15 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
 
 static int end_locked(domid_t id, struct error *err)
 {
-    struct error why = {0};
+    struct error why = {0}, device = {0};
     struct xs_handle *xs = NULL;
-    int rc, nodes;
+    int rc, nodes, devices = 0;
 
     xc_pause(id); /* so that it does not see its devices go */
     state_forget(id);
     nodes = nodes_open(&xs, &why);
+    if (nodes == 0)
+        devices = devices_remove(xs, id, &device);
     rc = xc_destroy(id);
     if (rc == -ESRCH)
         rc = 0;
@@ -302,7 +308,9 @@ static int end_locked(domid_t id, struct error *err)
     xs_close(xs);
     if (rc)
         return error_set(err, rc, "%s", strerror(-rc));
-    return nodes ? error_set(err, nodes, "its nodes in the store remain: %s", why.text) : 0;
+    if (nodes)
+        return error_set(err, nodes, "its nodes in the store remain: %s", why.text);
+    return devices ? error_set(err, devices, "%s", device.text) : 0;
 }
 
 int domain_end(domid_t id, struct error *err)

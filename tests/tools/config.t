@@ -185,7 +185,7 @@ is_deeply([run('--help')], [run('help')], '--help');
 is_deeply([run('--version')], [run('version')], '--version');
 like((run('version'))[1], qr/^socle \d+\.\d+\n\z/, 'version');
 is((run('vers'))[0], 0, 'cut short');
-is_deeply([run('d')], [2, '', "socle: d could be debug-key, destroy, dmesg, domid, dominfo, domname\n"], 'cut too short');
+is_deeply([run('d')], [2, '', "socle: d could be debug-key, destroy, disk-list, dmesg, domid, dominfo, domname\n"], 'cut too short');
 is_deeply([run('create', '--dry-run', 'example-debian.json')], [run('config-check', '--json', 'example-debian.json')], 'create --dry-run');
 is_deeply([run('config-chekc')], [2, '', "socle: there is no command config-chekc; did you mean config-check?\n"], 'a slip');
 is_deeply([run('frobnicate')], [2, '', "socle: there is no command frobnicate; `socle help` lists them\n"], 'unknown');

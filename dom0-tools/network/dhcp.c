@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/* Addresses for guests: by dnsmasq, which also answers their questions for names, or by busybox's udhcpd. */
+#include "network.h"
+
+#include "../libsocle/alloc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+char *address_text(uint32_t address, char *text)
+{
+    struct in_addr a = {htonl(address)};
+
+    inet_ntop(AF_INET, &a, text, 16);
+    return text;
+}
+
+void dhcp_range(const struct bridge *b, uint32_t *first, uint32_t *last)
+{
+    uint32_t hosts = ~0u >> b->prefix, subnet = b->address & ~hosts;
+
+    *first = subnet + 1;
+    *last = subnet + hosts - 1;
+    if (b->address - *first <= *last - b->address)
+        *first = b->address + 1;
+    else
+        *last = b->address - 1;
+}
+
+static void state_path(const struct bridge *b, const char *what, char *path, size_t size)
+{
+    snprintf(path, size, NETWORK_STATE "/%s.%s", b->name, what);
+}
+
+/* ---- the process ---- */
+
+static pid_t running(const struct bridge *b)
+{
+    char path[128], file[64], name[32] = "";
+    long pid = 0;
+    FILE *f;
+
+    state_path(b, "pid", path, sizeof(path));
+    f = fopen(path, "re");
+    if (f) {
+        if (fscanf(f, "%ld", &pid) != 1)
+            pid = 0;
+        fclose(f);
+    }
+    snprintf(file, sizeof(file), "/proc/%ld/comm", pid);
+    f = pid > 1 ? fopen(file, "re") : NULL;
+    if (f) {
+        if (!fgets(name, sizeof(name), f))
+            name[0] = 0;
+        fclose(f);
+    }
+    name[strcspn(name, "\n")] = 0;
+    return strcmp(name, "dnsmasq") == 0 || strcmp(name, "udhcpd") == 0 ? pid : 0;
+}
+
+/* Servers go to the background when they are ready. */
+static int start(char *const *argv, struct error *err)
+{
+    int rc, status;
+    pid_t pid;
+
+    rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+    if (rc)
+        return -rc;
+    if (waitpid(pid, &status, 0) == pid && status == 0)
+        return 0;
+    return error_set(err, -EIO, "%s, which gives the guests addresses, does not start", argv[0]);
+}
+
+/* ---- dnsmasq ---- */
+
+static int start_dnsmasq(const struct bridge *b, struct error *err)
+{
+    char words[4][192], from[16], to[16], path[128];
+    char *argv[] = {"dnsmasq",
+                    "--conf-file=/dev/null",
+                    "--bind-interfaces",
+                    "--except-interface=lo",
+                    words[0],
+                    words[1],
+                    words[2],
+                    words[3],
+                    NULL};
+    uint32_t first, last;
+
+    dhcp_range(b, &first, &last);
+    snprintf(words[0], sizeof(words[0]), "--interface=%s", b->name);
+    snprintf(words[1], sizeof(words[1]), "--dhcp-range=%s,%s,12h", address_text(first, from),
+             address_text(last, to));
+    state_path(b, "pid", path, sizeof(path));
+    snprintf(words[2], sizeof(words[2]), "--pid-file=%s", path);
+    state_path(b, "leases", path, sizeof(path));
+    snprintf(words[3], sizeof(words[3]), "--dhcp-leasefile=%s", path);
+    return start(argv, err);
+}
+
+/* ---- udhcpd ---- */
+
+/* Name servers of dom0 that guests can reach as well. */
+static void put_name_servers(FILE *f)
+{
+    FILE *from = fopen("/etc/resolv.conf", "re");
+    char line[256], address[64];
+    struct in_addr a;
+
+    while (from && fgets(line, sizeof(line), from)) {
+        if (sscanf(line, "nameserver %63s", address) == 1 && inet_pton(AF_INET, address, &a) == 1 &&
+            ntohl(a.s_addr) >> 24 != 127)
+            fprintf(f, "opt dns %s\n", address);
+    }
+    if (from)
+        fclose(from);
+}
+
+static int start_udhcpd(const struct bridge *b, struct error *err)
+{
+    char conf[128], pid[128], leases[128], text[16];
+    char *argv[] = {"udhcpd", conf, NULL};
+    uint32_t first, last;
+    FILE *f;
+
+    dhcp_range(b, &first, &last);
+    state_path(b, "conf", conf, sizeof(conf));
+    state_path(b, "pid", pid, sizeof(pid));
+    state_path(b, "leases", leases, sizeof(leases));
+    f = fopen(leases, "ae"); /* it wants one */
+    if (f)
+        fclose(f);
+    f = fopen(conf, "we");
+    if (!f)
+        return error_set(err, -errno, "%s: %s", conf, strerror(errno));
+    fprintf(f, "interface %s\npidfile %s\nlease_file %s\n", b->name, pid, leases);
+    fprintf(f, "start %s\n", address_text(first, text));
+    fprintf(f, "end %s\n", address_text(last, text));
+    fprintf(f, "opt subnet %s\n", address_text(~(~0u >> b->prefix), text));
+    fprintf(f, "opt router %s\nopt lease 43200\n", address_text(b->address, text));
+    put_name_servers(f);
+    if (fclose(f))
+        return error_set(err, -errno, "%s: %s", conf, strerror(errno));
+    return start(argv, err);
+}
+
+/* ---- either ---- */
+
+int dhcp_up(const struct bridge *b, struct error *err)
+{
+    int rc;
+
+    mkdir("/run/socle", 0755);
+    mkdir(NETWORK_STATE, 0755);
+    if (running(b))
+        return 0;
+    rc = start_dnsmasq(b, err);
+    if (rc == -ENOENT)
+        rc = start_udhcpd(b, err);
+    if (rc == -ENOENT)
+        error_set(err, rc, "there is neither dnsmasq nor udhcpd to give the guests addresses");
+    return rc;
+}
+
+void dhcp_down(const struct bridge *b)
+{
+    static const char *const files[] = {"pid", "conf", "leases"};
+    pid_t pid = running(b);
+    char path[128];
+
+    if (pid)
+        kill(pid, SIGTERM);
+    for (unsigned int i = 0; i < 3; i++) {
+        state_path(b, files[i], path, sizeof(path));
+        unlink(path);
+    }
+}

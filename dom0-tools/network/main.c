@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/* socle-network: bridges for guests. See socle-network(8). */
+#include "network.h"
+
+#include "../libsocle/net.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define NAME "socle-network"
+
+static const char usage[] = "usage: " NAME " [--config FILE] up|down|list [BRIDGE]\n";
+
+static int up(const struct bridge *b, struct error *err)
+{
+    bool there = net_is_bridge(b->name);
+    int rc = there ? 0 : net_bridge_make(b->name);
+
+    if (rc)
+        return error_set(err, rc, "%s",
+                         rc == -EEXIST ? "there is an interface of that name" : strerror(-rc));
+    rc = net_set_up(b->name, true);
+    if (rc)
+        error_set(err, rc, "%s", strerror(-rc));
+    if (rc == 0 && b->kind == BRIDGE_UPLINK)
+        rc = uplink_join(b->name, b->uplink, err);
+    if (rc == 0 && b->kind == BRIDGE_NAT)
+        rc = nat_up(b, err);
+    if (rc == -ENOENT) { /* addresses by hand will do */
+        fprintf(stderr, NAME ": %s: %s\n", b->name, err->text);
+        rc = 0;
+    }
+    if (rc && !there) { /* half of it is of no use */
+        net_set_up(b->name, false);
+        net_bridge_remove(b->name);
+    }
+    return rc;
+}
+
+static int down(const struct bridge *b, struct error *err)
+{
+    int rc = 0;
+
+    if (!net_is_bridge(b->name))
+        return 0;
+    if (b->kind == BRIDGE_UPLINK)
+        rc = uplink_leave(b->name, b->uplink, err);
+    if (b->kind == BRIDGE_NAT)
+        rc = nat_down(b, err);
+    if (rc)
+        return rc;
+    net_set_up(b->name, false);
+    rc = net_bridge_remove(b->name);
+    return rc ? error_set(err, rc, "%s", strerror(-rc)) : 0;
+}
+
+static int list(const struct bridge *b, struct error *err)
+{
+    char text[16];
+
+    (void)err;
+    printf("%-15s %-5s ", b->name, net_is_bridge(b->name) ? "up" : "down");
+    if (b->kind == BRIDGE_UPLINK)
+        printf("uplink %s\n", b->uplink);
+    else if (b->kind == BRIDGE_NAT)
+        printf("nat %s/%u%s\n", address_text(b->address, text), b->prefix,
+               b->dhcp ? ", gives addresses" : "");
+    else
+        printf("alone\n");
+    return 0;
+}
+
+/* One at a time: tools that make domains call us as well. */
+static void lock(void)
+{
+    int fd;
+
+    mkdir("/run/socle", 0755);
+    mkdir(NETWORK_STATE, 0755);
+    fd = open(NETWORK_STATE "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        flock(fd, LOCK_EX);
+}
+
+static int run(const struct network *n, const char *which,
+               int (*what)(const struct bridge *b, struct error *err))
+{
+    struct error err;
+    size_t done = 0;
+    int status = 0;
+
+    for (size_t i = 0; i < n->nr; i++) {
+        if (which && strcmp(which, n->bridges[i].name) != 0)
+            continue;
+        done++;
+        err.text[0] = 0;
+        if (what(&n->bridges[i], &err)) {
+            fprintf(stderr, NAME ": %s: %s\n", n->bridges[i].name, err.text);
+            status = 1;
+        }
+    }
+    if (which && !done) {
+        fprintf(stderr, NAME ": %s is not in the configuration\n", which);
+        status = 1;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const char *path = "/etc/socle/network.json", *verb;
+    struct config_notes notes = {0};
+    struct network n;
+    int c, status;
+
+    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (c == 'c')
+            path = optarg;
+        if (c == 'h' || c == '?') {
+            fputs(usage, c == 'h' ? stdout : stderr);
+            return c == 'h' ? 0 : 2;
+        }
+    }
+    verb = argc > optind && argc <= optind + 2 ? argv[optind] : "";
+    if (strcmp(verb, "up") != 0 && strcmp(verb, "down") != 0 && strcmp(verb, "list") != 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    status = settings_load(path, &n, &notes) ? 1 : 0;
+    if (notes.text.len)
+        fwrite(notes.text.data, 1, notes.text.len, stderr);
+    if (status == 0) {
+        lock();
+        status = run(&n, argv[optind + 1], verb[0] == 'u' ? up : verb[0] == 'd' ? down : list);
+        settings_free(&n);
+    }
+    config_notes_free(&notes);
+    return status;
+}

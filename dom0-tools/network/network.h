@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Bridges for guests' network cards: what network.json(5) says, and how it is done. */
+#ifndef NETWORK_NETWORK_H
+#define NETWORK_NETWORK_H
+
+#include "../libsocle/config.h"
+#include "../libsocle/error.h"
+
+#include <net/if.h>
+#include <stdint.h>
+
+#define NETWORK_STATE "/run/socle/network" /* a directory: what servers of addresses keep */
+
+enum bridge_kind {
+    BRIDGE_ALONE,  /* guests among themselves */
+    BRIDGE_UPLINK, /* and on the network of an interface of dom0's, which becomes a member */
+    BRIDGE_NAT,    /* and behind dom0's addresses */
+};
+
+struct bridge {
+    char name[IFNAMSIZ];
+    enum bridge_kind kind;
+    char uplink[IFNAMSIZ];
+    uint32_t address, prefix; /* of dom0 on the bridge, and bits of the subnet */
+    bool dhcp;                /* give the guests addresses */
+};
+
+struct network {
+    struct bridge *bridges;
+    size_t nr;
+};
+
+/** settings_load - read network.json; without such a file, what is there by itself
+ * Returns 0 or -EINVAL; lines are in @notes. */
+int settings_load(const char *path, struct network *n, struct config_notes *notes);
+int settings_parse(const char *path, const char *text, size_t len, struct network *n,
+                   struct config_notes *notes);
+void settings_free(struct network *n);
+
+/** nat_up - an address for the bridge, masquerading, and a server of addresses. */
+int nat_up(const struct bridge *b, struct error *err);
+int nat_down(const struct bridge *b, struct error *err);
+
+/** dhcp_range - the larger part of the subnet beside the bridge's own address. */
+void dhcp_range(const struct bridge *b, uint32_t *first, uint32_t *last);
+/** dhcp_up - run dnsmasq(8) or udhcpd for it; -ENOENT: there is neither. */
+int dhcp_up(const struct bridge *b, struct error *err);
+void dhcp_down(const struct bridge *b);
+/** address_text - "10.0.0.1"; @text has room for 16. */
+char *address_text(uint32_t address, char *text);
+
+/** uplink_join - make @uplink a member of @bridge, which takes over its addresses and routes. */
+int uplink_join(const char *bridge, const char *uplink, struct error *err);
+/** uplink_leave - give the interface its addresses and routes back. */
+int uplink_leave(const char *bridge, const char *uplink, struct error *err);
+
+#endif
