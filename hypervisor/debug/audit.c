@@ -215,15 +215,21 @@ unsigned int audit_everything(uint64_t *frames)
 {
     struct domain *d = NULL;
     unsigned int errors;
+    uint64_t claimed = 0;
 
     attach_all();
     errors = audit_frames(frames);
 
     while ((d = domain_next(d))) {
+        claimed += d->claimed_pages;
         if (d->gnttab)
             errors += gnttab_audit(d);
         if (d->evtchn)
             errors += evtchn_audit(d);
+    }
+    if (claimed != page_claimed_count()) {
+        pr_err("audit: %lu pages are claimed, set aside %lu", claimed, page_claimed_count());
+        errors++;
     }
     return errors;
 }

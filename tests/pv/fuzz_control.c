@@ -144,6 +144,14 @@ static void step_memory(struct actor *a)
         frames[id - 1][below(a, FRAMES)] = list[i];
 }
 
+static void step_claim(struct actor *a)
+{
+    struct xen_memory_reservation r = {.nr_extents = one_in(a, 16) ? odd_number(a) : below(a, 96),
+                                       .domid = some_child(a)};
+
+    hypercall_memory_op(XENMEM_claim_pages, &r);
+}
+
 static uint64_t some_entry(struct actor *a, domid_t id)
 {
     if (one_in(a, 6))
@@ -247,7 +255,7 @@ static void step_any(struct actor *a)
 /* What asks about the machine and its domains. */
 static void step_sysctl(struct actor *a)
 {
-    static const uint8_t cmds[] = {1, 3, 4, 6, 8, 9, 10, 12, 16, 17, 18, 21, 22, 23, 25, 26, 29};
+    static const uint8_t cmds[] = {1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 17, 18, 21, 22, 23, 25, 26, 29};
     struct xen_sysctl op;
     uint64_t *words = (uint64_t *)&op.u;
 
@@ -260,8 +268,9 @@ static const struct {
     void (*run)(struct actor *a);
     unsigned weight;
 } steps[] = {
-    {step_create, 4},     {step_plain, 8},   {step_memory, 12}, {step_fill, 16}, {step_mmuext, 8},
-    {step_mmu_update, 8}, {step_context, 8}, {step_any, 16},    {step_run, 1},   {step_sysctl, 4},
+    {step_create, 4}, {step_plain, 8}, {step_memory, 12},    {step_fill, 16},
+    {step_mmuext, 8}, {step_claim, 4}, {step_mmu_update, 8}, {step_context, 8},
+    {step_any, 16},   {step_run, 1},   {step_sysctl, 4},
 };
 
 static void run(struct actor *a)
@@ -308,6 +317,7 @@ static bool make_actor(unsigned id)
 TEST(control_operations)
 {
     unsigned nr = vcpu_count() > 1 ? 2 : 1;
+    struct xen_sysctl info = {0};
     uint64_t before, end;
 
     read_only = alloc_page();
@@ -327,4 +337,6 @@ TEST(control_operations)
     while (free_machine_pages() != before && time_now() < end)
         hypercall_sched_op(SCHEDOP_yield, NULL);
     check_eq(free_machine_pages(), before);
+    check_eq(sysctl(XEN_SYSCTL_physinfo, &info), 0);
+    check_eq(info.u.physinfo.outstanding_pages, 0);
 }
