@@ -6,7 +6,7 @@ package Dom0;
 use strict;
 use warnings;
 use Digest::MD5;
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 use FindBin;
 use lib "$FindBin::Bin/..";
 use Boot;
@@ -104,6 +104,24 @@ sub check_warnings {
     my @new = grep { my $w = $_; !grep { $w =~ $_ } @known } map { /^# warning: (.*)/ ? $1 : () } $boot->guest_lines;
 
     ok(!@new, "$name: the kernel warns of nothing unusual") or diag map { "  $_\n" } @new;
+}
+
+# filesystem(FILE, MIB, what mke2fs takes, {path in it => file}): an ext4 file system.
+sub filesystem {
+    my ($image, $mib, @options) = @_;
+    my $files = pop @options;
+    my $tree = "$image.d";
+
+    remove_tree($tree);
+    unlink $image;
+    for (keys %$files) {
+        make_path("$tree/$_" =~ s{/[^/]*$}{}r);
+        link $files->{$_}, "$tree/$_" or die "$files->{$_}: $!\n";
+    }
+    make_path($tree);
+    local $ENV{PATH} = "$ENV{PATH}:/sbin";
+    system('mke2fs', '-q', '-t', 'ext4', '-d', $tree, @options, $image, "${mib}M") == 0 or die "mke2fs failed\n";
+    remove_tree($tree);
 }
 
 # A file of pseudo-random bytes; returns its MD5.
