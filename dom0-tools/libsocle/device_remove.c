@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct removing {
     struct xs_handle *xs;
@@ -36,7 +37,8 @@ static void run(struct removing *r, const char *action, const char *netdev)
     char *script = device_read(r->xs, XBT_NULL, r->d->back, "script");
     struct error why = {0};
 
-    if (script && script[0])
+    if (script &&
+        access(script, X_OK) == 0) /* of another tool's, or gone meanwhile: not our matter */
         note(r, hotplug_run(r->xs, r->d, script, action, netdev, DEVICE_SECONDS, &why), why.text);
     free(script);
 }
@@ -77,16 +79,18 @@ static bool loop_stands(struct removing *r)
     char *number = device_read(r->xs, XBT_NULL, r->d->back, "physical-device");
     char *image = device_read(r->xs, XBT_NULL, r->d->back, "params");
     char *script = device_read(r->xs, XBT_NULL, r->d->back, "script");
+    char *real = image ? realpath(image, NULL) : NULL; /* as the kernel has it */
     unsigned int major, minor;
     char file[4096] = "";
     bool stands = false;
 
     if (number && image && !script && sscanf(number, "%x:%x", &major, &minor) == 2 && major == 7) {
         kernel_loop_file(minor, file, sizeof(file));
-        stands = strcmp(file, image) == 0;
+        stands = strcmp(file, real ? real : image) == 0;
     }
     free(number);
     free(image);
+    free(real);
     free(script);
     return stands;
 }

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* network.json: what is taken, the line for what is not, and the addresses that guests get. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "dom0-tools/network/network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct network network;
+static char lines[4096];
+
+static int parse(const char *text)
+{
+    struct config_notes notes = {0};
+    int rc = settings_parse("n.json", text, strlen(text), &network, &notes);
+
+    snprintf(lines, sizeof(lines), "%.*s", (int)notes.text.len, (char *)notes.text.data);
+    config_notes_free(&notes);
+    return rc;
+}
+
+static void refused(const char *text, const char *line)
+{
+    assert_int_equal(parse(text), -EINVAL);
+    lines[strcspn(lines, "\n")] = 0;
+    assert_string_equal(lines, line);
+    assert_null(network.bridges);
+}
+
+#define ONE(keys) "{\"bridges\":[{" keys "}]}"
+
+static void all_kinds(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        parse("{\"bridges\": [{\"name\": \"br0\", \"uplink\": \"eth0\"},"
+              "{\"nat\": \"192.168.7.254/24\", \"name\": \"a.b-c_9\", \"dhcp\": false},"
+              "{\"name\": \"fifteen-letters\"}]}"),
+        0);
+    assert_string_equal(lines, "");
+    assert_int_equal(network.nr, 3);
+    assert_int_equal(network.bridges[0].kind, BRIDGE_UPLINK);
+    assert_string_equal(network.bridges[0].uplink, "eth0");
+    assert_int_equal(network.bridges[1].kind, BRIDGE_NAT);
+    assert_int_equal(network.bridges[1].address, 0xc0a807fe);
+    assert_int_equal(network.bridges[1].prefix, 24);
+    assert_false(network.bridges[1].dhcp);
+    assert_int_equal(network.bridges[2].kind, BRIDGE_ALONE);
+    settings_free(&network);
+    assert_int_equal(parse("{\"bridges\": []}"), 0);
+    settings_free(&network);
+}
+
+static void what_there_is_by_itself(void **state)
+{
+    struct config_notes notes = {0};
+
+    (void)state;
+    assert_int_equal(settings_load("/nonexistent/network.json", &network, &notes), 0);
+    assert_int_equal(network.nr, 1);
+    assert_string_equal(network.bridges[0].name, "xenbr0");
+    assert_int_equal(network.bridges[0].kind, BRIDGE_NAT);
+    assert_true(network.bridges[0].dhcp);
+    settings_free(&network);
+    assert_int_equal(settings_load("/", &network, &notes), -EINVAL);
+    assert_int_equal(notes.errors, 1);
+    config_notes_free(&notes);
+}
+
+static void what_is_wrong_is_told(void **state)
+{
+    static const char *const bad_names[] = {"", "-a", ".", "a b", "a\\\"b", "sixteen-letters-"};
+    static const char *const bad_nets[] = {
+        "10.0.0.1",      "10.0.0.1/",           "10.0.0.1/7",    "10.0.0.1/30",    "10.0.0.0/24",
+        "10.0.0.255/24", "10.0.0.1/24x",        "10.0.0/24",     "10.0.0.1/-24",   "10.0.0.1/ 24",
+        "::1/24",        "1000.100.100.100/24", "10.0.0.256/24", "10.0.0.1/24/24", ""};
+    char text[256];
+
+    (void)state;
+    refused("", "n.json:1: $: expected JSON: premature EOF");
+    refused("[]", "n.json:1: $: expected an object with bridges");
+    refused("{}", "n.json:1: $: expected bridges, a list");
+    refused("{\"bridges\": {}}", "n.json:1: $.bridges: expected bridges, a list");
+    refused("{\"bridges\": [],\n\"bridge\": []}",
+            "n.json:2: $.bridge: expected a known key, such as bridges");
+    refused("{\"bridges\": [1]}", "n.json:1: $.bridges[0]: expected an object for a bridge");
+    refused(ONE(""), "n.json:1: $.bridges[0]: expected the key name as well");
+    refused(ONE("\"name\":\"a\",\"upl\":\"b\""),
+            "n.json:1: $.bridges[0].upl: expected name, uplink, nat or dhcp");
+    refused(ONE("\"name\":\"a\",\"uplink\":7"),
+            "n.json:1: $.bridges[0].uplink: expected the name of an interface");
+    refused(ONE("\"name\":\"a\",\"uplink\":\"b\",\"nat\":\"10.0.0.1/24\""),
+            "n.json:1: $.bridges[0].nat: expected either uplink or nat");
+    refused(ONE("\"name\":\"a\",\"dhcp\":true"),
+            "n.json:1: $.bridges[0].dhcp: expected nat as well");
+    refused(ONE("\"name\":\"a\",\"nat\":\"10.0.0.1/24\",\"dhcp\":1"),
+            "n.json:1: $.bridges[0].dhcp: expected true or false");
+    refused("{\"bridges\":[{\"name\":\"a\"},\n{\"name\":\"a\"}]}",
+            "n.json:2: $.bridges[1].name: expected another name than that of bridge 0");
+    for (unsigned int i = 0; i < sizeof(bad_names) / sizeof(bad_names[0]); i++) {
+        snprintf(text, sizeof(text), ONE("\"name\":\"%s\""), bad_names[i]);
+        refused(text, "n.json:1: $.bridges[0].name: expected the name of a bridge");
+    }
+    for (unsigned int i = 0; i < sizeof(bad_nets) / sizeof(bad_nets[0]); i++) {
+        snprintf(text, sizeof(text), ONE("\"name\":\"a\",\"nat\":\"%s\""), bad_nets[i]);
+        refused(text,
+                "n.json:1: $.bridges[0].nat: expected an address with the bits of its subnet, "
+                "8 to 29, such as 10.77.0.1/24");
+    }
+}
+
+static void guests_have_the_larger_part(void **state)
+{
+    struct bridge b = {.address = 0x0a4d0001, .prefix = 24};
+    uint32_t first, last;
+
+    (void)state;
+    dhcp_range(&b, &first, &last);
+    assert_int_equal(first, 0x0a4d0002);
+    assert_int_equal(last, 0x0a4d00fe);
+    b.address = 0x0a4d00fe;
+    dhcp_range(&b, &first, &last);
+    assert_int_equal(first, 0x0a4d0001);
+    assert_int_equal(last, 0x0a4d00fd);
+    for (b.prefix = 8; b.prefix <= 29; b.prefix++) {
+        uint32_t hosts = ~0u >> b.prefix;
+
+        for (uint32_t i = 1; i < hosts; i += hosts / 8 + 1) {
+            b.address = 0x0a000000 + i;
+            dhcp_range(&b, &first, &last);
+            assert_true(first <= last);
+            assert_true(b.address < first || b.address > last);
+            assert_true(first > 0x0a000000 && last < 0x0a000000 + hosts);
+            assert_true(last - first + 1 >= (hosts - 2) / 2);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_kinds),
+        cmocka_unit_test(what_there_is_by_itself),
+        cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(guests_have_the_larger_part),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
