@@ -25,6 +25,7 @@
 #define NAME "socle-stored"
 
 enum { ACCEPT_PAUSE = 100 }; /* ms */
+enum { MOST_EVENTS = 256 };  /* in a turn: who rings all the time must not keep us from the rest */
 
 static const char usage[] =
     "usage: " NAME " [--daemon] [--socket PATH] [--state FILE | --no-state] [--no-domains]"
@@ -166,7 +167,10 @@ static void turn(int listener, int events)
         if (c->fd >= 0 && fds[nr++].revents)
             c->more = true;
     }
-    while (fds[1].revents && (port = xenio_event()) >= 0) {
+    for (unsigned int i = 0; fds[1].revents && i < MOST_EVENTS; i++) {
+        port = xenio_event();
+        if (port < 0)
+            break;
         if (port == XENIO_DOMAINS)
             domain_check_all();
         else

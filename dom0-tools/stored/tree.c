@@ -26,15 +26,14 @@ bool path_ok(const char *path)
     return true;
 }
 
-/* The nearest node that there is, above @path. "/" cannot be removed. */
+/* The nearest node that there is, above @path. "/" cannot be removed. Those between need not be
+ * remembered, for who makes them changes this one; and a path can have very many. */
 static struct node *find_above(struct txn *t, const char *path, char above[PATH_ROOM])
 {
-    struct node *n;
-
     path_parent(path, above);
-    while (!(n = txn_get(t, above)))
+    while (!txn_has(t, above))
         path_parent(above, above);
-    return n;
+    return txn_get(t, above);
 }
 
 int tree_find(struct txn *t, const struct who *who, const char *path, unsigned int bits,

@@ -65,6 +65,13 @@ struct node *txn_get(struct txn *t, const char *path)
     return look_at(t, path)->now;
 }
 
+bool txn_has(const struct txn *t, const char *path)
+{
+    const struct change *c = map_get(&t->changes, path);
+
+    return c ? c->now : store_get(path);
+}
+
 void txn_set(struct txn *t, const char *path, struct node *n)
 {
     struct change *c = look_at(t, path);

@@ -31,6 +31,8 @@ void txn_clear(struct txn *t);
 
 /** txn_get - the version of a path as the transaction sees it, borrowed; NULL: no such node. */
 struct node *txn_get(struct txn *t, const char *path);
+/** txn_has - is there such a node, as the transaction sees it? Does not count as a look (T1). */
+bool txn_has(const struct txn *t, const char *path);
 /** txn_set - give a path another version, whose reference is taken over; NULL removes it. */
 void txn_set(struct txn *t, const char *path, struct node *n);
 /** txn_event - tell watches after the commit that this path has changed

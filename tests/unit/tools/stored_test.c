@@ -437,6 +437,28 @@ static void who_has_no_file_left_lets_clients_wait(void **state)
     unlink(path);
 }
 
+/* Each costs the daemon memory. */
+static void a_look_at_a_deep_path_is_one_look(void **state)
+{
+    char path[XENSTORE_REL_PATH_MAX + 2] = "";
+    uint32_t a = begin(dom1), b = begin(dom1);
+
+    (void)state;
+    for (unsigned int i = 0; i < 900; i++)
+        strcat(path, "x/");
+    strcpy(path + 1799, "|");
+    for (unsigned int i = 0; i < 5; i++) {
+        path[0] = 'a' + i;
+        says_in(dom1, a, XS_READ, path, "!ENOENT");
+    }
+    assert_true(txn_size(conn_find_txn(dom1, a)) < 12);
+    says(dom2, XS_WRITE, "other|1", "OK|");
+    says_in(dom1, a, XS_TRANSACTION_END, "T|", "OK|");
+    says_in(dom1, b, XS_READ, path, "!ENOENT");
+    says(dom1, XS_MKDIR, "e/x|", "OK|"); /* of which it has seen that it is not there */
+    says_in(dom1, b, XS_TRANSACTION_END, "T|", "!EAGAIN");
+}
+
 static void quotas(void **state)
 {
     char text[4096];
@@ -610,6 +632,7 @@ int main(void)
         TEST(transactions_that_saw_two_states),
         TEST(a_guest_does_not_starve_transactions_of_dom0),
         TEST(who_has_no_file_left_lets_clients_wait),
+        TEST(a_look_at_a_deep_path_is_one_look),
         TEST(quotas),
         TEST(quotas_hold_at_commits),
         TEST(who_fetches_no_events_is_given_up),
