@@ -323,7 +323,10 @@ int domain_end(domid_t id, struct error *err)
     if (lock < 0)
         return lock;
     rc = end_locked(id, err);
-    state_unlock(id, lock);
+    if (rc)
+        close(lock); /* left, so that somebody goes on */
+    else
+        state_unlock(id, lock);
     return rc;
 }
 

@@ -262,8 +262,10 @@ int nodes_check_name(struct xs_handle *xs, const struct domain_config *c, struct
 
     if (rc)
         return error_set(err, rc, "list of domains: %s", strerror(-rc));
-    for (unsigned int i = 0; i < nr && rc == 0; i++)
-        rc = check_one(xs, &list[i], c, err);
+    for (unsigned int i = 0; i < nr && rc == 0; i++) {
+        if (!(list[i].flags & XEN_DOMINF_dying))
+            rc = check_one(xs, &list[i], c, err);
+    }
     free(list);
     return rc;
 }

@@ -194,14 +194,19 @@ static int rename_old(domid_t id)
     return rc;
 }
 
+/* The daemon of the store may be on its way up: so several times. */
 static enum life_result end_old(domid_t id)
 {
     struct error err;
-    int rc = world->end(id, &err);
 
-    if (rc)
+    for (unsigned int try = 0; try < TRIES; try++) {
+        if (try)
+            world->wait(1 << (try - 1));
+        if (world->end(id, &err) == 0)
+            return LIFE_DONE;
         world->log("domain %u: %s", id, err.text);
-    return rc ? LIFE_FAILED : LIFE_DONE;
+    }
+    return LIFE_FAILED;
 }
 
 /* Who holds pages of the old one may take a moment to let go. So several times. */

@@ -33,7 +33,7 @@ static struct {
     uint8_t handle[16];
     char name[64];
 } domain[MAX];
-static unsigned int last_id, created, waited, refuse;
+static unsigned int last_id, created, waited, refuse, refuse_end;
 static char said[8192], dir[64], kernel[80];
 static uint64_t clock_now;
 
@@ -69,8 +69,9 @@ static int domains(struct xen_domctl_getdomaininfo **list, unsigned int *nr)
 
 static int end(domid_t id, struct error *err)
 {
-    (void)err;
     maybe_die();
+    if (refuse_end && refuse_end--)
+        return error_set(err, -EIO, "no store");
     domain[id].there = false;
     maybe_die();
     state_forget(id);
@@ -226,7 +227,7 @@ static int start(void **state)
     f = fopen(kernel, "w");
     fclose(f);
     memset(domain, 0, sizeof(domain));
-    last_id = created = waited = refuse = steps_left = 0;
+    last_id = created = waited = refuse = refuse_end = steps_left = 0;
     clock_now = 1000;
     said[0] = 0;
     return 0;
@@ -332,9 +333,16 @@ static void what_cannot_be_made_is_tried_again(void **state)
     handled(id, LIFE_DONE);
     assert_int_equal(named("guest"), 2);
     assert_in_range(waited, 3, 30);
-    refuse = 100;
+    refuse_end = 100;
     ends(2, SHUTDOWN_reboot);
+    handled(2, LIFE_FAILED);
+    assert_int_equal(files(".restart"), 1);
+    refuse_end = 2;
     handled(2, LIFE_DONE);
+    assert_int_equal(named("guest"), 3);
+    refuse = 100;
+    ends(3, SHUTDOWN_reboot);
+    handled(3, LIFE_DONE);
     assert_int_equal(nr_domains() + files(".json") + files(".life") + files(".restart"), 0);
 }
 
