@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "../libsocle/create.h"
+#include "../libsocle/device.h"
 #include "../libsocle/xc.h"
 
 #include <errno.h>
@@ -92,6 +93,11 @@ static int rename_domain(domid_t id, const struct domain_config *c, struct error
 
     if (!xs)
         return error_set(err, -errno, "the store is not there");
+    rc = devices_remove(xs, id, err);
+    if (rc) {
+        xs_close(xs);
+        return rc;
+    }
     rc = put_names(xs, id, c);
     if (rc == 0)
         rc = xc_set_handle(id, c->uuid);
