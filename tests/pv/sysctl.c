@@ -232,6 +232,7 @@ TEST(policies)
     check_eq(sysctl(XEN_SYSCTL_get_cpu_policy, &op), 0);
     n = op.u.cpu_policy.nr_leaves;
     m = op.u.cpu_policy.nr_msrs;
+    check_eq(m, 2);
     need(n > 2 && n <= PAGE_SIZE / sizeof(*leaf) && m <= ARRAY_SIZE(msr));
     op.u.cpu_policy.leaves.p = leaf;
     op.u.cpu_policy.msrs.p = msr;

@@ -273,10 +273,11 @@ int cpu_policy_list(const struct domain *d, guest_ptr_t list, uint32_t *nr)
 
 int cpu_policy_list_msrs(guest_ptr_t list, uint32_t *nr)
 {
-    struct xen_msr_entry e = {MSR_PLATFORM_INFO, 0, 0};
+    struct xen_msr_entry e[] = {{MSR_PLATFORM_INFO, 0, 0}, {MSR_ARCH_CAPS, 0, 0}};
     struct listing out = {list, *nr, 0, 0};
 
-    put(&out, &e, sizeof(e));
+    put(&out, &e[0], sizeof(e[0]));
+    put(&out, &e[1], sizeof(e[1])); /* the tools make room for what is listed, and write both */
     *nr = out.n;
     return out.rc;
 }
