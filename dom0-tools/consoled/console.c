@@ -213,6 +213,8 @@ static void try_to_open(struct console *c, int64_t now)
     if (rc)
         daemon_log("domain %u (%s): no terminal: %s", c->spec.id, c->spec.name, strerror(-rc));
     finder_connected(c->spec.id, c->pty.path);
+    byte_ring_consumed(&c->out); /* the one before may have been killed before it said so */
+    host_notify(c->port);
     drain(c);
 }
 
@@ -351,13 +353,13 @@ int64_t console_poll(struct pollset *set)
 
     for (struct console *c = consoles; c; c = c->next) {
         bool room = c->state == OPEN && byte_ring_room(&c->in) != 0; /* broken: find out */
-        bool more = c->pty.pos < history_end(&c->stream.history);
 
         stream_poll(&c->stream, set, room);
         c->pty_place = POLLSET_NONE;
         if (c->pty.master >= 0)
-            c->pty_place = pollset_add(
-                set, c->pty.master, (room && !c->pty.in_len ? POLLIN : 0) | (more ? POLLOUT : 0));
+            c->pty_place =
+                pollset_add(set, c->pty.master,
+                            (room && !c->pty.in_len ? POLLIN : 0) | (c->pty.full ? POLLOUT : 0));
         if (c->wake < until)
             until = c->wake;
     }
@@ -386,10 +388,14 @@ static void on_time(struct console *c, int64_t now)
 void console_turn(const struct pollset *set, int64_t now)
 {
     for (struct console *c = consoles; c; c = c->next) {
+        short events;
+
         if (c->wake <= now)
             on_time(c, now);
-        if (pollset_events(set, c->pty_place) & POLLIN)
+        events = pollset_events(set, c->pty_place);
+        if (events & POLLIN)
             pty_take(&c->pty);
+        c->pty.full &= !(events & POLLOUT);
         stream_turn(&c->stream, set);
         if (c->state == OPEN)
             feed(c);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +60,7 @@ static size_t put(struct pty *p, const void *data, size_t len)
 {
     ssize_t n = write(p->master, data, len);
 
+    p->full = n < (ssize_t)len;
     return n > 0 ? n : 0;
 }
 
@@ -83,9 +83,9 @@ void pty_give(struct pty *p, const struct history *h, uint64_t limit)
 {
     uint64_t end = history_end(h), missed;
     const uint8_t *data = NULL;
-    size_t len, gone;
+    size_t len;
 
-    if (p->master < 0)
+    if (p->master < 0 || p->full)
         return;
     if (end - p->pos > limit) {
         p->missed += end - limit - p->pos;
@@ -96,9 +96,8 @@ void pty_give(struct pty *p, const struct history *h, uint64_t limit)
         p->missed += missed;
         if (!len || !put_note(p))
             return;
-        gone = put(p, data, len);
-        p->pos += gone;
-    } while (gone == len);
+        p->pos += put(p, data, len);
+    } while (!p->full);
 }
 
 void pty_close(struct pty *p)

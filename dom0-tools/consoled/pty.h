@@ -5,10 +5,13 @@
 
 #include "history.h"
 
+#include <stdbool.h>
+
 struct pty {
     int master, slave; /* -1: there is none. The slave is kept open, or else the master would end */
     char path[64];
     uint64_t pos;
+    bool full;       /* it takes no more until somebody reads it */
     uint64_t missed; /* and not told of yet */
     char note[64];   /* that tells, before anything else */
     size_t note_len, note_used;

@@ -84,8 +84,8 @@ static bool send_message(struct reader *r, enum console_kind kind, const void *d
     struct msghdr h = {.msg_iov = part, .msg_iovlen = 2};
     ssize_t n = sendmsg(r->fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-    if (n < 0 && !for_now(errno))
-        r->left = true;
+    r->full = n < 0 && for_now(errno);
+    r->left |= n < 0 && !r->full;
     return n >= 0;
 }
 
@@ -95,7 +95,7 @@ void reader_give(struct reader *r, const struct history *h, bool ended)
     uint64_t missed;
     size_t len = 0;
 
-    if (!r->greeted || r->dead || r->left)
+    if (!r->greeted || r->dead || r->left || r->full)
         return;
     if (r->pos > history_end(h)) /* it takes this for another stream */
         r->pos = history_end(h);
@@ -117,11 +117,6 @@ void reader_refuse(struct reader *r, const char *why)
 {
     send_message(r, CONSOLE_REFUSED, why, strlen(why));
     r->dead = true;
-}
-
-bool reader_waits(const struct reader *r, const struct history *h)
-{
-    return r->greeted && r->pos < history_end(h);
 }
 
 unsigned int readers_reap(struct reader **list)

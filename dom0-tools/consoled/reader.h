@@ -19,6 +19,7 @@ struct reader {
     bool welcome;  /* it has been told that it is one */
     bool silent;   /* nothing more comes from it */
     bool left;     /* it has closed its end; what it said before may still wait here */
+    bool full;     /* it has to fetch something before more can be sent */
     bool dead;
     uint64_t pos;
     size_t in_len, in_used; /* its input that has not gone on yet */
@@ -36,9 +37,6 @@ void reader_give(struct reader *r, const struct history *h, bool ended);
 
 /** reader_refuse - say why not, and let it go. */
 void reader_refuse(struct reader *r, const char *why);
-
-/** reader_waits - does it have to fetch something before more can be sent? */
-bool reader_waits(const struct reader *r, const struct history *h);
 
 /** readers_reap - remove the dead ones; returns how many there are. */
 unsigned int readers_reap(struct reader **list);

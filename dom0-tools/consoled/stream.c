@@ -193,8 +193,7 @@ void stream_poll(struct stream *s, struct pollset *set, bool input)
 
         r->place = POLLSET_NONE;
         if (!r->left || !r->in_len)
-            r->place = pollset_add(
-                set, r->fd, (take ? POLLIN : 0) | (reader_waits(r, &s->history) ? POLLOUT : 0));
+            r->place = pollset_add(set, r->fd, (take ? POLLIN : 0) | (r->full ? POLLOUT : 0));
     }
 }
 
@@ -204,6 +203,7 @@ void stream_turn(struct stream *s, const struct pollset *set)
         short events = pollset_events(set, r->place);
 
         r->left |= events & (POLLHUP | POLLERR);
+        r->full &= !(events & POLLOUT);
         if (r->left || events & POLLIN)
             reader_take(r);
         r->dead |= r->left && !r->in_len && (r->silent || s->ended);
