@@ -183,11 +183,15 @@ static void accept_readers(struct stream *s)
         s->readers->unwanted = nr >= STREAM_READERS;
         s->readers->dead = nr >= 2 * STREAM_READERS;
     }
+    s->deaf = errno != EAGAIN;
 }
 
 void stream_poll(struct stream *s, struct pollset *set, bool input)
 {
-    s->place = s->listener < 0 ? POLLSET_NONE : pollset_add(set, s->listener, POLLIN);
+    s->place = POLLSET_NONE;
+    if (s->listener >= 0 && !s->deaf)
+        s->place = pollset_add(set, s->listener, POLLIN);
+    s->deaf = false;
     for (struct reader *r = s->readers; r; r = r->next) {
         bool take = !r->silent && !r->in_len && (input || !r->greeted);
 

@@ -19,6 +19,7 @@ struct stream {
     int log_error;   /* the last complaint, so that it is made once */
     char *socket;    /* NULL: none */
     int listener;
+    bool deaf; /* nobody can be let in before something else has happened */
     size_t place;
     struct reader *readers;
     bool ended;

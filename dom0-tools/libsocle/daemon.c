@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
@@ -41,6 +42,17 @@ static void hold_signals(void)
     }
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* As many descriptors as we are allowed to have. */
+static void raise_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
 /* The parent: a byte says that the daemon is ready, an end without one that it has failed. */
@@ -80,6 +92,7 @@ void daemon_begin(const char *name, bool detach)
         setsid();
     }
     hold_signals();
+    raise_limit();
 }
 
 int daemon_pid_file(const char *path)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** daemon_begin - first of all: from now on signals wait for daemon_poll()
+/** daemon_begin - first of all: from now on signals wait for daemon_poll(), and there may be many files
  * @detach  go on in the background; the caller of the program waits until daemon_ready(), or gets
  *          the exit status of what ends before */
 void daemon_begin(const char *name, bool detach);

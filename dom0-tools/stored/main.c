@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,17 +117,6 @@ static int patience(uint64_t accept_at)
             least = conn_wait(c);
     }
     return least == INT_MAX ? -1 : least;
-}
-
-/* As many connections as we are allowed to have. */
-static void raise_limit(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
 }
 
 /* One turn of the loop. Descriptors: the socket, events, then clients in the order of the list.
@@ -239,7 +227,6 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    raise_limit();
     daemon_begin(NAME, detach);
     if (pid_file) {
         make_dir_of(pid_file);
