@@ -33,11 +33,28 @@ static void report(const struct build *b, const char *what, uint64_t done, uint6
 
 /* ---- contents ---- */
 
+/* Reads @size bytes of a file from @from on. */
+static int read_part(int fd, char *to, uint64_t size, uint64_t from)
+{
+    for (uint64_t done = 0; done < size;) {
+        ssize_t got = pread(fd, to + done, size - done, from + done);
+
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got == 0)
+            return -ENODATA;
+        done += got > 0 ? got : 0;
+    }
+    return 0;
+}
+
 static int put_kernel(void *ctx, uint64_t offset, const void *src, uint64_t len)
 {
     struct target *t = ctx;
     char *to = t->at + (t->l->elf.virt_kstart & (BUILD_PAGE - 1)) + offset;
 
+    if (src && t->b->kernel_fd >= 0)
+        return read_part(t->b->kernel_fd, to, len, (const uint8_t *)src - t->l->elf.image);
     if (src)
         memcpy(to, src, len);
     else
@@ -47,20 +64,16 @@ static int put_kernel(void *ctx, uint64_t offset, const void *src, uint64_t len)
 
 static int put_initrd(struct target *t, struct error *err)
 {
-    uint64_t size = t->l->initrd_size, done = 0;
+    uint64_t size = t->l->initrd_size, step = READ_AT_ONCE;
     char *to = page_of(t, t->l->initrd);
 
-    while (done < size) {
-        uint64_t want = size - done < READ_AT_ONCE ? size - done : READ_AT_ONCE;
-        ssize_t got = pread(t->b->initrd_fd, to + done, want, done);
+    for (uint64_t done = 0; done < size; done += step) {
+        int rc =
+            read_part(t->b->initrd_fd, to + done, size - done < step ? size - done : step, done);
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set(err, -errno, "ramdisk: %s", strerror(errno));
-        if (got == 0)
-            return error_set(err, -EIO, "ramdisk: the file became shorter while it was read");
-        done += got;
+        if (rc)
+            return error_set(err, rc, "ramdisk: %s",
+                             rc == -ENODATA ? "its file has become shorter" : strerror(-rc));
         report(t->b, "ramdisk", done, size);
     }
     return 0;
@@ -100,10 +113,10 @@ static void put_start_info(struct target *t, uint64_t shared_info)
 static int put_all(struct target *t, uint64_t shared_info, struct error *err)
 {
     const struct build_layout *l = t->l;
-    int rc;
+    int rc = elf_pv_load(&l->elf, put_kernel, t);
 
-    elf_pv_load(&l->elf, put_kernel, t); /* which does not fail */
-    report(t->b, "kernel", 1, 1);
+    if (rc)
+        return error_set(err, rc, "kernel: %s", strerror(-rc));
     rc = l->initrd_size ? put_initrd(t, err) : 0;
     memcpy(page_of(t, l->p2m), t->b->p2m, l->nr_pages * sizeof(uint64_t));
     put_start_info(t, shared_info);

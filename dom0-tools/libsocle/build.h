@@ -9,6 +9,7 @@
 struct build {
     domid_t id;
     const struct build_layout *layout;
+    int kernel_fd; /* the kernel's file, if it is the one that layout->elf refers to; else -1 */
     int initrd_fd; /* -1: none; read from its begin to layout->initrd_size */
     const char *cmdline;
     evtchn_port_t store_port, console_port; /* of the domain */

@@ -8,9 +8,9 @@
 
 #include "alloc.h"
 #include "build.h"
+#include "build_kernel.h"
 #include "create_nodes.h"
 #include "device.h"
-#include "image.h"
 #include "state.h"
 #include "xc.h"
 #include "xcall.h"
@@ -31,8 +31,7 @@ struct creation {
     const struct create_options *o;
     struct error *err;
     struct xs_handle *xs;
-    void *kernel;
-    size_t kernel_size;
+    struct build_kernel kernel;
     int initrd; /* -1: none */
     struct build_layout layout;
     uint64_t *p2m;
@@ -88,9 +87,9 @@ static int read_kernel(struct creation *n)
 
     if (rc)
         return rc;
-    rc = image_load(n->config.kernel, &n->kernel, &n->kernel_size, n->err);
+    rc = build_kernel_open(&n->kernel, n->config.kernel, n->err);
     if (rc == 0)
-        rc = build_layout(&n->layout, n->kernel, n->kernel_size, initrd, pages, n->err);
+        rc = build_layout(&n->layout, n->kernel.data, n->kernel.size, initrd, pages, n->err);
     if (rc)
         return prefix(n->err, n->config.kernel, rc);
     n->p2m = malloc(pages * sizeof(*n->p2m));
@@ -152,22 +151,31 @@ static int place_vcpus(struct creation *n)
         return 0;
     memcpy(cpus.bits, c->cpus, sizeof(cpus.bits)); /* little-endian in both */
     for (unsigned int i = 0; i < c->maxvcpus && rc == 0; i++)
-        rc = xc_place_vcpu(n->id, i, &cpus);
+        rc = xc_set_vcpu_affinity(n->id, i, &cpus, NULL, false);
     return rc == -EINVAL ? error_set(n->err, rc, "cpus: none of them is there")
                          : failed(n, rc, "cpus");
+}
+
+static int set_shares(struct creation *n)
+{
+    uint32_t scheduler;
+    int rc = xc_scheduler(&scheduler);
+
+    if (rc == 0)
+        rc = xc_set_domain_shares(n->id, scheduler, n->config.weight, n->config.cap);
+    return failed(n, rc, "weight and cap");
 }
 
 static int set_limits(struct creation *n)
 {
     const struct domain_config *c = &n->config;
-    int rc = failed(n, xc_max_mem(n->id, c->maxmem * 1024ul + MAXMEM_SLACK), "maxmem");
+    int rc = failed(n, xc_max_vcpus(n->id, c->maxvcpus), "vcpus");
 
-    if (rc == 0)
-        rc = failed(n, xc_memory_map(n->id, (uint64_t)c->maxmem << 20), "memory map");
-    if (rc == 0)
-        rc = place_vcpus(n);
+    rc = rc ?: failed(n, xc_max_mem(n->id, c->maxmem * 1024ul + MAXMEM_SLACK), "maxmem");
+    rc = rc ?: failed(n, xc_memory_map(n->id, (uint64_t)c->maxmem << 20), "memory map");
+    rc = rc ?: place_vcpus(n);
     if (rc == 0 && (c->weight != 256 || c->cap))
-        rc = failed(n, xc_share(n->id, c->weight, c->cap), "weight and cap");
+        rc = set_shares(n);
     return rc;
 }
 
@@ -197,6 +205,7 @@ static int build(struct creation *n, struct create_rings *rings)
     struct build b = {
         .id = n->id,
         .layout = &n->layout,
+        .kernel_fd = n->kernel.fd,
         .initrd_fd = n->initrd,
         .cmdline = n->config.cmdline,
         .p2m = n->p2m,
@@ -260,6 +269,15 @@ static int make(struct creation *n)
 
 static int end_locked(domid_t id, struct error *err);
 
+/* What could not be ended is left to whoever comes next. */
+static void finish(domid_t id, int lock, int rc)
+{
+    if (rc == 0)
+        state_unlock(id, lock);
+    else
+        state_abandon(lock);
+}
+
 int domain_create(const struct domain_config *c, const struct create_options *o, domid_t *id,
                   struct error *err)
 {
@@ -267,22 +285,21 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
     struct creation n = {.config = *c, .o = o ? o : &usual, .err = err, .initrd = -1, .lock = -1};
     int rc;
 
+    n.kernel.fd = -1;
     fill_uuid(&n.config);
     domain_sweep();
     rc = nodes_open(&n.xs, err);
     rc = rc ?: read_kernel(&n);
     rc = rc ?: stopped(&n);
     rc = rc ?: make(&n);
-    if (rc && n.lock >= 0)
-        end_locked(n.id, NULL);
     if (n.lock >= 0)
-        state_unlock(n.id, n.lock);
+        finish(n.id, n.lock, rc ? end_locked(n.id, NULL) : 0);
     if (rc == 0)
         *id = n.id;
     if (n.initrd >= 0)
         close(n.initrd);
     xs_close(n.xs);
-    free(n.kernel);
+    build_kernel_close(&n.kernel);
     free(n.p2m);
     return rc;
 }
@@ -323,10 +340,7 @@ int domain_end(domid_t id, struct error *err)
     if (lock < 0)
         return lock;
     rc = end_locked(id, err);
-    if (rc)
-        close(lock); /* left, so that somebody goes on */
-    else
-        state_unlock(id, lock);
+    finish(id, lock, rc);
     return rc;
 }
 
@@ -335,11 +349,7 @@ void domain_sweep(void)
     for (int id = state_abandoned(1); id > 0; id = state_abandoned(id + 1)) {
         int lock = state_lock(id, false, NULL);
 
-        if (lock < 0)
-            continue;
-        if (end_locked(id, NULL) == 0)
-            state_unlock(id, lock);
-        else
-            close(lock);
+        if (lock >= 0)
+            finish(id, lock, end_locked(id, NULL));
     }
 }

@@ -245,7 +245,9 @@ static int check_one(struct xs_handle *xs, const struct xen_domctl_getdomaininfo
     char *name = name_of(xs, d->domain);
     int rc = 0;
 
-    if (name && strcmp(name, c->name) == 0)
+    if (!name && errno != ENOENT)
+        rc = error_set(err, -errno, "store: %s", strerror(errno));
+    else if (name && strcmp(name, c->name) == 0)
         rc = error_set(err, -EEXIST, "there is a domain %s already: its id is %u", c->name,
                        d->domain);
     else if (memcmp(d->handle, c->uuid, sizeof(c->uuid)) == 0)
@@ -317,6 +319,7 @@ static void drop_all(struct writer *w, const void *ctx)
     (void)ctx;
     path_in(w, path, "vm");
     vm = xs_read(w->xs, w->t, path, &len);
+    note(w, vm || errno == ENOENT);
     if (vm && strncmp(vm, "/vm/", 4) == 0 && vm[4] && !strchr(vm + 4, '/'))
         drop(w, vm);
     free(vm);

@@ -80,6 +80,11 @@ void state_unlock(domid_t id, int lock)
     close(lock);
 }
 
+void state_abandon(int lock)
+{
+    close(lock);
+}
+
 int state_lock_machine(struct error *err)
 {
     char path[PATH_ROOM];

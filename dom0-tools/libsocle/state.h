@@ -23,6 +23,8 @@ const char *state_dir(void);
 int state_lock(domid_t id, bool wait, struct error *err);
 /** state_unlock - the domain is all there, or all gone: the lock file goes as well. */
 void state_unlock(domid_t id, int lock);
+/** state_abandon - it is neither: give the lock up, and leave the file. */
+void state_abandon(int lock);
 
 /** state_lock_machine - one at a time: looking for a free name, id, or memory, and taking it. */
 int state_lock_machine(struct error *err);

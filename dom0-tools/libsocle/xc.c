@@ -165,23 +165,23 @@ int xc_set_vcpu_affinity(domid_t id, unsigned int vcpu, const struct xc_cpus *ha
 
 int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus)
 {
-    struct xen_domctl op = {0}, vcpus = {0};
+    struct xen_domctl op = {0};
     struct xen_domctl_createdomain *c = &op.u.createdomain;
-    int rc;
 
     memcpy(c->handle, uuid, sizeof(c->handle));
     c->max_vcpus = max_vcpus;
     c->max_evtchn_port = PORT_MAX;
     c->max_grant_frames = c->max_maptrack_frames = -1;
     c->grant_opts = XEN_DOMCTL_GRANT_version(1);
-    rc = domctl(XEN_DOMCTL_createdomain, id, &op);
-    if (rc)
-        return rc;
-    vcpus.u.max_vcpus.max = max_vcpus;
-    rc = domctl(XEN_DOMCTL_max_vcpus, id, &vcpus);
-    if (rc)
-        xc_destroy(id);
-    return rc;
+    return domctl(XEN_DOMCTL_createdomain, id, &op);
+}
+
+int xc_max_vcpus(domid_t id, unsigned int max)
+{
+    struct xen_domctl op = {0};
+
+    op.u.max_vcpus.max = max;
+    return domctl(XEN_DOMCTL_max_vcpus, id, &op);
 }
 
 int xc_set_handle(domid_t id, const uint8_t uuid[16])
@@ -458,19 +458,6 @@ int xc_set_context(domid_t id, unsigned int vcpu, const struct vcpu_guest_contex
     rc = domctl(XEN_DOMCTL_setvcpucontext, id, &op);
     xcall_free(shared);
     return rc;
-}
-
-int xc_place_vcpu(domid_t id, unsigned int vcpu, const struct xc_cpus *cpus)
-{
-    return xc_set_vcpu_affinity(id, vcpu, cpus, NULL, false);
-}
-
-int xc_share(domid_t id, unsigned int weight, unsigned int cap)
-{
-    uint32_t scheduler;
-    int rc = xc_scheduler(&scheduler);
-
-    return rc ? rc : xc_set_domain_shares(id, scheduler, weight, cap);
 }
 
 /* ---- the machine ---- */

@@ -68,6 +68,9 @@ int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus);
 /** xc_set_handle - the domain has another uuid from now on. */
 int xc_set_handle(domid_t id, const uint8_t uuid[16]);
 
+/** xc_max_vcpus - make its vcpus, as many as were announced. */
+int xc_max_vcpus(domid_t id, unsigned int max);
+
 /** xc_info - -ESRCH: there is no such domain. */
 int xc_info(domid_t id, struct xen_domctl_getdomaininfo *info);
 
@@ -92,12 +95,6 @@ int xc_hypercall_page(domid_t id, uint64_t frame);
 int xc_pin_root(domid_t id, uint64_t frame);
 
 int xc_set_context(domid_t id, unsigned int vcpu, const struct vcpu_guest_context *context);
-
-/** xc_place_vcpu - where a vcpu may run; -EINVAL: on none of the machine's CPUs. */
-int xc_place_vcpu(domid_t id, unsigned int vcpu, const struct xc_cpus *cpus);
-
-/** xc_share - its share of processor time; -EOPNOTSUPP: this scheduler has no shares. */
-int xc_share(domid_t id, unsigned int weight, unsigned int cap);
 
 int xc_physinfo(struct xen_sysctl_physinfo *info);
 int xc_scheduler(uint32_t *id);

@@ -64,6 +64,8 @@ static void echo_lines(void)
 
 void guest_main(void)
 {
+    if (cmdline_has("tsc")) /* for who measures how long it took to get here */
+        printk("tsc %lu\n", (unsigned long)__builtin_ia32_rdtsc());
     events_enable();
     tell_version();
     tell_machine();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A hypervisor for tests of commands. Buffers are counted by the leak checker. */
+#include "fake_machine.h"
 #include "fake_xcall.h"
 
 #include "dom0-tools/libsocle/xcall.h"
@@ -202,6 +203,8 @@ static long version(unsigned int what, char *buf)
 
 long xcall(unsigned int number, unsigned long arg1, unsigned long arg2)
 {
+    if (fake_machine)
+        return fake_machine_call(number, arg1, arg2, 0);
     if (number == __HYPERVISOR_xen_version)
         return version(arg1, (char *)arg2);
     if (number == __HYPERVISOR_domctl)
@@ -222,28 +225,26 @@ void xcall_free(void *p)
 long xcall4(unsigned int number, unsigned long arg1, unsigned long arg2, unsigned long arg3,
             unsigned long arg4)
 {
-    (void)number, (void)arg1, (void)arg2, (void)arg3, (void)arg4;
-    return -ENOSYS;
+    (void)arg3;
+    return fake_machine ? fake_machine_call(number, arg1, arg2, arg4) : -ENOSYS;
 }
 
 void *xcall_map(unsigned int id, const uint64_t *frames, size_t nr)
 {
-    (void)id, (void)frames, (void)nr;
-    errno = EFAULT;
-    return NULL;
+    return fake_machine_map(id, frames, nr);
 }
 
 void xcall_unmap(void *p, size_t nr)
 {
-    (void)p, (void)nr;
+    fake_machine_unmap(p, nr);
 }
 
 void *xcall_map_grants(unsigned int id)
 {
-    return xcall_map(id, NULL, 1);
+    return fake_machine_grants(id);
 }
 
 void xcall_unmap_grants(void *p)
 {
-    (void)p;
+    fake_machine_unmap(p, 1);
 }

@@ -180,12 +180,14 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort)
 
 void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path, unsigned int *len)
 {
-    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
+    struct node *n;
 
-    if (!n) {
-        errno = ENOENT;
+    if (fails())
         return NULL;
-    }
+    errno = ENOENT;
+    n = find(tree_of(h, t), path);
+    if (!n)
+        return NULL;
     if (len)
         *len = strlen(n->value);
     return strdup(n->value);
@@ -198,8 +200,10 @@ char **xs_directory(struct xs_handle *h, xs_transaction_t t, const char *path, u
     char **list, *text;
 
     *num = 0;
+    if (fails())
+        return NULL;
     errno = ENOENT;
-    if (fails() || !find(tree, path))
+    if (!find(tree, path))
         return NULL;
     for (unsigned int i = 0; i < tree->nr; i++)
         room += sizeof(char *) + strlen(tree->nodes[i]->path) + 1;
@@ -221,7 +225,6 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
 {
     struct node *n;
 
-    errno = EIO;
     if (fails())
         return false;
     n = add(tree_of(h, t), path);
@@ -232,7 +235,6 @@ bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path, const v
 
 bool xs_mkdir(struct xs_handle *h, xs_transaction_t t, const char *path)
 {
-    errno = EIO;
     return !fails() && add(tree_of(h, t), path);
 }
 
@@ -241,7 +243,6 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
     struct tree *tree = tree_of(h, t);
     unsigned int left = 0;
 
-    errno = EIO;
     if (fails())
         return false;
     for (unsigned int i = 0; i < tree->nr; i++) {
@@ -257,9 +258,12 @@ bool xs_rm(struct xs_handle *h, xs_transaction_t t, const char *path)
 bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
                         struct xs_permissions *perms, unsigned int num)
 {
-    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
+    struct node *n;
 
+    if (fails())
+        return false;
     errno = ENOENT;
+    n = find(tree_of(h, t), path);
     if (!n || num > 8)
         return false;
     memcpy(n->perms, perms, num * sizeof(*perms));
@@ -270,10 +274,13 @@ bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t, const char *pat
 struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t t, const char *path,
                                           unsigned int *num)
 {
-    struct node *n = fails() ? NULL : find(tree_of(h, t), path);
     struct xs_permissions *p;
+    struct node *n;
 
+    if (fails())
+        return NULL;
     errno = ENOENT;
+    n = find(tree_of(h, t), path);
     if (!n)
         return NULL;
     p = calloc(8, sizeof(*p));
@@ -285,13 +292,11 @@ struct xs_permissions *xs_get_permissions(struct xs_handle *h, xs_transaction_t 
 bool xs_introduce_domain(struct xs_handle *h, unsigned int id, unsigned long mfn, unsigned int port)
 {
     (void)h, (void)id, (void)mfn, (void)port;
-    errno = EIO;
     return !fails();
 }
 
 bool xs_release_domain(struct xs_handle *h, unsigned int id)
 {
     (void)h, (void)id;
-    errno = ENOENT;
     return !fails();
 }
