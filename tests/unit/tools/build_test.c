@@ -158,9 +158,9 @@ static void p2m_near_the_kernel(void **state)
 static void all_sizes(void **state)
 {
     (void)state;
-    for (uint64_t initrd = 0; initrd < 64ul << 20; initrd += 123456) {
-        good(initrd, 80 * MIB_PAGES);
-        if (initrd % 11 == 0)
+    for (uint64_t initrd = 0; initrd < 24ul << 20; initrd += 345678) {
+        good(initrd, 40 * MIB_PAGES);
+        if (initrd % 9 == 0)
             check_tables();
     }
     for (uint64_t pages = 1024; pages < 1ul << 21; pages = pages * 3 / 2)
