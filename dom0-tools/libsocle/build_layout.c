@@ -85,14 +85,17 @@ static uint64_t count_tables(const struct build_layout *l)
     return n;
 }
 
-/* The region has its own tables in it: one more until they are enough. */
-static void place_tables(struct build_layout *l)
+/* The region has its own tables in it: one more until they are enough. False: the addresses end
+ * before. */
+static bool place_tables(struct build_layout *l)
 {
     for (l->nr_tables = 4;; l->nr_tables++) {
         l->stack = l->tables + l->nr_tables;
         l->mapped = (l->stack + 1 + PADDING + ALIGNMENT - 1) & -(uint64_t)ALIGNMENT;
+        if (!guest_has(l->base, l->mapped))
+            return false;
         if (count_tables(l) <= l->nr_tables)
-            return;
+            return true;
     }
 }
 
@@ -109,6 +112,11 @@ static int check_kernel(struct build_layout *l, const void *kernel, size_t size,
     if (l->elf.features_required & ~FEATURES_OFFERED)
         return error_set(err, -EINVAL, "the kernel requires a feature that is not offered");
     return 0;
+}
+
+static int not_its(struct error *err)
+{
+    return error_set(err, -EINVAL, "the kernel wants addresses that a guest can not have");
 }
 
 static int too_small(const struct build_layout *l, uint64_t need, struct error *err)
@@ -134,7 +142,8 @@ static int place_all(struct build_layout *l, struct error *err)
     l->console = at + 2;
     l->tables = at + 3;
     l->p2m_va = own_p2m(l) ? l->elf.init_p2m : build_va(l, l->p2m);
-    place_tables(l);
+    if ((own_p2m(l) && !guest_has(l->p2m_va, l->nr_p2m)) || !place_tables(l))
+        return not_its(err);
     l->used = l->mapped;
     if (own_p2m(l)) {
         l->p2m = l->used;
