@@ -49,6 +49,10 @@ static void ask(struct guest *g, const char *node, const char *value)
     struct xs_pair pair = {path, value};
     int rc;
 
+    if (domain_must_have_nodes(g->id, g->name)) {
+        give_up(g);
+        return;
+    }
     snprintf(path, sizeof(path), "/local/domain/%u/control/%s", g->id, node);
     xs_observe(path);
     rc = xs_put_all(&pair, 1);

@@ -2,6 +2,7 @@
 /* socle dominfo: all that there is to know about one domain. */
 #include "args.h"
 #include "commands.h"
+#include "counters.h"
 #include "domains.h"
 #include "rows.h"
 #include "start_time.h"
@@ -56,6 +57,17 @@ static void share_rows(struct rows *r, domid_t id)
     row_number(r, "cap", cap);
 }
 
+/* Those that this domain's kernel has the other ends of. */
+static void device_rows(struct rows *r, domid_t id)
+{
+    unsigned int nr;
+    struct counters *c = counters_read("/sys", &nr);
+
+    row_number(r, "disks", counters_sum(c, nr, id, true).device);
+    row_number(r, "nics", counters_sum(c, nr, id, false).device);
+    free(c);
+}
+
 static void time_rows(struct rows *r, const struct xen_domctl_getdomaininfo *d)
 {
     int64_t *start = start_times(d, 1);
@@ -96,6 +108,7 @@ int cmd_dominfo(const struct command *self, int argc, char **argv)
     row_number(&r, "vcpus", d.nr_online_vcpus);
     row_number(&r, "maxvcpus", d.max_vcpu_id + 1ll);
     share_rows(&r, d.domain);
+    device_rows(&r, d.domain);
     time_rows(&r, &d);
     free(name);
     return rows_end(&r);

@@ -5,6 +5,7 @@
 #include "json.h"
 
 #include "../libsocle/state.h"
+#include "../libsocle/xs.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,6 +29,17 @@ static void print_header(const struct columns *c)
     putchar('\n');
 }
 
+static void print_pool(uint32_t id)
+{
+    char path[40], otherwise[20], *name;
+
+    snprintf(path, sizeof(path), "/local/pool/%u/name", id);
+    snprintf(otherwise, sizeof(otherwise), "Pool-%u", id);
+    name = xs_get(path);
+    printf(" %16s", name ? name : otherwise);
+    free(name);
+}
+
 static void print_line(const struct xen_domctl_getdomaininfo *d, const char *name,
                        const struct columns *c)
 {
@@ -47,7 +59,7 @@ static void print_line(const struct xen_domctl_getdomaininfo *d, const char *nam
     if (c->verbose || c->context)
         printf(" %16s", "-"); /* there are none */
     if (c->pool)
-        printf(" %16s", "Pool-0");
+        print_pool(d->cpupool);
     if (c->nodes)
         printf(" any node");
     putchar('\n');

@@ -101,6 +101,8 @@ int cmd_mem_set(const struct command *self, int argc, char **argv)
     if (rc == 0)
         rc = domain_named(argv[1], &d);
     if (rc == 0)
+        rc = domain_must_have_nodes(d.domain, argv[1]);
+    if (rc == 0)
         rc = limit_of(&d, &limit);
     if (rc)
         return rc;
@@ -128,6 +130,8 @@ int cmd_mem_max(const struct command *self, int argc, char **argv)
     rc = size_of(argv[1], argv[2], &kib);
     if (rc == 0)
         rc = domain_named(argv[1], &d);
+    if (rc == 0)
+        rc = domain_must_have_nodes(d.domain, argv[1]);
     if (rc)
         return rc;
     target = number_in(d.domain, "memory/target");

@@ -46,6 +46,8 @@ int cmd_vcpu_set(const struct command *self, int argc, char **argv)
     rc = machine_cpus(&nr_cpus);
     if (rc == 0)
         rc = domain_named(argv[1], &d);
+    if (rc == 0)
+        rc = domain_must_have_nodes(d.domain, argv[1]);
     if (rc)
         return rc;
     max = d.max_vcpu_id + 1;

@@ -217,9 +217,11 @@ int command_run(int argc, char **argv)
                                                                                        : argv[1]);
     if (!c)
         return EXIT_USAGE;
-    if (argc == 3 && (strcmp(argv[2], "-h") == 0 || strcmp(argv[2], "--help") == 0)) {
-        command_usage(c, stdout);
-        return flush(EXIT_OK);
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+            command_usage(c, stdout);
+            return flush(EXIT_OK);
+        }
     }
     snprintf(whole, sizeof(whole), "socle %s", c->name);
     argv[1] = whole;

@@ -76,6 +76,15 @@ char *domain_node(domid_t id, const char *node)
     return xs_get(path);
 }
 
+int domain_must_have_nodes(domid_t id, const char *which)
+{
+    char *name = domain_node(id, "name");
+    bool good = name || id == 0; /* whose kernel has them without anybody's doing */
+
+    free(name);
+    return good ? 0 : refuse("%s: the store has nothing of this domain", which);
+}
+
 char *domain_name(domid_t id)
 {
     return name_of(id, domain_node(id, "name"));

@@ -60,6 +60,10 @@ uint64_t domain_mebibytes(const struct xen_domctl_getdomaininfo *d);
 /** domain_node - the value of a node below /local/domain/ID, as of xs_get(). */
 char *domain_node(domid_t id, const char *node);
 
+/** domain_must_have_nodes - those below /local/domain/ID, by which its kernel can be told something
+ * @which  as it was named   Returns 0, or EXIT_FAILED after a line. */
+int domain_must_have_nodes(domid_t id, const char *which);
+
 /** machine_cpus - CPUs that have a number; a result as of domains_find(). */
 int machine_cpus(unsigned int *nr);
 

@@ -59,8 +59,8 @@ my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
     name => 'commands', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['commands'], timeout => 900,
-    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), "etc/xen/xl.conf=$conf", (map { "/usr/bin/xenstore-$_" } qw(exists read write)),
-              (map { "$bin/$_" } qw(xl xenconsoled xen-init-dom0 xentop)), "guest/hello.json=$hello",
+    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-consoled socle-watchd)), "etc/xen/xl.conf=$conf", (map { "/usr/bin/xenstore-$_" } qw(exists read write)),
+              (map { "$bin/$_" } qw(xl xen-init-dom0 xentop)), "guest/hello.json=$hello",
               "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
               "guest/initrd=$Dom0::dir/commands-guest.cpio",
               map { s{^/}{}r . "=$_" } glob '/lib/x86_64-linux-gnu/libgcc_s.so.1']);

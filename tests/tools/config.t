@@ -176,6 +176,7 @@ for (@commands) {
     my @help = run('help', $_);
     like($help[1], qr/^usage: socle \Q$_\E/, "help $_");
     is_deeply([run($_, '--help')], \@help, "$_ --help");
+    is_deeply([run($_, 'x', '-h')], \@help, "$_ x -h");
     my @bad = run($_, '--nonsense', 'x', 'y');
     is("$bad[0] $bad[1]", '2 ', "$_ --nonsense");
     like($bad[2], qr/usage: socle \Q$_\E/, "$_ --nonsense: told");

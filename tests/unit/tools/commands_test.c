@@ -31,6 +31,12 @@ static void lists(void **state)
     assert_non_null(strstr(said, " 00000000-0000-0000-0000-000000000002        3 "));
     assert_int_equal(socle("list --json 4"), 0);
     assert_non_null(strstr(said, "\"state\": \"---scd\",\n    \"reason\": 3,"));
+    assert_int_equal(socle("list -cnZ 0"), 0);
+    assert_string_equal(
+        said,
+        HEADER "   Security Label         Cpupool NODE Affinity\n"
+               "Domain-0                                     0     1     1     r-----      12.3"
+               "                -           Pool-0 any node\n");
     fake_nr_domains = 0;
     assert_int_equal(socle("list"), 0);
     assert_string_equal(said, HEADER "\n");

@@ -254,6 +254,23 @@ static void mem_max(void **state)
     node_is("/local/domain/2/memory/static-max", "102400");
 }
 
+/* A domain that no toolstack has made. */
+static void no_nodes(void **state)
+{
+    static const char *const lines[] = {"mem-set 6 4", "mem-max 6 4", "vcpu-set 6 1", "shutdown 6",
+                                        "sysrq 6 h"};
+
+    (void)state;
+    fake_nr_domains = 4;
+    domains[3].max_pages = 1024;
+    for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_int_equal(socle(lines[i]), 1);
+        assert_non_null(strstr(said, ": the store has nothing of this domain\n"));
+    }
+    node_is("/local/domain/6/memory/target", NULL);
+    node_is("/local/domain/6/control/shutdown", NULL);
+}
+
 /* A store that fails leaves the limit as it was. */
 static void mem_set_fails(void **state)
 {
@@ -598,6 +615,7 @@ int main(void)
         WITH_STORE(shutdown_),   WITH_STORE(sysrq),         WITH_STORE(trigger),
         WITH_STORE(rename_),     WITH_STORE(uptime),        WITH_STORE(dominfo),
         WITH_STORE(info),        WITH_STORE(store),         WITH_STORE(remembers),
+        WITH_STORE(no_nodes),
     };
 
     int failed;
