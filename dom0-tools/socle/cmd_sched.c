@@ -65,17 +65,36 @@ static int set_ratelimit(uint32_t scheduler, const char *text)
 
 /* ---- domains ---- */
 
+static void print_domain(const char *name, domid_t id, uint32_t scheduler, yajl_gen g)
+{
+    uint32_t weight, cap;
+
+    if (xc_domain_shares(id, scheduler, &weight, &cap))
+        return; /* it has just ended */
+    if (!g) {
+        printf("%-33s %4u %6u %4u\n", name, id, weight, cap);
+        return;
+    }
+    json_object(g, NULL);
+    json_text(g, "name", name);
+    json_number(g, "domid", id);
+    json_number(g, "weight", weight);
+    json_number(g, "cap", cap);
+    yajl_gen_map_close(g);
+}
+
 static int show(const struct xen_domctl_getdomaininfo *d, unsigned int nr, uint32_t scheduler,
                 bool json)
 {
     struct xen_sysctl_scheduler_op s = {0};
-    yajl_gen g = json ? json_begin() : NULL;
     int rc = xc_pool_sched(scheduler, &s);
-    char **name = domains_names(d, nr);
+    yajl_gen g = NULL;
+    char **name;
 
     if (rc)
         return fail("scheduler", rc);
     if (json) {
+        g = json_begin();
         json_object(g, NULL);
         put_pool(g, scheduler, &s);
         json_list(g, "domains");
@@ -83,28 +102,15 @@ static int show(const struct xen_domctl_getdomaininfo *d, unsigned int nr, uint3
         print_pool(scheduler, &s);
         printf("%-33s %4s %6s %4s\n", "Name", "ID", "Weight", "Cap");
     }
-    for (unsigned int i = 0; i < nr; i++) {
-        uint32_t weight, cap;
-
-        if (xc_domain_shares(d[i].domain, scheduler, &weight, &cap))
-            continue; /* it has just ended */
-        if (json) {
-            json_object(g, NULL);
-            json_text(g, "name", name[i]);
-            json_number(g, "domid", d[i].domain);
-            json_number(g, "weight", weight);
-            json_number(g, "cap", cap);
-            yajl_gen_map_close(g);
-        } else {
-            printf("%-33s %4u %6u %4u\n", name[i], d[i].domain, weight, cap);
-        }
-    }
+    name = domains_names(d, nr);
+    for (unsigned int i = 0; i < nr; i++)
+        print_domain(name[i], d[i].domain, scheduler, g);
+    domains_names_free(name, nr);
     if (json) {
         yajl_gen_array_close(g);
         yajl_gen_map_close(g);
         json_end(g);
     }
-    domains_names_free(name, nr);
     return EXIT_OK;
 }
 

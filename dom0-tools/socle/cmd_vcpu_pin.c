@@ -3,6 +3,7 @@
 #include "args.h"
 #include "commands.h"
 #include "domains.h"
+#include "remember.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,6 +46,21 @@ static int pin(domid_t id, unsigned int vcpu, const struct xc_cpus *hard,
     return rc ? refuse("%s: vcpu %u: %s", name, vcpu, strerror(-rc)) : EXIT_OK;
 }
 
+/* A configuration knows CPUs for all vcpus alike. */
+static void change(struct domain_config *c, void *cpus)
+{
+    _Static_assert(sizeof(c->cpus) == sizeof(struct xc_cpus), "the same CPUs");
+    c->has_cpus = true;
+    memcpy(c->cpus, cpus, sizeof(c->cpus));
+}
+
+static void change_to_all(struct domain_config *c, void *ctx)
+{
+    (void)ctx;
+    c->has_cpus = false;
+    memset(c->cpus, 0, sizeof(c->cpus));
+}
+
 int cmd_vcpu_pin(const struct command *self, int argc, char **argv)
 {
     bool force = false;
@@ -69,5 +85,7 @@ int cmd_vcpu_pin(const struct command *self, int argc, char **argv)
         rc = cpus_of(count > 3 ? argv[4] : "-", nr_cpus, &soft_room, &soft);
     for (unsigned int v = first; rc == 0 && (hard || soft) && v <= last; v++)
         rc = pin(d.domain, v, hard, soft, force, argv[1]);
+    if (rc == 0 && hard && strcmp(argv[2], "all") == 0)
+        domain_remember(&d, strcmp(argv[3], "all") == 0 ? change_to_all : change, &hard_room);
     return rc;
 }

@@ -40,6 +40,7 @@ static int begin(void **state)
     domains[1].tot_pages = 64 * 256;
     fake_scheduler = XEN_SCHEDULER_CREDIT2;
     fake_weight = 256;
+    fake_end_reason = 0;
     fake_cap = fake_ratelimit = fake_trigger = fake_hard = fake_soft = 0;
     return 0;
 }
@@ -74,6 +75,36 @@ static void says(const char *line, int rc, const char *text)
     assert_int_equal(is, rc);
     assert_string_equal(said, text);
 }
+
+/* ---- what tools remember ---- */
+
+static void write_file(const char *name, const char *text)
+{
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
+    f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+static int unlink_file(const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
+    return unlink(path);
+}
+
+static void remove_file(const char *name)
+{
+    assert_int_equal(unlink_file(name), 0);
+}
+
+#define WEB_CONFIG                                                                                 \
+    "{\"name\": \"web\", \"kernel\": \"k\", \"memory\": 64, \"maxmem\": 128, \"maxvcpus\": 4, "    \
+    "\"uuid\": \"00000000-0000-0000-0000-000000000001\"}"
 
 /* ---- arguments ---- */
 
@@ -410,6 +441,34 @@ static void shutdown_(void **state)
     assert_int_equal(socle("shutdown -a web"), 2);
 }
 
+/* It is looked at once to find it, and then once a second. */
+static void waits(void **state)
+{
+    (void)state;
+    fake_store_behave(FAKE_STORE_GUEST);
+    fake_end_after = 3;
+    says("shutdown -w web", 0, "");
+    assert_true(domains[1].flags & XEN_DOMINF_shutdown);
+    domains[1].flags = 0;
+    fake_end_after = 2;
+    fake_end_reason = SHUTDOWN_crash;
+    says("shutdown -w web", 1, "socle: web: has crashed\n");
+    domains[1].flags = 0;
+    fake_gone_after = 2;
+    says("reboot --wait web", 0, "");
+    fake_nr_domains = 3;
+    domains[1].flags = XEN_DOMINF_paused;
+    write_file("k", "");
+    write_file("2.json", WEB_CONFIG); /* somebody will take it away, then */
+    fake_end_after = 2;
+    fake_gone_after = 3;
+    fake_end_reason = SHUTDOWN_poweroff;
+    says("shutdown -w web", 0, "");
+    assert_int_equal(fake_nr_domains, 1);
+    remove_file("2.json");
+    remove_file("k");
+}
+
 static void sysrq(void **state)
 {
     (void)state;
@@ -504,34 +563,6 @@ static void info(void **state)
 
 /* ---- what lasts ---- */
 
-static void write_file(const char *name, const char *text)
-{
-    char path[128];
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
-    f = fopen(path, "w");
-    fputs(text, f);
-    fclose(f);
-}
-
-static int unlink_file(const char *name)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
-    return unlink(path);
-}
-
-static void remove_file(const char *name)
-{
-    assert_int_equal(unlink_file(name), 0);
-}
-
-#define WEB_CONFIG                                                                                 \
-    "{\"name\": \"web\", \"kernel\": \"k\", \"memory\": 64, \"maxmem\": 128, \"maxvcpus\": 4, "    \
-    "\"uuid\": \"00000000-0000-0000-0000-000000000001\"}"
-
 static void remembers(void **state)
 {
     (void)state;
@@ -542,11 +573,18 @@ static void remembers(void **state)
     says("vcpu-set web 3", 0, "");
     says("sched web -w 99", 0, "");
     says("sched web -c 30", 0, "");
+    domains[1].max_vcpu_id = 2;
+    says("vcpu-pin web all 0,2", 0, "");
+    says("vcpu-pin web 1 1", 0, "");
     says("rename web shop", 0, "");
     assert_int_equal(socle("list --long shop"), 0);
+    assert_non_null(strstr(said, "\"cpus\": \"0,2\",\n"));
     assert_non_null(strstr(said, "\"domid\": 2,\n    \"config\": {\n      \"name\": \"shop\",\n"));
     assert_non_null(strstr(said, "\"memory\": 99,\n      \"maxmem\": 100,\n      \"vcpus\": 3,\n"));
     assert_non_null(strstr(said, "\"weight\": 99,\n      \"cap\": 30\n"));
+    says("vcpu-pin shop all all", 0, "");
+    assert_int_equal(socle("list --long shop"), 0);
+    assert_null(strstr(said, "cpus\": \""));
     write_file("2.json", "{\"name\": 1}");
     assert_int_equal(socle("rename shop web"), 0);
     assert_non_null(strstr(said, "socle: not remembered: "));
@@ -615,7 +653,7 @@ int main(void)
         WITH_STORE(shutdown_),   WITH_STORE(sysrq),         WITH_STORE(trigger),
         WITH_STORE(rename_),     WITH_STORE(uptime),        WITH_STORE(dominfo),
         WITH_STORE(info),        WITH_STORE(store),         WITH_STORE(remembers),
-        WITH_STORE(no_nodes),
+        WITH_STORE(no_nodes),    WITH_STORE(waits),
     };
 
     int failed;

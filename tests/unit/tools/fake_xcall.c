@@ -19,6 +19,8 @@ char fake_keys[32];
 uint32_t fake_scheduler, fake_weight, fake_cap, fake_ratelimit, fake_trigger, fake_trigger_vcpu;
 uint8_t fake_hard, fake_soft;
 bool fake_force;
+unsigned int fake_end_after, fake_gone_after;
+uint32_t fake_end_reason;
 
 static struct xen_domctl_getdomaininfo *find(domid_t id)
 {
@@ -118,6 +120,11 @@ static long domctl(struct xen_domctl *op)
 
 static long list(struct xen_sysctl_getdomaininfolist *l)
 {
+    if (fake_end_after && !--fake_end_after)
+        fake_domains_list[1].flags |= XEN_DOMINF_shutdown | fake_end_reason
+                                                                << XEN_DOMINF_shutdownshift;
+    if (fake_gone_after && !--fake_gone_after)
+        fake_nr_domains = 1;
     l->num_domains = 0;
     for (unsigned int i = 0; i < fake_nr_domains && l->num_domains < l->max_domains; i++) {
         if (fake_domains_list[i].domain >= l->first_domain)

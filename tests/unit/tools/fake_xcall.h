@@ -19,6 +19,9 @@ extern uint32_t fake_scheduler; /* and what it keeps of all domains alike: */
 extern uint32_t fake_weight, fake_cap, fake_ratelimit;
 extern uint8_t fake_hard, fake_soft; /* affinities set last, of CPUs 0 to 7 */
 extern bool fake_force;
+extern unsigned int fake_end_after,
+    fake_gone_after; /* lists in which the second domain lives, is */
+extern uint32_t fake_end_reason;
 extern uint32_t fake_trigger, fake_trigger_vcpu; /* sent last */
 
 #endif
