@@ -342,7 +342,7 @@ $(O)/tests/system/%: tests/system/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $< -lpthread
 
-system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(system-programs)
+system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(O)/package/grub-xen-host/version $(system-programs)
 
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen:
 on-xen := socle store create commands disks-nics

@@ -111,6 +111,7 @@ sub filesystem {
     my ($image, $mib, @options) = @_;
     my $files = pop @options;
     my $tree = "$image.d";
+    my $kib = ($mib << 10) - ("@options" =~ /offset=(\d+)/ ? $1 >> 10 : 0);
 
     remove_tree($tree);
     unlink $image;
@@ -119,8 +120,11 @@ sub filesystem {
         link $files->{$_}, "$tree/$_" or die "$files->{$_}: $!\n";
     }
     make_path($tree);
+    open my $fh, '>', $image or die "$image: $!\n";
+    truncate $fh, $mib << 20;
+    close $fh;
     local $ENV{PATH} = "$ENV{PATH}:/sbin";
-    system('mke2fs', '-q', '-t', 'ext4', '-d', $tree, @options, $image, "${mib}M") == 0 or die "mke2fs failed\n";
+    system('mke2fs', '-q', '-t', 'ext4', '-d', $tree, @options, $image, "${kib}k") == 0 or die "mke2fs failed\n";
     remove_tree($tree);
 }
 
