@@ -289,7 +289,7 @@ $(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
 
 # ---- targets ----
 
-.PHONY: all hypervisor guests dom0-tools unit fuzzers deps dom0 run iso hello test test-all bench profile fuzz format lint help clean
+.PHONY: all hypervisor guests dom0-tools unit fuzzers deps dom0 run iso hello test test-all bench bench-create profile fuzz format lint help clean
 
 all: hypervisor guests dom0-tools unit ## build everything but the fuzzers into build/
 
@@ -336,7 +336,11 @@ hello: deps ## boot the small hello guest as dom0 instead; q ends it. GUEST_ARGS
 	    -initrd "$(O)/guests/hello.elf $(GUEST_ARGS)" $(ARGS)
 
 # Programs that system tests take along to dom0.
-system-programs := $(patsubst %.c,$(O)/%,$(wildcard tests/system/*.c))
+system-programs := $(patsubst %.c,$(O)/%,$(filter-out %/trip.c,$(wildcard tests/system/*.c))) $(O)/tests/system/trip.so
+
+$(O)/tests/system/trip.so: tests/system/trip.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(warn) -shared -fPIC -o $@ $<
 
 $(O)/tests/system/%: tests/system/%.c
 	@mkdir -p $(@D)
@@ -373,6 +377,26 @@ $(O)/bench/dom0: tests/bench/dom0.c
 $(O)/bench/initramfs: $(O)/bench/dom0 $(image)/make-initramfs
 	$(Q)$(image)/make-initramfs -o $@ init=$<
 
+# Making domains: a dom0 with our tools, and a guest with a ramdisk of 30 MiB.
+$(O)/bench/create: tests/bench/create.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(warn) -D_GNU_SOURCE $(hv-inc) -static -o $@ $< -lxencall -lxentoolcore -lxentoollog
+
+$(O)/bench/create.cpio: $(O)/bench/create $(O)/kernel/stable/version $(tools) $(O)/guests/hello.elf $(image-src)
+	$(Q)head -c 30M </dev/urandom >$(O)/bench/filler && : >$(O)/bench/guest-init
+	$(Q)$(image)/make-initramfs -o $(O)/bench/guest.cpio init=$< guest-init=$(O)/bench/guest-init filler=$(O)/bench/filler
+	$(Q)$(image)/make-initramfs -o $@ -k $(O)/kernel/stable $(addprefix $(O)/dom0-tools/,socle socle-stored socle-consoled) \
+	    etc/session=$< $(foreach g,hello linux,guest/$g.json=tests/bench/$g.json) guest/hello.elf=$(O)/guests/hello.elf \
+	    guest/vmlinuz=$(O)/kernel/stable/boot/vmlinuz-$$(cat $(O)/kernel/stable/version) guest/initrd=$(O)/bench/guest.cpio
+
+bench-create: HVARGS += dom0_mem=512M
+bench-create: deps ## the part of make bench that is about making domains
+	@$(MAKE) hypervisor dom0-tools $(O)/dom0/vmlinux-stable $(O)/bench/create.cpio
+	@mkdir -p $(O)/log
+	$(subst -m 1024,-m 2048,$(bench-qemu)) $(bench-hv) \
+	    -initrd "$(O)/dom0/vmlinux-stable console=hvc0 quiet,$(O)/bench/create.cpio" $(bench-log) >$(O)/log/bench-create.log
+	tests/bench/create-table $(O)/log/bench-create.log
+
 bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=file measures that
 	@$(MAKE) hypervisor guests $(O)/dom0/vmlinux-stable $(O)/bench/initramfs
 	@mkdir -p $(O)/log
@@ -383,6 +407,7 @@ bench: deps ## instructions per operation, beside the figures of Xen 4.17; XEN=f
 	$(bench-qemu) -kernel $(O)/kernel/stable/boot/vmlinuz-* -append "console=ttyS0 quiet" \
 	    -initrd $(O)/bench/initramfs $(bench-log) >$(O)/log/bench-bare.log
 	tests/bench/dom0-table $(O)/log/bench-bare.log $(O)/log/bench-dom0.log
+	@$(MAKE) bench-create
 
 # The guest kernel has its functions' addresses in a compressed form; it prints them when it runs.
 $(O)/bench/kallsyms: $(O)/kernel/stable/version | $(O)/dom0/vmlinux-stable $(O)/bench/initramfs $(O)/socle

@@ -117,12 +117,26 @@ static void watch(struct known *k, bool on)
         xs_unwatch(xs, path, token);
 }
 
+/* If the domain's nodes are still there: they would be made anew, and nobody would remove them. */
 static bool tell_store(struct known *k)
 {
-    char path[64];
+    char path[64], tty[64];
 
-    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", k->id);
-    return !k->tty[0] || xs_write(xs, XBT_NULL, path, k->tty, strlen(k->tty));
+    snprintf(path, sizeof(path), "/local/domain/%u/console/port", k->id);
+    snprintf(tty, sizeof(tty), "/local/domain/%u/console/tty", k->id);
+    for (unsigned int tries = 0; k->tty[0] && tries < 100; tries++) {
+        xs_transaction_t t = xs_transaction_start(xs);
+        void *port = t ? xs_read(xs, t, path, NULL) : NULL;
+        bool gone = !port && errno == ENOENT;
+        bool good = port && xs_write(xs, t, tty, k->tty, strlen(k->tty));
+
+        free(port);
+        if (!t)
+            return false;
+        if (xs_transaction_end(xs, t, !good))
+            return good || gone;
+    }
+    return !k->tty[0];
 }
 
 static void disconnect(void)

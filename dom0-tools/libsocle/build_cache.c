@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define KEPT      4
@@ -99,11 +100,15 @@ int build_cache_find(const struct stat *of, const uint8_t **data, size_t *size)
 
 /* ---- keeping ---- */
 
+/* A file system without a size, such as an initramfs, is in memory. */
 static bool has_room(int dir, size_t size)
 {
     struct statvfs fs;
+    struct sysinfo memory;
 
-    return fstatvfs(dir, &fs) == 0 && fs.f_bavail * fs.f_frsize / 2 > size;
+    if (fstatvfs(dir, &fs) || sysinfo(&memory))
+        return false;
+    return (fs.f_blocks ? fs.f_bavail * fs.f_frsize : memory.freeram * memory.mem_unit) / 2 > size;
 }
 
 static bool is_zero(const uint8_t *page, size_t len)

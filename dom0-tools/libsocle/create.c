@@ -12,6 +12,7 @@
 #include "create_nodes.h"
 #include "device.h"
 #include "state.h"
+#include "unpack.h"
 #include "xc.h"
 #include "xcall.h"
 
@@ -80,6 +81,13 @@ static int open_initrd(struct creation *n, uint64_t *size)
     return 0;
 }
 
+static void unpacking(void *ctx, unsigned int percent)
+{
+    const struct create_options *o = ctx;
+
+    o->progress(o->ctx, "kernel", percent);
+}
+
 static int read_kernel(struct creation *n)
 {
     uint64_t initrd, pages = (uint64_t)n->config.memory << 8;
@@ -87,7 +95,10 @@ static int read_kernel(struct creation *n)
 
     if (rc)
         return rc;
+    if (n->o->progress)
+        unpack_watch(unpacking, (void *)n->o);
     rc = build_kernel_open(&n->kernel, n->config.kernel, n->err);
+    unpack_watch(NULL, NULL);
     if (rc == 0)
         rc = build_layout(&n->layout, n->kernel.data, n->kernel.size, initrd, pages, n->err);
     if (rc)

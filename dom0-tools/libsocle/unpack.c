@@ -17,9 +17,11 @@
 
 #define MEMORY_MAX ((uint64_t)256 << 20) /* bytes that a stream may make a decompressor take */
 
+#define STEP ((size_t)1 << 20) /* bytes of output between two looks at progress */
+
 struct job {
     const uint8_t *in;
-    size_t left; /* bytes of input */
+    size_t left, all; /* bytes of input */
     struct bytes out;
     size_t limit;
     struct error *err;
@@ -57,9 +59,21 @@ static uint8_t *out_at(struct job *j)
     return j->out.data + j->out.len;
 }
 
+/* Not all at once: whoever watches wants to hear something. */
 static size_t out_room(struct job *j)
 {
-    return j->out.room - j->out.len;
+    size_t room = j->out.room - j->out.len;
+
+    return room < STEP ? room : STEP;
+}
+
+static unpack_watch_fn *watch;
+static void *watch_ctx;
+
+void unpack_watch(unpack_watch_fn *fn, void *ctx)
+{
+    watch = fn;
+    watch_ctx = ctx;
 }
 
 static void progress(struct job *j, size_t in, size_t out)
@@ -67,6 +81,8 @@ static void progress(struct job *j, size_t in, size_t out)
     j->in += in;
     j->left -= in;
     j->out.len += out;
+    if (watch && j->all)
+        watch(watch_ctx, (j->all - j->left) * 100 / j->all);
 }
 
 static int run_gzip(struct job *j)
@@ -401,7 +417,7 @@ static int check_rest(struct job *j)
 int unpack(enum image_format format, const uint8_t *src, size_t len, size_t limit,
            struct bytes *out, struct error *err)
 {
-    struct job j = {.in = src, .left = len, .limit = limit, .err = err};
+    struct job j = {.in = src, .left = len, .all = len, .limit = limit, .err = err};
     int rc;
 
     if (format == IMAGE_UNKNOWN || format >= sizeof(run) / sizeof(run[0]))

@@ -15,4 +15,8 @@
 int unpack(enum image_format format, const uint8_t *src, size_t len, size_t limit,
            struct bytes *out, struct error *err);
 
+/** unpack_watch - be told from now on how far it is, in per cent of the input; NULL: no longer. */
+typedef void unpack_watch_fn(void *ctx, unsigned int percent);
+void unpack_watch(unpack_watch_fn *fn, void *ctx);
+
 #endif

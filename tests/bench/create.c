@@ -3,7 +3,7 @@
  * with those of dom0's kernel, the daemons and the guest. This is the session of a stock dom0 whose
  * /guest has kernels and configurations; it prints "bench: KEY FIGURE" lines and switches off.
  *
- * With an argument it is the first program of the guest: it prints when it began. */
+ * Where there is a file /guest-init it is the first program of the guest: it prints when it began. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/reboot.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,7 +151,7 @@ static uint64_t destroy(unsigned int n)
 
 static void hello_guests(void)
 {
-    uint64_t before = free_pages(), create, figure, has[2];
+    uint64_t before = free_pages(), create, figure, has[2] = {0};
 
     figure = hello(0, &create); /* once for what is read from files */
     destroy(0);
@@ -181,8 +181,10 @@ static void hello_guests(void)
 
 int main(int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 1 || !access("/guest-init", F_OK)) {
+    uint64_t random;
+
+    (void)argc, (void)argv;
+    if (!access("/guest-init", F_OK)) {
         printf("tsc %lu\n", tsc());
         fflush(stdout);
         for (;;)
@@ -190,9 +192,9 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    for (unsigned int tries = 0; access("/run/xenstored/socket", F_OK) && tries < 100; tries++)
-        usleep(100000);
-    usleep(5000000); /* drivers of dom0 are still looking around */
+    usleep(10000000); /* daemons start, and drivers look around */
+    must(getrandom(&random, sizeof(random), 0) == sizeof(random),
+         "random"); /* which takes a while at first */
     linux_guest("linux_cold_create", "linux_cold_userspace");
     linux_guest("linux_create", "linux_userspace");
     hello_guests();

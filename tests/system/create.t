@@ -21,7 +21,7 @@ sub put {
 
 my $bin = '/usr/lib/xen-4.17/bin';
 my $hello = put('create-hello.json', 0644, <<'END');
-{"name": "hello", "kernel": "hello.elf", "memory": 32}
+{"name": "hello", "kernel": "hello.elf", "memory": 8}
 END
 my $linux = put('create-linux.json', 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 128,
@@ -41,9 +41,9 @@ system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/create-guest.cpio", 
 my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
-    name => 'create', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['create'], timeout => 600,
-    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), "$bin/xenconsoled", '/usr/bin/xenstore-ls',
+    name => 'create', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['create'], timeout => 900,
+    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-consoled)), "$bin/lsevtchn", '/usr/bin/xenstore-ls',
               "guest/hello.json=$hello", "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf",
-              "guest/vmlinuz=$vmlinuz", "guest/initrd=$Dom0::dir/create-guest.cpio"]);
+              "usr/lib/trip.so=$Dom0::out/tests/system/trip.so", "guest/vmlinuz=$vmlinuz", "guest/initrd=$Dom0::dir/create-guest.cpio"]);
 Dom0::report($boot, 'create');
 done_testing;
