@@ -133,9 +133,10 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
 static bool has_tables(const struct vcpu *v, const struct vcpu_guest_context *c)
 {
     const struct arch_vcpu *a = &v->arch;
-    bool same = a->table_kernel.n == xen_cr3_to_pfn(c->ctrlreg[3]) && a->ldt_base == c->ldt_base &&
+    bool same = a->table_kernel.n == xen_cr3_to_pfn(c->ctrlreg[3]) &&
                 a->table_user.n == xen_cr3_to_pfn(c->ctrlreg[1] & PAGE_MASK) &&
-                a->ldt_entries == c->ldt_ents && a->gdt_entries == c->gdt_ents;
+                (a->ldt_base == c->ldt_base || !c->ldt_ents) && a->ldt_entries == c->ldt_ents &&
+                a->gdt_entries == c->gdt_ents;
 
     for (unsigned int i = 0; same && i < DIV_ROUND_UP(a->gdt_entries, 512); i++)
         same = a->gdt_frames[i].n == c->gdt_frames[i];
