@@ -275,11 +275,23 @@ static void make_dir(struct adding *a, const char *path, domid_t owner, domid_t 
     a->failed |= !xs_mkdir(a->xs, a->t, path) || !xs_set_permissions(a->xs, a->t, path, p, 2);
 }
 
+/* What the kernel has noted of another domain, which had this id before. */
+static void forget_error(struct adding *a, const struct device *d)
+{
+    char dir[128], *old;
+
+    snprintf(dir, sizeof(dir), ERRORS "/%s/%u/%u", d->kind, a->id, d->id);
+    old = device_read(a->xs, a->t, dir, "error");
+    a->failed |= old && !xs_rm(a->xs, a->t, dir);
+    free(old);
+}
+
 /* What all devices have. The entry below /libxl is for Xen's tools: to find and end them. */
 static void put_device(struct adding *a, const struct device *d)
 {
     char dir[96];
 
+    forget_error(a, d);
     make_dir(a, d->back, 0, a->id);
     put(a, d->back, "frontend", "%s", d->front);
     put(a, d->back, "frontend-id", "%u", a->id);

@@ -2,6 +2,7 @@
 /* What the kernel shows of its back ends, in sysfs. */
 #include "device_nodes.h"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +14,15 @@ extern char **environ;
 static void load(const char *module)
 {
     char *argv[] = {"modprobe", "-q", (char *)module, NULL};
+    posix_spawn_file_actions_t files;
     pid_t pid;
     int status;
 
-    if (posix_spawnp(&pid, "modprobe", NULL, NULL, argv, environ) == 0)
+    posix_spawn_file_actions_init(&files); /* whether it is there is looked at afterwards */
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (posix_spawnp(&pid, "modprobe", &files, NULL, argv, environ) == 0)
         waitpid(pid, &status, 0);
+    posix_spawn_file_actions_destroy(&files);
 }
 
 static bool has_driver(const char *kind)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,6 +161,14 @@ int net_bridge_leave(const char *bridge, const char *ifname)
     struct ifreq r = {.ifr_ifindex = if_nametoindex(ifname)};
 
     return r.ifr_ifindex ? request_if(SIOCBRDELIF, &r, bridge) : -errno;
+}
+
+int net_set_mac(const char *ifname, const uint8_t mac[6])
+{
+    struct ifreq r = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+
+    memcpy(r.ifr_hwaddr.sa_data, mac, 6);
+    return request_if(SIOCSIFHWADDR, &r, ifname);
 }
 
 static int set_one(const char *ifname, unsigned long what, uint32_t value)

@@ -27,6 +27,10 @@ int net_bridge_remove(const char *bridge);
 int net_bridge_join(const char *bridge, const char *ifname);
 int net_bridge_leave(const char *bridge, const char *ifname);
 
+/** net_set_mac - the hardware address of an interface; a bridge otherwise changes its own with its
+ * members. */
+int net_set_mac(const char *ifname, const uint8_t mac[6]);
+
 /** net_set_address - the IPv4 address of an interface, with so many bits for the subnet. */
 int net_set_address(const char *ifname, uint32_t address, unsigned int prefix);
 

@@ -18,10 +18,24 @@
 
 static const char usage[] = "usage: " NAME " [--config FILE] up|down|list [BRIDGE]\n";
 
+/* One without an uplink has an address of its own: guests remember who their router is. */
+static int make(const struct bridge *b)
+{
+    uint32_t hash = 0x811c9dc5; /* FNV-1a */
+    int rc = net_bridge_make(b->name);
+
+    for (const char *c = b->name; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 0x01000193;
+    if (rc == 0 && b->kind != BRIDGE_UPLINK)
+        rc =
+            net_set_mac(b->name, (uint8_t[6]){0x02, 0x16, hash >> 24, hash >> 16, hash >> 8, hash});
+    return rc;
+}
+
 static int up(const struct bridge *b, struct error *err)
 {
     bool there = net_is_bridge(b->name);
-    int rc = there ? 0 : net_bridge_make(b->name);
+    int rc = there ? 0 : make(b);
 
     if (rc)
         return error_set(err, rc, "%s",

@@ -87,15 +87,27 @@ static int keep(const struct nlmsghdr *m, void *ctx)
     return MNL_CB_OK;
 }
 
+static void free_dump(struct dump *d)
+{
+    while (d->nr)
+        free(d->messages[--d->nr]);
+}
+
 static int dump(struct dump *d, uint16_t type, size_t size)
 {
     char buf[256];
-    struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
+    int rc;
 
-    m->nlmsg_type = type;
-    m->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    mnl_nlmsg_put_extra_header(m, size); /* all families */
-    return talk(m, keep, d);
+    do { /* again, if something has changed meanwhile */
+        struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
+
+        m->nlmsg_type = type;
+        m->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+        mnl_nlmsg_put_extra_header(m, size); /* all families */
+        free_dump(d);
+        rc = talk(m, keep, d);
+    } while (rc == -EINTR);
+    return rc;
 }
 
 /* The same message, about another interface; @type: RTM_NEWADDR ... */
@@ -130,12 +142,6 @@ static int send_about(const struct nlmsghdr *old, uint16_t type, unsigned int if
     return talk(m, NULL, NULL);
 }
 
-static void free_dump(struct dump *d)
-{
-    for (unsigned int i = 0; i < d->nr; i++)
-        free(d->messages[i]);
-}
-
 /* Addresses first: routes need them. Those of the old one go with its addresses. */
 static int move(const char *from, const char *to, struct error *err)
 {
@@ -156,13 +162,11 @@ static int move(const char *from, const char *to, struct error *err)
     return rc ? error_set(err, rc, "addresses and routes of %s: %s", from, strerror(-rc)) : 0;
 }
 
+/* Both may be repeated, for what an earlier one has not come to. */
 int uplink_join(const char *bridge, const char *uplink, struct error *err)
 {
-    int rc;
+    int rc = net_set_up(uplink, true);
 
-    if (net_is_member(bridge, uplink))
-        return 0;
-    rc = net_set_up(uplink, true);
     rc = rc ?: net_bridge_join(bridge, uplink);
     if (rc)
         return error_set(err, rc, "uplink %s: %s", uplink, strerror(-rc));
@@ -171,11 +175,8 @@ int uplink_join(const char *bridge, const char *uplink, struct error *err)
 
 int uplink_leave(const char *bridge, const char *uplink, struct error *err)
 {
-    int rc;
+    int rc = net_is_member(bridge, uplink) ? net_bridge_leave(bridge, uplink) : 0;
 
-    if (!net_is_member(bridge, uplink))
-        return 0;
-    rc = net_bridge_leave(bridge, uplink);
     if (rc)
         return error_set(err, rc, "uplink %s: %s", uplink, strerror(-rc));
     return move(bridge, uplink, err);

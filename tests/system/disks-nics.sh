@@ -156,7 +156,7 @@ is "nothing is left" until_true 30 nothing_left
 # Killed tools.
 printf '%x:%x' $(stat -c '0x%t 0x%T' /dev/vda) >/tmp/device
 touch /tmp/slow
-hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" &
+hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" >/dev/null 2>&1 &
 killed=$!
 is "a tool waits for a script" until_true 60 test -e /tmp/slow.started
 kill -9 $(pidof socle)

@@ -59,8 +59,8 @@ for nic in eth1 eth0; do
     echo "$nic $(cat /sys/class/net/$nic/address) $(ip -4 addr show $nic | sed -n 's/ *inet \([^ ]*\) .*/\1/p')"
     ip link set eth1 down
 done
-ping -c 2 -W 10 10.77.0.1 >/dev/null && echo "dom0 answers"
-ping -c 2 -W 10 10.0.2.2 >/dev/null && echo "the outside answers"
+for try in $(seq 60); do ping -c 1 -W 2 10.77.0.1 >/dev/null && echo "dom0 answers" && break; done
+ping -c 4 -W 10 10.0.2.2 >/dev/null && echo "the outside answers"
 echo "got $(nc 10.0.2.100 1000 </dev/null | sum)"
 echo "back came $(nc 10.0.2.100 1001 </dev/xvdb | sum)"
 poweroff -f

@@ -322,6 +322,7 @@ static void back_ends_get_ready(void **state)
 {
     (void)state;
     strcat(fake_kernel.nets, "br9 ");
+    put("/local/domain/0/error/backend/vif/3/0/error", "22 of a former domain");
     assert_int_equal(add(), 0);
     all_wait();
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);

@@ -137,6 +137,11 @@ int net_bridge_leave(const char *bridge, const char *ifname)
     return did("leave %s %s;", bridge, ifname);
 }
 
+int net_set_mac(const char *ifname, const uint8_t mac[6])
+{
+    return did("mac %s %02x;", ifname, mac[0]);
+}
+
 int net_set_address(const char *ifname, uint32_t address, unsigned int prefix)
 {
     return did("address %s %x/%u;", ifname, address, prefix);
