@@ -158,7 +158,9 @@ dom0-backports := $(O)/dom0/vmlinux-backports $(O)/dom0/initramfs-backports
 $(O)/kernel/%/version:
 	@O=$(O) $(image)/fetch-kernel $* $(@D)
 
-# Any package of the release, unpacked and not installed: pvgrub is in grub-xen-host.
+# Any package of the release, unpacked and not installed. For tests: Debian's own toolstack, and pvgrub.
+packages = $(patsubst %,$(O)/package/%/version,xen-utils-4.17 xen-utils-common libxenmisc4.17 grub-xen-host)
+
 $(O)/package/%/version:
 	@O=$(O) $(image)/fetch-package $* $(@D)
 
@@ -346,7 +348,7 @@ $(O)/tests/system/%: tests/system/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(warn) -static -o $@ $< -lpthread
 
-system-needs := dom0 $(dom0-backports) $(linux-guests) $(O)/dom0/xen $(O)/package/grub-xen-host/version $(system-programs)
+system-needs = dom0 $(dom0-backports) $(linux-guests) $(packages) $(O)/dom0/xen $(system-programs)
 
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen;
 # with `make test-all` also those that take long.
