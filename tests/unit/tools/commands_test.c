@@ -123,8 +123,13 @@ static void logs(void **state)
 
 static void without(void **state)
 {
-    static const char *const lines[] = {"list",      "info",        "pause 1", "dmesg",
-                                        "vcpu-list", "debug-key h", "domid x", "destroy 1"};
+    static const char *const lines[] = {
+        "list",           "info",          "pause 1",    "dmesg",     "vcpu-list",
+        "debug-key h",    "domid x",       "destroy 1",  "dominfo 1", "mem-set 1 1",
+        "mem-max 1 1",    "reboot -a",     "rename 1 x", "sched",     "shutdown 1",
+        "sysrq 1 h",      "trigger 1 nmi", "top -b",     "uptime",    "vcpu-set 1 1",
+        "vcpu-pin 1 0 0", "unpause 1",
+    };
 
     (void)state;
     fake_hypervisor = false;
@@ -136,9 +141,13 @@ static void without(void **state)
 
 static void misuse(void **state)
 {
-    static const char *const lines[] = {"pause",    "pause 1 2", "list 1 2",    "list -x",
-                                        "info 1 2", "dmesg 1",   "debug-key",   "domid",
-                                        "domname",  "destroy",   "vcpu-list -x"};
+    static const char *const lines[] = {
+        "pause",        "pause 1 2",  "list 1 2", "list -x",       "info 1 2",     "dmesg 1",
+        "debug-key",    "domid",      "domname",  "destroy",       "vcpu-list -x", "dominfo",
+        "mem-set 1",    "mem-max 1",  "reboot",   "reboot -a 1",   "rename 1",     "sched 1 2",
+        "sched -d 1 2", "shutdown",   "sysrq 1",  "trigger 1",     "top 1",        "uptime -x",
+        "vcpu-pin 1 0", "vcpu-set 1", "unpause",  "mem-set 1 2 3",
+    };
 
     (void)state;
     for (unsigned int i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
