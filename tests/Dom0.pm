@@ -16,6 +16,8 @@ chdir "$FindBin::Bin/../..";
 our $out = $ENV{O} || 'build';
 our $dir = "$out/tests/system";
 our $xen = ($ENV{PEER} // '') eq 'xen';
+# Programs of Debian's own toolstack, unpacked; who takes one along gets their libraries, too.
+our $debian = "$out/package/xen-utils-4.17/usr/lib/xen-4.17/bin";
 make_path($dir, "$out/log");
 
 # What `make run` has.
@@ -26,6 +28,8 @@ my %disks = (virtio => ['virtio-blk-pci,drive=disk'], ahci => ['ahci,id=ahci', '
 sub initramfs {
     my ($name, $suite, $values, $scripts, $programs, $files) = @_;
     my $session = "$dir/$name.sh";
+    my $libs = 'usr/lib/x86_64-linux-gnu';
+    my @libs = "@$files" =~ /\Q$debian\E/ ? glob "$out/package/libxenmisc4.17/$libs/*.so.4.17" : ();
 
     open my $fh, '>', $session or die "$session: $!\n";
     print $fh "#!/bin/sh\n", map { "$_='$values->{$_}'\n" } sort keys %$values;
@@ -36,7 +40,7 @@ sub initramfs {
     close $fh or die "$session: $!\n";
     chmod 0755, $session;
     system('dom0-tools/image/make-initramfs', '-o', "$dir/$name.cpio", '-k', "$out/kernel/$suite",
-           "etc/session=$session", @$files, map { "bin/$_=$dir/$_" } @$programs) == 0 or die "make-initramfs failed\n";
+           "etc/session=$session", @$files, (map { "$libs/" . s{.*/}{}r . "=$_" } @libs), map { "bin/$_=$dir/$_" } @$programs) == 0 or die "make-initramfs failed\n";
     return "$dir/$name.cpio";
 }
 

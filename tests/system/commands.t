@@ -8,8 +8,7 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
-my $bin = '/usr/lib/xen-4.17/bin';
-plan skip_all => 'needs xen-utils-4.17' if !-x "$bin/xl";
+my $bin = $Dom0::debian;
 
 sub put {
     my ($name, $mode, $text) = @_;

@@ -10,8 +10,7 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
-my $bin = '/usr/lib/xen-4.17/bin';
-plan skip_all => 'needs xen-utils-4.17' if !-x "$bin/xl";
+my $bin = $Dom0::debian;
 
 my $dir = "$Dom0::dir/console" . ($Dom0::xen ? '-xen.d' : '.d');
 make_path($dir);
@@ -55,7 +54,7 @@ my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
     name => 'console', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['console'], timeout => 900,
-    files => ["etc/xen/xl.conf=$conf", (map { "$bin/$_" } qw(xl xen-init-dom0)), "$bin/xenconsole=$bin/xenconsole",
+    files => ["etc/xen/xl.conf=$conf", (map { "$bin/$_" } qw(xl xen-init-dom0)), "usr/lib/xen-4.17/bin/xenconsole=$bin/xenconsole",
               (map { "$Dom0::out/dom0-tools/$_" } qw(socle socle-consoled)),
               $Dom0::xen ? "$bin/xenstored" : "$Dom0::out/dom0-tools/socle-stored",
               (map { "/usr/bin/xenstore-$_" } qw(exists read write)), "guest/console.cfg=$guest",

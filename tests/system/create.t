@@ -19,7 +19,7 @@ sub put {
     return "$Dom0::dir/$name";
 }
 
-my $bin = '/usr/lib/xen-4.17/bin';
+my $bin = $Dom0::debian;
 my $hello = put('create-hello.json', 0644, <<'END');
 {"name": "hello", "kernel": "hello.elf", "memory": 8}
 END

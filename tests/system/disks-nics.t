@@ -19,7 +19,7 @@ sub put {
     return "$Dom0::dir/$name";
 }
 
-my $bin = '/usr/lib/xen-4.17/bin';
+my $bin = $Dom0::debian;
 my $name = $Dom0::xen ? 'disks-nics-xen' : 'disks-nics';
 my $linux = put("$name.json", 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 144, "vcpus": 2,

@@ -11,10 +11,9 @@ use Dom0;
 use File::Path qw(make_path remove_tree);
 use Test::More;
 
-my $utils = "$Dom0::out/package/xen-utils-4.17/usr/lib/xen-4.17/bin";
+my $utils = $Dom0::debian;
 my $common = "$Dom0::out/package/xen-utils-common";
 my $pvgrub = "$Dom0::out/package/grub-xen-host/usr/lib/grub-xen/grub-x86_64-xen.bin";
--x "$utils/xl" or die "no $utils/xl; `make $utils/version` fetches it\n";
 
 sub put {
     my ($name, $mode, $text) = @_;
@@ -133,7 +132,6 @@ END
     'etc/xen/xl.conf=' . put('xl.conf', 0644, qq(autoballoon="off"\n)),
     (map { "bin/$_=$utils/$_" } qw(xl xenstored xenconsoled xen-init-dom0 xentop)),
     (map { "usr/lib/xen-4.17/bin/$_=$utils/$_" } qw(xenconsole libxl-save-helper)),
-    (map { 'usr/lib/x86_64-linux-gnu/' . s{.*/}{}r . "=$_" } glob "$Dom0::out/package/libxenmisc4.17/usr/lib/x86_64-linux-gnu/*.so.4.17"),
     (map { "$hotplug/" . s{.*/}{}r . "=$_" } grep { -f } glob "$common/$hotplug/*"),
     'bin/bash=/bin/bash',
     host_programs(qw(script flock losetup ip xenstore-read xenstore-write xenstore-list xenstore-exists xenstore-rm)),
