@@ -11,16 +11,22 @@
 
 extern char **environ;
 
+/* By the program that the kernel itself would call. */
 static void load(const char *module)
 {
-    char *argv[] = {"modprobe", "-q", (char *)module, NULL};
+    char path[256] = "", *argv[] = {"modprobe", "-q", (char *)module, NULL};
+    FILE *f = fopen("/proc/sys/kernel/modprobe", "re");
     posix_spawn_file_actions_t files;
     pid_t pid;
     int status;
 
+    if (f && fgets(path, sizeof(path), f))
+        path[strcspn(path, "\n")] = 0;
+    if (f)
+        fclose(f);
     posix_spawn_file_actions_init(&files); /* whether it is there is looked at afterwards */
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid, "modprobe", &files, NULL, argv, environ) == 0)
+    if (posix_spawnp(&pid, path[0] ? path : argv[0], &files, NULL, argv, environ) == 0)
         waitpid(pid, &status, 0);
     posix_spawn_file_actions_destroy(&files);
 }

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -71,10 +72,21 @@ static pid_t running(const struct bridge *b)
 /* Servers go to the background when they are ready. */
 static int start(char *const *argv, struct error *err)
 {
+    posix_spawn_file_actions_t files;
+    const char *dirs = getenv("PATH");
+    char path[4096];
     int rc, status;
     pid_t pid;
 
-    rc = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+    /* We may have been called by somebody without a PATH for administrators. */
+    snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin", dirs ? dirs : "/usr/bin:/bin");
+    setenv("PATH", path, 1);
+    /* It stays, and whoever waits for our output to end must not wait for it. */
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    rc = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
     if (rc)
         return -rc;
     if (waitpid(pid, &status, 0) == pid && status == 0)

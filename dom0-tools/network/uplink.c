@@ -54,7 +54,8 @@ static int talk(struct nlmsghdr *request, mnl_cb_t see, void *ctx)
     return rc;
 }
 
-/* Addresses that somebody gave it, and routes other than those that come with addresses. */
+/* Addresses that somebody gave it, and routes other than those that come with addresses. What IPv6
+ * finds by itself (RA: router advertisements) it will find on the other interface. */
 static bool is_ours(const struct nlmsghdr *m, unsigned int from)
 {
     const struct ifaddrmsg *a = mnl_nlmsg_get_payload(m);
@@ -62,9 +63,11 @@ static bool is_ours(const struct nlmsghdr *m, unsigned int from)
     struct nlattr *attr;
 
     if (m->nlmsg_type == RTM_NEWADDR)
-        return a->ifa_index == from && a->ifa_scope != RT_SCOPE_LINK;
+        return a->ifa_index == from && a->ifa_scope != RT_SCOPE_LINK &&
+               (a->ifa_family == AF_INET || a->ifa_flags & IFA_F_PERMANENT);
     if (m->nlmsg_type != RTM_NEWROUTE || r->rtm_table != RT_TABLE_MAIN ||
-        r->rtm_protocol == RTPROT_KERNEL || r->rtm_type != RTN_UNICAST)
+        r->rtm_protocol == RTPROT_KERNEL || r->rtm_protocol == RTPROT_RA ||
+        r->rtm_type != RTN_UNICAST)
         return false;
     mnl_attr_for_each(attr, m, sizeof(*r))
     {
@@ -130,6 +133,8 @@ static int send_about(const struct nlmsghdr *old, uint16_t type, unsigned int if
     memcpy(header, mnl_nlmsg_get_payload(old), size);
     if (is_address)
         ((struct ifaddrmsg *)header)->ifa_index = ifindex;
+    else
+        ((struct rtmsg *)header)->rtm_flags &= RTNH_F_ONLINK; /* not that the old one is down */
     mnl_attr_for_each(attr, old, size)
     {
         unsigned int what = mnl_attr_get_type(attr);
@@ -155,8 +160,11 @@ static int move(const char *from, const char *to, struct error *err)
         rc = send_about(addresses.messages[i], RTM_DELADDR, addresses.from);
         rc = rc ?: send_about(addresses.messages[i], RTM_NEWADDR, target);
     }
-    for (unsigned int i = 0; i < routes.nr && rc == 0; i++)
-        rc = send_about(routes.messages[i], RTM_NEWROUTE, target);
+    for (unsigned int i = 0; i < routes.nr; i++) {
+        int failed = send_about(routes.messages[i], RTM_NEWROUTE, target);
+
+        rc = rc ?: failed; /* the others are wanted all the more */
+    }
     free_dump(&addresses);
     free_dump(&routes);
     return rc ? error_set(err, rc, "addresses and routes of %s: %s", from, strerror(-rc)) : 0;

@@ -49,8 +49,9 @@ b_sum=$(sum_of /img/b)
 until_true 10 equal "$(losetup -a)" ""
 
 is "there is no bridge" shows '^xenbr0 +down +nat 10.77.0.1/24' socle-network list
-hello nics='[{}]' && socle destroy hello # so that the bridge is there, and the modules
-is "a card brings its bridge" shows '^xenbr0 +up' socle-network list
+is "a card" hello nics='[{}]' # and with it the bridge, modules, and a server that does not keep our output open
+is "its guest ends" socle destroy hello
+is "it has brought its bridge" shows '^xenbr0 +up' socle-network list
 before=$(traces)
 
 # A guest that uses all it has.
