@@ -74,7 +74,7 @@ static int put_initrd(struct target *t, struct error *err)
         if (rc)
             return error_set(err, rc, "ramdisk: %s",
                              rc == -ENODATA ? "its file has become shorter" : strerror(-rc));
-        report(t->b, "ramdisk", done, size);
+        report(t->b, "ramdisk", done + step < size ? done + step : size, size);
     }
     return 0;
 }

@@ -111,7 +111,8 @@ is "a stock kernel is made a guest" socle create /guest/linux.json
 is "it comes up" until_true 240 grep -q 'userland: 2 CPUs of 0-3' $log/linux.log
 is "destroy" socle destroy linux
 is "all is back" until_true 4 all_is_back
-is "from the cache" socle create /guest/linux.json vcpus=4
+is "its kernel is kept" equal "$(ls /var/cache/socle | wc -l)" 1
+is "another one" socle create /guest/linux.json vcpus=4
 is "it comes up" until_true 240 grep -q 'userland: 4 CPUs of 0-3' $log/linux.log
 is "destroy" socle destroy linux
 is "all is back" until_true 4 all_is_back

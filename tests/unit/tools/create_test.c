@@ -529,6 +529,30 @@ static void cached(void **state)
     assert_int_equal(entries(cache_dir, ""), 3);
 }
 
+static void hear(void *ctx, const char *what, unsigned int percent)
+{
+    unsigned int *heard = ctx;
+
+    assert_true(percent <= 100);
+    heard[strcmp(what, "kernel") != 0] = percent;
+}
+
+static void progress(void **state)
+{
+    unsigned int heard[2] = {0};
+    struct create_options o = {.progress = hear, .ctx = heard};
+    domid_t id;
+
+    (void)state;
+    unlink(packed);
+    put_gzip(packed, kit.byte, KIT_SIZE);
+    config.kernel = packed;
+    assert_int_equal(domain_create(&config, &o, &id, &err), 0);
+    assert_int_equal(heard[0], 100);
+    assert_int_equal(heard[1], 100);
+    assert_int_equal(domain_end(id, &err), 0);
+}
+
 /* Whoever could have written it. */
 static void cache_of_others(void **state)
 {
@@ -591,6 +615,7 @@ int main(void)
         cmocka_unit_test_setup(busy, start),
         cmocka_unit_test_setup(killed_late, start),
         cmocka_unit_test_setup(cached, start),
+        cmocka_unit_test_setup(progress, start),
         cmocka_unit_test_setup(cache_of_others, start),
         cmocka_unit_test_setup(cache_is_small, start),
         cmocka_unit_test(dom0_is_not_ended),
