@@ -100,7 +100,7 @@ int build_cache_find(const struct stat *of, const uint8_t **data, size_t *size)
 
 /* ---- keeping ---- */
 
-/* A file system without a size, such as an initramfs, is in memory. */
+/* Some is left to others, more where it is memory: file systems without a size are in it. */
 static bool has_room(int dir, size_t size)
 {
     struct statvfs fs;
@@ -108,7 +108,9 @@ static bool has_room(int dir, size_t size)
 
     if (fstatvfs(dir, &fs) || sysinfo(&memory))
         return false;
-    return (fs.f_blocks ? fs.f_bavail * fs.f_frsize : memory.freeram * memory.mem_unit) / 2 > size;
+    if (!fs.f_blocks)
+        return memory.freeram * memory.mem_unit / 2 > size;
+    return fs.f_bavail * fs.f_frsize / 5 * 4 > size;
 }
 
 static bool is_zero(const uint8_t *page, size_t len)
