@@ -5,13 +5,8 @@
  * LOCK_CONSOLE guards ring, sinks and input; it is taken with interrupts off, as printk may be
  * called anywhere. A dying machine breaks it (console_force). */
 #include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/evtchn.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 
 #define RING_SIZE  16384 /* a power of two */
@@ -143,9 +138,8 @@ static void list_keys(void)
             pr_info("key '%c': %s", (char)k, keys[k].what);
 }
 
-static void run_pending_keys(void *unused)
+static void run_pending_keys(void *unused __ignored)
 {
-    (void)unused;
     for (unsigned int k = 0; k < 128; k++)
         if (test_and_clear_bit(k, keys_pending))
             debugkey_handle((char)k);

@@ -4,18 +4,11 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/page.h>
-#include <hv/printk.h>
-#include <hv/softirq.h>
-#include <xen/xen.h>
 
 static void dump_registers(void)
 {
-    unsigned int n;
-
-    for_each_cpu(n, cpu_online_map)
-    {
-        pr_info("pcpu %u%s:", n,
+    for_each_cpu (n, cpu_online_map) {
+        pr_info("pcpu %lu%s:", n,
                 pcpus[n].curr->domain->is_idle ? " is idle" : ", as the guest left it");
         if (!pcpus[n].curr->domain->is_idle)
             arch_dump_vcpu(pcpus[n].curr);
@@ -24,8 +17,6 @@ static void dump_registers(void)
 
 static void dump_dom0(void)
 {
-    struct vcpu *v;
-
     if (!dom0)
         return;
     for_each_vcpu (dom0, v)
@@ -34,14 +25,10 @@ static void dump_dom0(void)
 
 static void dump_domain(struct domain *d)
 {
-    struct vcpu *v;
-
-    pr_info("d%u (%s): %lu pages of %lu, %u vcpus, %d references, paused %d%s%s%s", d->id, d->name,
-            d->tot_pages, d->max_pages, d->max_vcpus, d->refcnt, d->pause_count,
-            d->is_privileged ? ", privileged" : "", d->is_shut_down ? ", shut down" : "",
-            d->is_dying ? ", dying" : "");
-    for_each_vcpu(d, v)
-    {
+    pr_info("d%u (%s): %lu pages of %lu, %u vcpus, paused %d%s%s%s", d->id, d->name, d->tot_pages,
+            d->max_pages, d->max_vcpus, d->pause_count, d->is_privileged ? ", privileged" : "",
+            d->is_shut_down ? ", shut down" : "", d->is_dying ? ", dying" : "");
+    for_each_vcpu (d, v) {
         pr_info("  v%u pcpu %u pause flags %lx, upcall %s%s; told by VIRQ_DEBUG", v->id,
                 v->sched.cpu, v->pause_flags, v->info->evtchn_upcall_pending ? "pending" : "none",
                 v->info->evtchn_upcall_mask ? " (masked)" : "");
@@ -51,7 +38,7 @@ static void dump_domain(struct domain *d)
 
 static void dump_domains(void)
 {
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         dump_domain(d);
 }
 
@@ -59,18 +46,16 @@ static void dump_memory(void)
 {
     pr_info("memory: %lu pages, %lu free, highest frame %#lx", total_pages, page_free_count(),
             max_page - 1);
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         pr_info("d%u: %lu pages", d->id, d->tot_pages);
 }
 
 static void dump_locks(void)
 {
-    unsigned int n;
-
-    for_each_cpu(n, cpu_online_map)
-        pr_info("pcpu %u: ranks held %#x (in debug builds), softirqs pending %#x", n,
+    for_each_cpu (n, cpu_online_map)
+        pr_info("pcpu %lu: ranks held %#x (in debug builds), softirqs pending %#x", n,
                 READ_ONCE(pcpus[n].locks_held), pcpus[n].softirq_pending);
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         pr_info("d%u: in line for life cycle %u, pages %u", d->id, spin_waiting(&d->lock),
                 spin_waiting(&d->page_lock));
 }

@@ -118,34 +118,24 @@ bool domain_id_is_free(domid_t id)
 static int enter_in_table(struct domain *d)
 {
     struct slot *s = slot_of(d->id);
-    int rc = -EEXIST;
 
-    spin_lock(&list_lock);
-    if (!s->d) {
-        s->d = d;
-        s->findable = false;
-        __atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
-        rc = 0;
-    }
-    spin_unlock(&list_lock);
-    return rc;
+    spin_guard(&list_lock);
+    if (s->d)
+        return -EEXIST;
+    s->d = d;
+    s->findable = false;
+    __atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+    return 0;
 }
 
 /* ---- making one ---- */
 
-static unsigned int domain_order(void)
-{
-    unsigned int order = 0;
-
-    while (PAGE_SIZE << order < sizeof(struct domain))
-        order++;
-    return order;
-}
+#define DOMAIN_ORDER order_for(sizeof(struct domain))
 
 /* A frame names its owner by frame number, so a domain starts a page. */
 static struct domain *alloc_domain(domid_t id)
 {
-    struct domain *d = page_alloc_virt(domain_order(), PA_ZERO);
+    struct domain *d = page_alloc_virt(DOMAIN_ORDER, PA_ZERO);
 
     if (!d)
         return NULL;
@@ -215,7 +205,7 @@ struct domain *domain_create(const struct domain_params *p, int *err)
         return NULL;
     *err = enter_in_table(d);
     if (*err) {
-        page_free_virt(d, domain_order());
+        page_free_virt(d, DOMAIN_ORDER);
         return NULL;
     }
     *err = init_domain(d, p);
@@ -267,8 +257,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 
 void domain_publish(struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v)
         if (v->is_initialised)
             clear_bit(VPF_DOWN, &v->pause_flags);
@@ -283,34 +271,27 @@ static uint32_t end_reason;
 static void pause_all_domains(void)
 {
     static bool done;
-    struct domain *d = NULL;
 
     if (done)
         return;
     done = true;
-    while ((d = domain_next(d)))
+    for_each_domain (d)
         domain_pause_nosync(d);
 }
 
 /* Half-destroyed domains are to be finished by the pcpus that have begun. */
 static bool destruction_under_way(void)
 {
-    struct domain *d = NULL;
-
-    while ((d = domain_next(d))) {
-        if (READ_ONCE(d->is_dying) == DOMDYING_DYING) {
-            domain_put(d);
+    for_each_domain (d)
+        if (READ_ONCE(d->is_dying) == DOMDYING_DYING)
             return true;
-        }
-    }
     return false;
 }
 
 /* Nothing of any guest is to be live when the machine is taken down (and, in debug builds, audited): so
  * everybody stops, and the idle vcpu does it. */
-static void end_machine(void *data)
+static void end_machine(void *data __ignored)
 {
-    (void)data;
     pause_all_domains();
     if (current_domain()->is_idle && !destruction_under_way())
         machine_shutdown(end_reason);
@@ -323,7 +304,7 @@ static bool begin_shutdown(struct domain *d, uint32_t reason)
 {
     bool first;
 
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     first = !d->is_shutting_down;
     d->is_shutting_down = true;
     if (d->shutdown_code == ~0u)
@@ -331,7 +312,6 @@ static bool begin_shutdown(struct domain *d, uint32_t reason)
     if (first)
         domain_pause_nosync(d);
     d->is_shut_down = true;
-    spin_unlock(&d->lock);
     return first;
 }
 
@@ -391,20 +371,15 @@ void domain_crash(struct domain *d, const char *why, ...)
 
 static bool begin_dying(struct domain *d)
 {
-    bool first;
-
-    spin_lock(&d->lock);
-    first = d->is_dying == DOMDYING_ALIVE;
-    if (first)
-        WRITE_ONCE(d->is_dying, DOMDYING_DYING);
-    spin_unlock(&d->lock);
-    return first;
+    spin_guard(&d->lock);
+    if (d->is_dying != DOMDYING_ALIVE)
+        return false;
+    WRITE_ONCE(d->is_dying, DOMDYING_DYING);
+    return true;
 }
 
 static bool runs_somewhere(const struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v)
         if (__atomic_load_n(&v->sched.on_cpu, __ATOMIC_ACQUIRE))
             return true;
@@ -413,8 +388,6 @@ static bool runs_somewhere(const struct domain *d)
 
 static void stop_timers(struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v)
         vcpu_stop_timers(v);
     for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdog_timer); i++)
@@ -425,9 +398,6 @@ static void stop_timers(struct domain *d)
 /* Ports and timers go before vcpu_info: they write to it. */
 static int kill_steps(struct domain *d)
 {
-    struct vcpu *v;
-    int rc;
-
     if (begin_dying(d))
         domain_pause_nosync(d);
     if (runs_somewhere(d))
@@ -435,13 +405,9 @@ static int kill_steps(struct domain *d)
     spin_lock(&d->page_lock);
     page_unclaim(d, d->claimed_pages);
     spin_unlock(&d->page_lock);
-    rc = evtchn_domain_destroy(d);
-    if (rc)
-        return rc;
+    TRY(evtchn_domain_destroy(d));
     pirq_domain_destroy(d);
-    rc = gnttab_release_mappings(d);
-    if (rc)
-        return rc;
+    TRY(gnttab_release_mappings(d));
     stop_timers(d);
     for_each_vcpu (d, v) {
         vcpu_unmap_info(v);
@@ -509,7 +475,8 @@ static bool is_in_use(const struct domain *d)
 {
     if (d->destroyer && (READ_ONCE(d->destroyer->running) || READ_ONCE(d->destroyer->scheduled)))
         return true;
-    if (d->shared_info && (READ_ONCE(mfn_page(virt_to_mfn(d->shared_info))->count) & PGC_COUNT_MASK) > 1)
+    if (d->shared_info &&
+        (READ_ONCE(mfn_page(virt_to_mfn(d->shared_info))->count) & PGC_COUNT_MASK) > 1)
         return true;
     return gnttab_is_mapped(d);
 }
@@ -528,7 +495,6 @@ static void free_shared_info(struct domain *d)
 static void free_domain(struct domain *d)
 {
     struct slot *s = slot_of(d->id);
-    struct vcpu *v;
 
     evtchn_domain_free(d);
     gnttab_domain_free(d);
@@ -541,16 +507,15 @@ static void free_domain(struct domain *d)
     arch_domain_free(d);
     free_shared_info(d);
     heap_free(d->destroyer);
-    page_free_virt(d, domain_order());
+    page_free_virt(d, DOMAIN_ORDER);
     __atomic_store_n(&s->d, NULL, __ATOMIC_RELEASE);
 }
 
-static void reap(void *data)
+static void reap(void *data __ignored)
 {
     struct domain *d = __atomic_exchange_n(&graves, NULL, __ATOMIC_SEQ_CST), *next;
     bool again = false;
 
-    (void)data;
     for (; d; d = next) {
         next = d->next_dead;
         if (is_in_use(d)) {
@@ -567,9 +532,8 @@ static void reap(void *data)
     timer_set(&reap_timer, now() + REAP_AGAIN);
 }
 
-static void reap_again(void *data)
+static void reap_again(void *data __ignored)
 {
-    (void)data;
     tasklet_schedule(&reaper);
 }
 

@@ -164,11 +164,9 @@ static long op_resume(struct domctl_call *c)
 static void sum_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     unsigned int nr = 0, blocked = 0;
-    struct vcpu *v;
 
     info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu (d, v) {
         struct vcpu_runstate_info run;
 
         vcpu_runstate_get(v, &run);

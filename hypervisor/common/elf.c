@@ -39,13 +39,7 @@ _Static_assert(sizeof(struct shdr) == 64 && sizeof(struct nhdr) == 12, "ELF64 la
 
 enum { EI_CLASS = 4, EI_DATA = 5, ELFCLASS32 = 1, ELFCLASS64 = 2, ELFDATA2LSB = 1 };
 enum { ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62, PT_LOAD = 1, PT_NOTE = 4 };
-enum { SHT_NOTE = 7, SHT_NOBITS = 8, PF_RWX = 7 };
-
-static int fail(struct elf_pv_info *info, int err, const char *why)
-{
-    info->error = why;
-    return err;
-}
+enum { SHT_NOTE = 7, PF_RWX = 7 };
 
 /* Is [off, off + len) inside of the file? */
 static bool in_file(const struct elf_pv_info *info, uint64_t off, uint64_t len)
@@ -69,27 +63,27 @@ static int check_header(struct elf_pv_info *info, struct ehdr *eh)
     static const uint8_t magic[4] = {0x7f, 'E', 'L', 'F'};
 
     if (info->size > 0x206 && !memcmp((const char *)info->image + 0x202, "HdrS", 4))
-        return fail(info, -ENOEXEC, "a bzImage: socle-unpack takes the ELF file out of it");
+        return fail_with(info, -ENOEXEC, "a bzImage: socle-unpack takes the ELF file out of it");
     if (info->size < sizeof(magic) || memcmp(info->image, magic, sizeof(magic)))
-        return fail(info, -ENOEXEC, "not an ELF file");
+        return fail_with(info, -ENOEXEC, "not an ELF file");
     if (!read_at(info, 0, eh, sizeof(*eh)))
-        return fail(info, -ENOEXEC, "file ends inside of the ELF header");
+        return fail_with(info, -ENOEXEC, "file ends inside of the ELF header");
     if (eh->ident[EI_CLASS] == ELFCLASS32)
-        return fail(info, -ENOEXEC, "32-bit ELF file, a 64-bit kernel is needed");
+        return fail_with(info, -ENOEXEC, "32-bit ELF file, a 64-bit kernel is needed");
     if (eh->ident[EI_CLASS] != ELFCLASS64 || eh->ident[EI_DATA] != ELFDATA2LSB)
-        return fail(info, -ENOEXEC, "not a little-endian ELF64 file");
+        return fail_with(info, -ENOEXEC, "not a little-endian ELF64 file");
     if (eh->machine != EM_X86_64)
-        return fail(info, -ENOEXEC, "ELF file for another machine than x86-64");
+        return fail_with(info, -ENOEXEC, "ELF file for another machine than x86-64");
     if (eh->type != ET_EXEC && eh->type != ET_DYN) /* nobody relocates: it starts as linked */
-        return fail(info, -ENOEXEC, "ELF file is no executable");
+        return fail_with(info, -ENOEXEC, "ELF file is no executable");
     if (eh->phnum == 0)
-        return fail(info, -ENOEXEC, "ELF file has no program headers");
+        return fail_with(info, -ENOEXEC, "ELF file has no program headers");
     if (eh->phentsize != sizeof(struct phdr))
-        return fail(info, -EINVAL, "program headers of unknown size");
+        return fail_with(info, -EINVAL, "program headers of unknown size");
     if (eh->phnum > ELF_MAX_PHDRS)
-        return fail(info, -EINVAL, "too many program headers");
+        return fail_with(info, -EINVAL, "too many program headers");
     if (!in_file(info, eh->phoff, (uint64_t)eh->phnum * sizeof(struct phdr)))
-        return fail(info, -EINVAL, "program headers lie outside of the file");
+        return fail_with(info, -EINVAL, "program headers lie outside of the file");
     return 0;
 }
 
@@ -106,15 +100,15 @@ static int add_segment(struct elf_pv_info *info, const struct phdr *ph)
     unsigned int i = info->nr_segments;
 
     if (ph->filesz > ph->memsz)
-        return fail(info, -EINVAL, "segment has more bytes in the file than in memory");
+        return fail_with(info, -EINVAL, "segment has more bytes in the file than in memory");
     if (!in_file(info, ph->offset, ph->filesz))
-        return fail(info, -EINVAL, "segment lies outside of the file (truncated image?)");
+        return fail_with(info, -EINVAL, "segment lies outside of the file (truncated image?)");
     if (ph->memsz > UINT64_MAX - ph->paddr || ph->memsz > UINT64_MAX - ph->vaddr)
-        return fail(info, -EINVAL, "segment wraps around the end of memory");
+        return fail_with(info, -EINVAL, "segment wraps around the end of memory");
     if (ph->memsz == 0)
         return 0;
     if (i == ELF_MAX_SEGMENTS)
-        return fail(info, -EINVAL, "too many loadable segments");
+        return fail_with(info, -EINVAL, "too many loadable segments");
     for (info->nr_segments++; i > 0 && info->segment[i - 1].paddr > ph->paddr; i--)
         info->segment[i] = info->segment[i - 1];
     info->segment[i] = (struct elf_segment){ph->paddr, ph->offset, ph->filesz, ph->memsz};
@@ -127,21 +121,18 @@ static int collect_segments(struct elf_pv_info *info, const struct ehdr *eh)
 {
     for (unsigned int i = 0; i < eh->phnum; i++) {
         struct phdr ph;
-        int rc;
 
         header_at(info, eh->phoff, i, &ph, sizeof(ph));
-        rc = ph.type == PT_LOAD && (ph.flags & PF_RWX) ? add_segment(info, &ph) : 0;
-        if (rc)
-            return rc;
+        TRY(ph.type == PT_LOAD && (ph.flags & PF_RWX) ? add_segment(info, &ph) : 0);
     }
     if (info->nr_segments == 0)
-        return fail(info, -ENOEXEC, "ELF file has nothing to load");
+        return fail_with(info, -ENOEXEC, "ELF file has nothing to load");
 
     for (unsigned int i = 1; i < info->nr_segments; i++) {
         const struct elf_segment *before = &info->segment[i - 1];
 
         if (before->paddr + before->memsz > info->segment[i].paddr)
-            return fail(info, -EINVAL, "segments overlap in physical memory");
+            return fail_with(info, -EINVAL, "segments overlap in physical memory");
     }
     const struct elf_segment *last = &info->segment[info->nr_segments - 1];
 
@@ -152,11 +143,10 @@ static int collect_segments(struct elf_pv_info *info, const struct ehdr *eh)
 
 /* ---- What a kernel says of itself ---- */
 
-/* One thing said: the contents of a note, or what follows the name in section __xen_guest. */
+/* The contents of a note. */
 struct value {
     const char *s;
     size_t len;
-    bool is_note;
 };
 
 static const char *const feature_names[] = {
@@ -195,11 +185,10 @@ int elf_feature_number(const char *name, size_t len)
 
 /* `name|!name|...`, `!` marks what the kernel cannot do without. An optional feature that nobody
  * knows is no obstacle, a required one is. */
-static int take_features(struct elf_pv_info *info, const struct value *v, void *dst)
+static int take_features(struct elf_pv_info *info, const struct value *v, void *dst __ignored)
 {
     const char *s = v->s, *end = s + strnlen(s, v->len), *bar;
 
-    (void)dst;
     for (; s < end; s = bar + 1) {
         bar = memchr(s, '|', (size_t)(end - s));
         bar = bar ? bar : end;
@@ -210,40 +199,24 @@ static int take_features(struct elf_pv_info *info, const struct value *v, void *
             info->features_supported |= 1u << nr;
             info->features_required |= (uint32_t)required << nr;
         } else if (required) {
-            return fail(info, -EINVAL, "kernel requires a feature that does not exist");
+            return fail_with(info, -EINVAL, "kernel requires a feature that does not exist");
         }
     }
     return 0;
 }
 
-static int take_text(struct elf_pv_info *info, const struct value *v, void *dst)
+static int take_text(struct elf_pv_info *info __ignored, const struct value *v, void *dst)
 {
-    (void)info;
     memset(dst, 0, ELF_STRING_SIZE);
     memcpy(dst, v->s, strnlen(v->s, min(v->len, (size_t)ELF_STRING_SIZE - 1)));
     return 0;
 }
 
-static int take_pae(struct elf_pv_info *info, const struct value *v, void *dst)
+static int take_pae(struct elf_pv_info *info __ignored, const struct value *v, void *dst)
 {
     size_t len = strnlen(v->s, v->len);
 
-    (void)info;
     *(bool *)dst = !text_is(v->s, min(len, (size_t)3), "yes") && !text_is(v->s, len, "bimodal");
-    return 0;
-}
-
-static int take_digits(struct elf_pv_info *info, const struct value *v, uint64_t *val)
-{
-    char text[24] = "";
-    const char *end;
-
-    if (v->len == 0)
-        return fail(info, -EINVAL, "a number is missing in section __xen_guest");
-    memcpy(text, v->s, min(v->len, sizeof(text) - 1));
-    *val = hv_strtoul(text, &end, (text[1] | 0x20) == 'x' ? 16 : 10);
-    if (v->len >= sizeof(text) || *end || end == text || *val == UINT64_MAX)
-        return fail(info, -EINVAL, "a number in section __xen_guest is malformed");
     return 0;
 }
 
@@ -251,10 +224,8 @@ static int take_number(struct elf_pv_info *info, const struct value *v, void *ds
 {
     uint64_t val = 0;
 
-    if (!v->is_note)
-        return take_digits(info, v, dst);
     if (v->len != 1 && v->len != 2 && v->len != 4 && v->len != 8)
-        return fail(info, -EINVAL, "a numeric Xen note is not 1, 2, 4 or 8 bytes long");
+        return fail_with(info, -EINVAL, "a numeric Xen note is not 1, 2, 4 or 8 bytes long");
     memcpy(&val, v->s, v->len); /* little-endian into little-endian */
     *(uint64_t *)dst = val;
     return 0;
@@ -263,53 +234,44 @@ static int take_number(struct elf_pv_info *info, const struct value *v, void *ds
 static int take_flag(struct elf_pv_info *info, const struct value *v, void *dst)
 {
     uint64_t val;
-    int rc = take_number(info, v, &val);
 
-    if (rc == 0)
-        *(bool *)dst = val != 0;
-    return rc;
+    TRY(take_number(info, v, &val));
+    *(bool *)dst = val != 0;
+    return 0;
 }
 
-static int take_feature_bits(struct elf_pv_info *info, const struct value *v, void *dst)
+static int take_feature_bits(struct elf_pv_info *info, const struct value *v, void *dst __ignored)
 {
     uint64_t bits;
-    int rc = take_number(info, v, &bits);
 
-    (void)dst;
-    if (rc == 0)
-        info->features_supported |= (uint32_t)bits;
-    return rc;
+    TRY(take_number(info, v, &bits));
+    info->features_supported |= (uint32_t)bits;
+    return 0;
 }
 
 #define FIELD(member) offsetof(struct elf_pv_info, member)
 
 static const struct said {
-    uint32_t note;      /* XEN_ELFNOTE_* */
-    const char *legacy; /* its name in section __xen_guest; NULL: none */
+    uint32_t note; /* XEN_ELFNOTE_* */
     int (*take)(struct elf_pv_info *info, const struct value *v, void *dst);
     size_t field;
 } known[] = {
-    {XEN_ELFNOTE_ENTRY, "VIRT_ENTRY", take_number, FIELD(entry)},
-    {XEN_ELFNOTE_HYPERCALL_PAGE, "HYPERCALL_PAGE", take_number, FIELD(hypercall_page)},
-    {XEN_ELFNOTE_VIRT_BASE, "VIRT_BASE", take_number, FIELD(virt_base)},
-    {XEN_ELFNOTE_PADDR_OFFSET, "ELF_PADDR_OFFSET", take_number, FIELD(paddr_offset)},
-    {XEN_ELFNOTE_INIT_P2M, NULL, take_number, FIELD(init_p2m)},
-    {XEN_ELFNOTE_PHYS32_ENTRY, NULL, take_number, FIELD(phys32_entry)},
-    {XEN_ELFNOTE_MOD_START_PFN, NULL, take_flag, FIELD(mod_start_pfn)},
-    {XEN_ELFNOTE_SUSPEND_CANCEL, NULL, take_flag, FIELD(suspend_cancel)},
-    {XEN_ELFNOTE_SUPPORTED_FEATURES, NULL, take_feature_bits},
-    {XEN_ELFNOTE_FEATURES, "FEATURES", take_features},
-    {XEN_ELFNOTE_PAE_MODE, "PAE", take_pae, FIELD(no_pae)},
-    {XEN_ELFNOTE_XEN_VERSION, "XEN_VER", take_text, FIELD(xen_version)},
-    {XEN_ELFNOTE_GUEST_OS, "GUEST_OS", take_text, FIELD(guest_os)},
-    {XEN_ELFNOTE_GUEST_VERSION, "GUEST_VER", take_text, FIELD(guest_version)},
-    {XEN_ELFNOTE_LOADER, "LOADER", take_text, FIELD(loader)},
+    {XEN_ELFNOTE_ENTRY, take_number, FIELD(entry)},
+    {XEN_ELFNOTE_HYPERCALL_PAGE, take_number, FIELD(hypercall_page)},
+    {XEN_ELFNOTE_VIRT_BASE, take_number, FIELD(virt_base)},
+    {XEN_ELFNOTE_PADDR_OFFSET, take_number, FIELD(paddr_offset)},
+    {XEN_ELFNOTE_INIT_P2M, take_number, FIELD(init_p2m)},
+    {XEN_ELFNOTE_PHYS32_ENTRY, take_number, FIELD(phys32_entry)},
+    {XEN_ELFNOTE_MOD_START_PFN, take_flag, FIELD(mod_start_pfn)},
+    {XEN_ELFNOTE_SUSPEND_CANCEL, take_flag, FIELD(suspend_cancel)},
+    {XEN_ELFNOTE_SUPPORTED_FEATURES, take_feature_bits},
+    {XEN_ELFNOTE_FEATURES, take_features},
+    {XEN_ELFNOTE_PAE_MODE, take_pae, FIELD(no_pae)},
+    {XEN_ELFNOTE_XEN_VERSION, take_text, FIELD(xen_version)},
+    {XEN_ELFNOTE_GUEST_OS, take_text, FIELD(guest_os)},
+    {XEN_ELFNOTE_GUEST_VERSION, take_text, FIELD(guest_version)},
+    {XEN_ELFNOTE_LOADER, take_text, FIELD(loader)},
 };
-
-static int take(struct elf_pv_info *info, const struct said *what, const struct value *v)
-{
-    return what->take(info, v, (char *)info + what->field);
-}
 
 /* ---- Xen's notes ---- */
 
@@ -318,7 +280,7 @@ static int take_note(struct elf_pv_info *info, uint32_t type, const struct value
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(known); i++)
         if (known[i].note == type)
-            return take(info, &known[i], v);
+            return known[i].take(info, v, (char *)info + known[i].field);
     return 0;
 }
 
@@ -330,9 +292,9 @@ static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
     struct nhdr nh;
 
     if (!in_file(info, off, len))
-        return fail(info, -EINVAL,
-                    source == ELF_NOTES_SEGMENT ? "note segment lies outside of the file"
-                                                : "note section lies outside of the file");
+        return fail_with(info, -EINVAL,
+                         source == ELF_NOTES_SEGMENT ? "note segment lies outside of the file"
+                                                     : "note section lies outside of the file");
     while (len >= sizeof(nh)) {
         const char *name = (const char *)info->image + off + sizeof(nh);
 
@@ -341,13 +303,11 @@ static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
         uint64_t step = desc + ALIGN_UP((uint64_t)nh.descsz, 4);
 
         if (desc + nh.descsz > len)
-            return fail(info, -EINVAL, "a note runs past the end of its segment or section");
+            return fail_with(info, -EINVAL, "a note runs past the end of its segment or section");
         if ((nh.namesz == 3 || nh.namesz == 4) && memcmp(name, "Xen", nh.namesz) == 0) {
-            struct value v = {(const char *)info->image + off + desc, nh.descsz, true};
-            int rc = take_note(info, nh.type, &v);
+            struct value v = {(const char *)info->image + off + desc, nh.descsz};
 
-            if (rc)
-                return rc;
+            TRY(take_note(info, nh.type, &v));
             info->source = source;
         }
         if (step >= len)
@@ -360,16 +320,14 @@ static int walk_notes(struct elf_pv_info *info, uint64_t off, uint64_t len,
 
 static int notes_of_segments(struct elf_pv_info *info, const struct ehdr *eh)
 {
-    int rc = 0;
-
-    for (unsigned int i = 0; i < eh->phnum && rc == 0; i++) {
+    for (unsigned int i = 0; i < eh->phnum; i++) {
         struct phdr ph;
 
         header_at(info, eh->phoff, i, &ph, sizeof(ph));
         if (ph.type == PT_NOTE)
-            rc = walk_notes(info, ph.offset, ph.filesz, ELF_NOTES_SEGMENT);
+            TRY(walk_notes(info, ph.offset, ph.filesz, ELF_NOTES_SEGMENT));
     }
-    return rc;
+    return 0;
 }
 
 /* ---- Sections: only looked at when no segment has Xen's notes ---- */
@@ -386,110 +344,28 @@ static unsigned int usable_sections(const struct elf_pv_info *info, const struct
     return nr;
 }
 
-static struct shdr shdr_at(const struct elf_pv_info *info, const struct ehdr *eh, unsigned int i)
+static int notes_of_sections(struct elf_pv_info *info, const struct ehdr *eh)
 {
-    struct shdr sh;
+    unsigned int nr = usable_sections(info, eh);
 
-    header_at(info, eh->shoff, i, &sh, sizeof(sh));
-    return sh;
-}
-
-static int notes_of_sections(struct elf_pv_info *info, const struct ehdr *eh, unsigned int nr)
-{
-    int rc = 0;
-
-    for (unsigned int i = 0; i < nr && rc == 0; i++) {
-        struct shdr sh = shdr_at(info, eh, i);
-
-        if (sh.type == SHT_NOTE)
-            rc = walk_notes(info, sh.offset, sh.size, ELF_NOTES_SECTION);
-    }
-    return rc;
-}
-
-static bool section_is(const struct elf_pv_info *info, const struct shdr *strtab,
-                       const struct shdr *sh, const char *name)
-{
-    size_t len = strlen(name) + 1;
-
-    return in_file(info, strtab->offset, strtab->size) && sh->name <= strtab->size &&
-           len <= strtab->size - sh->name &&
-           memcmp(info->image + strtab->offset + sh->name, name, len) == 0;
-}
-
-/* ---- The string of section __xen_guest, from before there were notes ---- */
-
-static int take_pair(struct elf_pv_info *info, const char *s, size_t len)
-{
-    const char *eq = memchr(s, '=', len);
-    size_t nlen = eq ? (size_t)(eq - s) : len, skip = nlen + (eq != NULL);
-    struct value v = {s + skip, len - skip, false};
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++)
-        if (known[i].legacy && text_is(s, nlen, known[i].legacy))
-            return take(info, &known[i], &v);
-    return 0;
-}
-
-/* HYPERCALL_PAGE is a page number there, counted from VIRT_BASE: made an address in the end. */
-static int legacy_finish(struct elf_pv_info *info)
-{
-    uint64_t base = info->virt_base == ELF_NO_ADDR ? 0 : info->virt_base;
-
-    info->source = ELF_NOTES_LEGACY;
-    if (info->hypercall_page == ELF_NO_ADDR)
-        return 0;
-    if (info->hypercall_page > (UINT64_MAX - base) >> PAGE_SHIFT)
-        return fail(info, -EINVAL, "HYPERCALL_PAGE in section __xen_guest is no page number");
-    info->hypercall_page = base + (info->hypercall_page << PAGE_SHIFT);
-    return 0;
-}
-
-static int walk_legacy(struct elf_pv_info *info, const char *s, size_t len)
-{
-    const char *end = s + strnlen(s, len), *comma;
-
-    for (; s < end; s = comma + 1) {
-        comma = memchr(s, ',', (size_t)(end - s));
-        comma = comma ? comma : end;
-        int rc = take_pair(info, s, (size_t)(comma - s));
-
-        if (rc)
-            return rc;
-    }
-    return legacy_finish(info);
-}
-
-static int legacy_section(struct elf_pv_info *info, const struct ehdr *eh, unsigned int nr)
-{
-    struct shdr strtab, sh;
-
-    if (eh->shstrndx >= nr)
-        return 0;
-    strtab = shdr_at(info, eh, eh->shstrndx);
     for (unsigned int i = 0; i < nr; i++) {
-        sh = shdr_at(info, eh, i);
-        if (sh.type == SHT_NOBITS || !section_is(info, &strtab, &sh, "__xen_guest"))
-            continue;
-        if (!in_file(info, sh.offset, sh.size))
-            return fail(info, -EINVAL, "section __xen_guest lies outside of the file");
-        return walk_legacy(info, (const char *)info->image + sh.offset, sh.size);
+        struct shdr sh;
+
+        header_at(info, eh->shoff, i, &sh, sizeof(sh));
+        if (sh.type == SHT_NOTE)
+            TRY(walk_notes(info, sh.offset, sh.size, ELF_NOTES_SECTION));
     }
     return 0;
 }
 
 static int collect_notes(struct elf_pv_info *info, const struct ehdr *eh)
 {
-    unsigned int nr = usable_sections(info, eh);
-    int rc = notes_of_segments(info, eh);
-
-    if (rc == 0 && info->source == ELF_NOTES_NONE)
-        rc = notes_of_sections(info, eh, nr);
-    if (rc == 0 && info->source == ELF_NOTES_NONE)
-        rc = legacy_section(info, eh, nr);
-    if (rc == 0 && info->source == ELF_NOTES_NONE)
-        rc = fail(info, -ENOEXEC, "no Xen notes: not a kernel for a PV domain");
-    return rc;
+    TRY(notes_of_segments(info, eh));
+    if (info->source == ELF_NOTES_NONE)
+        TRY(notes_of_sections(info, eh));
+    if (info->source == ELF_NOTES_NONE)
+        return fail_with(info, -ENOEXEC, "no Xen notes: not a kernel for a PV domain");
+    return 0;
 }
 
 /* ---- What it all means ---- */
@@ -502,9 +378,10 @@ static bool begins(const char *s, const char *with)
 static int check_version(struct elf_pv_info *info)
 {
     if (!begins(info->xen_version, "xen-3.0"))
-        return fail(info, -ENOEXEC, "kernel is not for the Xen 3.0 interface (note XEN_VERSION)");
+        return fail_with(info, -ENOEXEC,
+                         "kernel is not for the Xen 3.0 interface (note XEN_VERSION)");
     if (info->loader[0] && !begins(info->loader, "generic") && !begins(info->guest_os, "linux"))
-        return fail(info, -ENOEXEC, "kernel wants another loader than the generic one");
+        return fail_with(info, -ENOEXEC, "kernel wants another loader than the generic one");
     return 0;
 }
 
@@ -513,16 +390,16 @@ static int layout(struct elf_pv_info *info)
     bool have_base = info->virt_base != ELF_NO_ADDR;
 
     if (info->paddr_offset != ELF_NO_ADDR && !have_base)
-        return fail(info, -EINVAL, "note PADDR_OFFSET without VIRT_BASE");
+        return fail_with(info, -EINVAL, "note PADDR_OFFSET without VIRT_BASE");
     if (!have_base)
         info->virt_base = 0;
     if (info->paddr_offset == ELF_NO_ADDR)
-        info->paddr_offset = info->source == ELF_NOTES_LEGACY ? info->virt_base : 0;
+        info->paddr_offset = 0;
 
     if (info->pstart < info->paddr_offset)
-        return fail(info, -EINVAL, "a segment lies below PADDR_OFFSET");
+        return fail_with(info, -EINVAL, "a segment lies below PADDR_OFFSET");
     if (info->pend - info->paddr_offset > UINT64_MAX - info->virt_base)
-        return fail(info, -EINVAL, "the image wraps around the end of the address space");
+        return fail_with(info, -EINVAL, "the image wraps around the end of the address space");
     info->virt_kstart = info->pstart - info->paddr_offset + info->virt_base;
     info->virt_kend = info->pend - info->paddr_offset + info->virt_base;
     return 0;
@@ -533,18 +410,18 @@ static int check_addresses(struct elf_pv_info *info)
     uint64_t page = info->hypercall_page;
 
     if (info->entry < info->virt_kstart || info->entry >= info->virt_kend)
-        return fail(info, -EINVAL, "entry point lies outside of the image");
+        return fail_with(info, -EINVAL, "entry point lies outside of the image");
     if (page != ELF_NO_ADDR) {
         if (page & (PAGE_SIZE - 1))
-            return fail(info, -EINVAL, "hypercall page is not page aligned");
+            return fail_with(info, -EINVAL, "hypercall page is not page aligned");
         if (page < info->virt_base || page >= info->virt_kend)
-            return fail(info, -EINVAL, "hypercall page lies outside of the image");
+            return fail_with(info, -EINVAL, "hypercall page lies outside of the image");
     }
     if (info->init_p2m != ELF_NO_ADDR) {
         if (info->init_p2m & (PAGE_SIZE - 1))
-            return fail(info, -EINVAL, "INIT_P2M is not page aligned");
+            return fail_with(info, -EINVAL, "INIT_P2M is not page aligned");
         if (info->init_p2m >= info->virt_kstart && info->init_p2m < info->virt_kend)
-            return fail(info, -EINVAL, "INIT_P2M lies inside of the image");
+            return fail_with(info, -EINVAL, "INIT_P2M lies inside of the image");
     }
     return 0;
 }
@@ -552,7 +429,6 @@ static int check_addresses(struct elf_pv_info *info)
 int elf_pv_parse(const void *image, size_t size, struct elf_pv_info *info)
 {
     struct ehdr eh;
-    int rc;
 
     memset(info, 0, sizeof(*info));
     info->image = image;
@@ -560,13 +436,11 @@ int elf_pv_parse(const void *image, size_t size, struct elf_pv_info *info)
     info->virt_base = info->paddr_offset = info->entry = ELF_NO_ADDR;
     info->hypercall_page = info->init_p2m = info->phys32_entry = ELF_NO_ADDR;
 
-    rc = check_header(info, &eh);
-    rc = rc ?: collect_segments(info, &eh);
-    rc = rc ?: collect_notes(info, &eh);
-    rc = rc ?: check_version(info);
-    rc = rc ?: layout(info);
-    if (rc)
-        return rc;
+    TRY(check_header(info, &eh));
+    TRY(collect_segments(info, &eh));
+    TRY(collect_notes(info, &eh));
+    TRY(check_version(info));
+    TRY(layout(info));
     if (info->entry == ELF_NO_ADDR)
         info->entry = eh.entry;
     return check_addresses(info);
@@ -586,14 +460,12 @@ int elf_pv_load(const struct elf_pv_info *info, elf_put_fn *put, void *ctx)
     for (unsigned int i = 0; i < info->nr_segments; i++) {
         const struct elf_segment *seg = &info->segment[i];
         uint64_t start = seg->paddr - info->pstart;
-        int rc = put_zero(put, ctx, done, start);
 
-        if (rc == 0 && seg->filesz)
-            rc = put(ctx, start, info->image + seg->offset, seg->filesz);
+        TRY(put_zero(put, ctx, done, start));
+        if (seg->filesz)
+            TRY(put(ctx, start, info->image + seg->offset, seg->filesz));
         done = start + seg->memsz;
-        rc = rc ?: put_zero(put, ctx, start + seg->filesz, done);
-        if (rc)
-            return rc;
+        TRY(put_zero(put, ctx, start + seg->filesz, done));
     }
     return 0;
 }

@@ -7,7 +7,6 @@
  * changes nothing before all checks have passed (XSA-47, XSA-496), and closing many ports is
  * preemptible (XSA-344). ABI: xen/event_channel.h; error numbers as Xen 4.17 gives them. */
 #include <hv/console.h>
-#include <hv/evtchn.h>
 #include <hv/evtchn_table.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
@@ -51,23 +50,21 @@ static bool is_masked(const struct domain *d, const struct evtchn *chn)
 int evtchn_send(struct domain *d, uint32_t port)
 {
     struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-    int rc = 0;
 
     if (unlikely(!chn))
         return -EINVAL;
-    spin_lock(&chn->lock);
+    spin_guard(&chn->lock);
     if (likely(chn->state == EVTCHN_INTERDOMAIN))
         set_pending(chn->peer_dom, chn->peer);
     else if (chn->state == EVTCHN_IPI)
         set_pending(d, chn);
     else if (chn->state != EVTCHN_UNBOUND) /* bind_interdomain makes up for what is lost there */
-        rc = -EINVAL;
-    spin_unlock(&chn->lock);
-    return rc;
+        return -EINVAL;
+    return 0;
 }
 
 /* The port may be closed, or another's, before it is locked: then its virq is not ours any more. */
-static void send_virq(struct vcpu *owner, unsigned int virq)
+void evtchn_send_virq(struct vcpu *owner, unsigned int virq)
 {
     struct domain *d = owner->domain;
     struct evtchn *chn;
@@ -79,15 +76,9 @@ static void send_virq(struct vcpu *owner, unsigned int virq)
     chn = port ? evtchn_lookup(d->evtchn, port) : NULL;
     if (!chn)
         return;
-    spin_lock(&chn->lock);
+    spin_guard(&chn->lock);
     if (chn->state == EVTCHN_VIRQ && chn->virq == virq)
         set_pending(d, chn);
-    spin_unlock(&chn->lock);
-}
-
-void evtchn_send_virq(struct vcpu *v, unsigned int virq)
-{
-    send_virq(v, virq);
 }
 
 void evtchn_send_pirq(struct domain *d, uint32_t port)
@@ -96,10 +87,9 @@ void evtchn_send_pirq(struct domain *d, uint32_t port)
 
     if (unlikely(!chn))
         return;
-    spin_lock(&chn->lock);
+    spin_guard(&chn->lock);
     if (likely(chn->state == EVTCHN_PIRQ))
         set_pending(d, chn);
-    spin_unlock(&chn->lock);
 }
 
 void evtchn_send_global_virq(struct domain *d, unsigned int virq)
@@ -107,25 +97,17 @@ void evtchn_send_global_virq(struct domain *d, unsigned int virq)
     struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
 
     if (v)
-        send_virq(v, virq);
+        evtchn_send_virq(v, virq);
 }
 
-bool evtchn_port_valid(struct domain *d, uint32_t port)
-{
-    return evtchn_lookup(d->evtchn, port) != NULL;
-}
-
-bool evtchn_port_pending(struct domain *d, uint32_t port)
+int evtchn_port_pending(struct domain *d, uint32_t port)
 {
     struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-    bool pending;
 
     if (!chn)
-        return false;
-    spin_lock(&chn->lock);
-    pending = evtchn_is_open(chn) && is_pending(d, chn);
-    spin_unlock(&chn->lock);
-    return pending;
+        return -EINVAL;
+    spin_guard(&chn->lock);
+    return evtchn_is_open(chn) && is_pending(d, chn);
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)
@@ -191,11 +173,13 @@ static int find_free(struct domain *d, struct evtchn **out)
     return -ENOSPC;
 }
 
-/* Open a free port. Table locked; @chn's own lock is not held. */
-static void open_port(struct evtchn_table *t, struct evtchn *chn, enum evtchn_state state,
-                      unsigned int vcpu, uint32_t number)
+/* Open the lowest free port: its number, or what find_free() says. Table locked. */
+static int open_port(struct domain *d, enum evtchn_state state, unsigned int vcpu, uint32_t number)
 {
-    spin_lock(&chn->lock);
+    struct evtchn *chn;
+
+    TRY(find_free(d, &chn));
+    spin_guard(&chn->lock);
     chn->state = state;
     WRITE_ONCE(chn->vcpu, vcpu);
     WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
@@ -203,8 +187,8 @@ static void open_port(struct evtchn_table *t, struct evtchn *chn, enum evtchn_st
         chn->remote = number;
     else
         chn->virq = number;
-    spin_unlock(&chn->lock);
-    t->active++;
+    d->evtchn->active++;
+    return (int)chn->port;
 }
 
 /* Undo what open_port() or connect() did. Table and ends locked. */
@@ -302,7 +286,6 @@ static int evtchn_close(struct domain *d, uint32_t port)
 static int close_all(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
-    int rc = 0;
 
     for (uint32_t port = READ_ONCE(t->next_close); evtchn_lookup(t, port); port++) {
         if (port % 16 == 0 && port != READ_ONCE(t->next_close) && hypercall_preempt_needed()) {
@@ -312,14 +295,12 @@ static int close_all(struct domain *d)
         if (READ_ONCE(evtchn_lookup(t, port)->state) > EVTCHN_RESERVED)
             (void)evtchn_close(d, port);
     }
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     t->next_close = 0;
     if (t->active)
-        rc = -EAGAIN;
-    else
-        evtchn_fifo_stop(d);
-    spin_unlock(&t->lock);
-    return rc;
+        return -EAGAIN;
+    evtchn_fifo_stop(d);
+    return 0;
 }
 
 /* ---- life with the domain ---- */
@@ -346,12 +327,8 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
 
 static bool is_closed(struct evtchn_table *t)
 {
-    bool closed;
-
-    spin_lock(&t->lock);
-    closed = t->active == 0 && t->fifo_mode != FIFO_ON;
-    spin_unlock(&t->lock);
-    return closed;
+    spin_guard(&t->lock);
+    return t->active == 0 && t->fifo_mode != FIFO_ON;
 }
 
 int evtchn_domain_destroy(struct domain *d)
@@ -383,61 +360,45 @@ void evtchn_domain_free(struct domain *d)
 
 /* ---- the operations ---- */
 
-/* The domain that an operation names, with a reference: the caller's own, or any if privileged. */
+/* The domain that an operation names, with a reference also if it may not be: the caller's own, or
+ * any if privileged. */
 static int get_target(domid_t id, struct domain **out)
 {
-    struct domain *d = domain_by_id_or_self(id);
-
-    if (!d)
+    *out = domain_by_id_or_self(id);
+    if (!*out)
         return -ESRCH;
-    if (d != current_domain() && !current_domain()->is_privileged) {
-        domain_put(d);
-        return -EPERM;
-    }
-    *out = d;
+    return *out == current_domain() || current_domain()->is_privileged ? 0 : -EPERM;
+}
+
+/* What open_port() said becomes a result. */
+static int tell_port(int port, evtchn_port_t *out)
+{
+    if (port < 0)
+        return port;
+    *out = (evtchn_port_t)port;
     return 0;
 }
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote)
 {
-    struct evtchn_table *t = d->evtchn;
-    struct evtchn *chn;
-    int rc;
-
-    spin_lock(&t->lock);
-    rc = find_free(d, &chn);
-    if (rc == 0) {
-        open_port(t, chn, EVTCHN_UNBOUND, 0, remote);
-        rc = chn->port;
-    }
-    spin_unlock(&t->lock);
-    return rc;
+    spin_guard(&d->evtchn->lock);
+    return open_port(d, EVTCHN_UNBOUND, 0, remote);
 }
 
 static int op_alloc_unbound(struct evtchn_alloc_unbound *op)
 {
     domid_t remote = op->remote_dom == DOMID_SELF ? current_domain()->id : op->remote_dom;
-    struct domain *d;
-    int rc = get_target(op->dom, &d);
+    struct domain *d __put_domain;
 
-    if (rc)
-        return rc;
-    rc = evtchn_alloc_unbound(d, remote);
-    domain_put(d);
-    if (rc < 0)
-        return rc;
-    op->port = rc;
-    return 0;
+    return get_target(op->dom, &d) ?: tell_port(evtchn_alloc_unbound(d, remote), &op->port);
 }
 
 /* Both tables locked. */
 static int connect(struct domain *d, struct domain *rd, struct evtchn_bind_interdomain *op)
 {
     struct evtchn *chn, *peer;
-    int rc = find_free(d, &chn);
 
-    if (rc)
-        return rc;
+    TRY(find_free(d, &chn));
     peer = evtchn_lookup(rd->evtchn, op->remote_port);
     if (!peer || peer->state != EVTCHN_UNBOUND || peer->remote != d->id)
         return -EINVAL;
@@ -459,7 +420,7 @@ static int connect(struct domain *d, struct domain *rd, struct evtchn_bind_inter
 
 static int op_bind_interdomain(struct evtchn_bind_interdomain *op)
 {
-    struct domain *d = current_domain(), *rd = domain_by_id_or_self(op->remote_dom);
+    struct domain *d = current_domain(), *rd __put_domain = domain_by_id_or_self(op->remote_dom);
     int rc;
 
     if (!rd)
@@ -467,15 +428,12 @@ static int op_bind_interdomain(struct evtchn_bind_interdomain *op)
     spin_lock_pair(&d->evtchn->lock, &rd->evtchn->lock);
     rc = connect(d, rd, op);
     spin_unlock_pair(&d->evtchn->lock, &rd->evtchn->lock);
-    domain_put(rd);
     return rc;
 }
 
 static int op_bind_virq(struct evtchn_bind_virq *op)
 {
     struct domain *d = current_domain();
-    struct evtchn_table *t = d->evtchn;
-    struct evtchn *chn;
     struct vcpu *v;
     int rc;
 
@@ -484,104 +442,78 @@ static int op_bind_virq(struct evtchn_bind_virq *op)
     v = domain_vcpu(d, op->vcpu);
     if (!v)
         return -ENOENT;
-    spin_lock(&t->lock);
-    rc = v->virq_to_port[op->virq] ? -EEXIST : find_free(d, &chn);
-    if (rc == 0) {
-        open_port(t, chn, EVTCHN_VIRQ, op->vcpu, op->virq);
-        WRITE_ONCE(v->virq_to_port[op->virq], chn->port);
-        op->port = chn->port;
-    }
-    spin_unlock(&t->lock);
+    spin_guard(&d->evtchn->lock);
+    if (v->virq_to_port[op->virq])
+        return -EEXIST;
+    rc = tell_port(open_port(d, EVTCHN_VIRQ, op->vcpu, op->virq), &op->port);
+    if (rc == 0)
+        WRITE_ONCE(v->virq_to_port[op->virq], op->port);
     return rc;
 }
 
 static int op_bind_ipi(struct evtchn_bind_ipi *op)
 {
     struct domain *d = current_domain();
-    struct evtchn *chn;
-    int rc;
 
     if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
-    spin_lock(&d->evtchn->lock);
-    rc = find_free(d, &chn);
-    if (rc == 0) {
-        open_port(d->evtchn, chn, EVTCHN_IPI, op->vcpu, 0);
-        op->port = chn->port;
-    }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    spin_guard(&d->evtchn->lock);
+    return tell_port(open_port(d, EVTCHN_IPI, op->vcpu, 0), &op->port);
 }
 
 /* The interrupt may come as soon as it is bound: the port is open by then. */
 static int op_bind_pirq(struct evtchn_bind_pirq *op)
 {
     struct domain *d = current_domain();
-    struct evtchn *chn;
-    int rc = pirq_check(d, op->pirq);
+    int rc;
 
+    TRY(pirq_check(d, op->pirq));
+    spin_guard(&d->evtchn->lock);
+    TRY(tell_port(open_port(d, EVTCHN_PIRQ, 0, op->pirq), &op->port));
+    rc = pirq_bind(d, op->pirq, op->port);
     if (rc)
-        return rc;
-    spin_lock(&d->evtchn->lock);
-    rc = find_free(d, &chn);
-    if (rc == 0) {
-        open_port(d->evtchn, chn, EVTCHN_PIRQ, 0, op->pirq);
-        op->port = chn->port;
-        rc = pirq_bind(d, op->pirq, chn->port);
-        if (rc)
-            close_open_port(d, chn);
-    }
-    spin_unlock(&d->evtchn->lock);
+        close_open_port(d, evtchn_lookup(d->evtchn, op->port));
     return rc;
 }
 
 static void fill_status(const struct evtchn *chn, struct evtchn_status *op)
 {
+    static const uint8_t status[] = {
+        [EVTCHN_FREE] = EVTCHNSTAT_closed,
+        [EVTCHN_RESERVED] = EVTCHNSTAT_closed,
+        [EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
+        [EVTCHN_PIRQ] = EVTCHNSTAT_pirq,
+        [EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+        [EVTCHN_VIRQ] = EVTCHNSTAT_virq,
+        [EVTCHN_IPI] = EVTCHNSTAT_ipi,
+    };
+
     op->vcpu = chn->vcpu;
-    switch ((enum evtchn_state)chn->state) {
-    case EVTCHN_FREE:
-    case EVTCHN_RESERVED:
-        op->status = EVTCHNSTAT_closed;
-        break;
-    case EVTCHN_UNBOUND:
-        op->status = EVTCHNSTAT_unbound;
+    op->status = status[chn->state];
+    if (chn->state == EVTCHN_UNBOUND) {
         op->u.unbound.dom = chn->remote;
-        break;
-    case EVTCHN_INTERDOMAIN:
-        op->status = EVTCHNSTAT_interdomain;
+    } else if (chn->state == EVTCHN_INTERDOMAIN) {
         op->u.interdomain.dom = chn->peer_dom->id;
         op->u.interdomain.port = chn->peer->port;
-        break;
-    case EVTCHN_PIRQ:
-        op->status = EVTCHNSTAT_pirq;
+    } else if (chn->state == EVTCHN_PIRQ) {
         op->u.pirq = chn->pirq;
-        break;
-    case EVTCHN_VIRQ:
-        op->status = EVTCHNSTAT_virq;
+    } else if (chn->state == EVTCHN_VIRQ) {
         op->u.virq = chn->virq;
-        break;
-    case EVTCHN_IPI:
-        op->status = EVTCHNSTAT_ipi;
-        break;
     }
 }
 
 static int op_status(struct evtchn_status *op)
 {
-    struct domain *d;
+    struct domain *d __put_domain;
     struct evtchn *chn;
-    int rc = get_target(op->dom, &d);
 
-    if (rc)
-        return rc;
+    TRY(get_target(op->dom, &d));
     chn = evtchn_lookup(d->evtchn, op->port);
-    if (chn) {
-        spin_lock(&chn->lock);
-        fill_status(chn, op);
-        spin_unlock(&chn->lock);
-    }
-    domain_put(d);
-    return chn ? 0 : -EINVAL;
+    if (!chn)
+        return -EINVAL;
+    spin_guard(&chn->lock);
+    fill_status(chn, op);
+    return 0;
 }
 
 static int op_bind_vcpu(const struct evtchn_bind_vcpu *op)
@@ -616,14 +548,13 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 
     if (!chn)
         return -EINVAL;
-    spin_lock(&chn->lock);
-    if (evtchn_is_open(chn)) {
-        if (evtchn_is_fifo(d->evtchn))
-            evtchn_fifo_unmask(d, chn);
-        else
-            evtchn_2l_unmask(d, chn);
-    }
-    spin_unlock(&chn->lock);
+    spin_guard(&chn->lock);
+    if (!evtchn_is_open(chn))
+        return 0;
+    if (evtchn_is_fifo(d->evtchn))
+        evtchn_fifo_unmask(d, chn);
+    else
+        evtchn_2l_unmask(d, chn);
     return 0;
 }
 
@@ -631,89 +562,50 @@ static int op_set_priority(const struct evtchn_set_priority *op)
 {
     struct domain *d = current_domain();
     struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
-    int rc = 0;
 
     if (!chn)
         return -EINVAL;
-    spin_lock(&chn->lock);
+    spin_guard(&chn->lock);
     if (!evtchn_is_fifo(d->evtchn))
-        rc = -ENOSYS;
-    else if (!evtchn_is_open(chn))
-        rc = -EACCES;
-    else if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
-        rc = -EINVAL;
-    else
-        WRITE_ONCE(chn->priority, op->priority);
-    spin_unlock(&chn->lock);
-    return rc;
+        return -ENOSYS;
+    if (!evtchn_is_open(chn))
+        return -EACCES;
+    if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+        return -EINVAL;
+    WRITE_ONCE(chn->priority, op->priority);
+    return 0;
 }
 
 static int op_reset(const struct evtchn_reset *op)
 {
-    struct domain *d;
-    int rc = get_target(op->dom, &d);
+    struct domain *d __put_domain;
 
-    if (rc)
-        return rc;
-    rc = d == current_domain() || READ_ONCE(d->pause_count) ? close_all(d) : -EINVAL;
-    domain_put(d);
-    return rc;
+    TRY(get_target(op->dom, &d));
+    return d == current_domain() || READ_ONCE(d->pause_count) ? close_all(d) : -EINVAL;
 }
 
-static int op_send(const struct evtchn_send *op)
-{
-    return evtchn_send(current_domain(), op->port);
-}
-
-static int op_unmask(const struct evtchn_unmask *op)
-{
-    return evtchn_unmask(current_domain(), op->port);
-}
-
-static int op_close(const struct evtchn_close *op)
-{
-    return evtchn_close(current_domain(), op->port);
-}
-
-static int op_init_control(struct evtchn_init_control *op)
-{
-    return evtchn_fifo_init_control(current_domain(), op);
-}
-
-static int op_expand_array(const struct evtchn_expand_array *op)
-{
-    return evtchn_fifo_expand_array(current_domain(), gfn(op->array_gfn));
-}
+#define OP(name, has_result, work)                                                                 \
+    case EVTCHNOP_##name:                                                                          \
+        return RUN_OP(arg, struct evtchn_##name, has_result, work)
 
 static long event_channel_op(int cmd, guest_ptr_t arg)
 {
+    struct domain *d = current_domain();
+
     switch (cmd) {
-    case EVTCHNOP_bind_interdomain:
-        return RUN_OP(arg, struct evtchn_bind_interdomain, op_bind_interdomain, true);
-    case EVTCHNOP_bind_virq:
-        return RUN_OP(arg, struct evtchn_bind_virq, op_bind_virq, true);
-    case EVTCHNOP_bind_pirq:
-        return RUN_OP(arg, struct evtchn_bind_pirq, op_bind_pirq, true);
-    case EVTCHNOP_close:
-        return RUN_OP(arg, struct evtchn_close, op_close, false);
-    case EVTCHNOP_status:
-        return RUN_OP(arg, struct evtchn_status, op_status, true);
-    case EVTCHNOP_alloc_unbound:
-        return RUN_OP(arg, struct evtchn_alloc_unbound, op_alloc_unbound, true);
-    case EVTCHNOP_bind_ipi:
-        return RUN_OP(arg, struct evtchn_bind_ipi, op_bind_ipi, true);
-    case EVTCHNOP_bind_vcpu:
-        return RUN_OP(arg, struct evtchn_bind_vcpu, op_bind_vcpu, false);
-    case EVTCHNOP_unmask:
-        return RUN_OP(arg, struct evtchn_unmask, op_unmask, false);
-    case EVTCHNOP_reset:
-        return RUN_OP(arg, struct evtchn_reset, op_reset, false);
-    case EVTCHNOP_init_control:
-        return RUN_OP(arg, struct evtchn_init_control, op_init_control, true);
-    case EVTCHNOP_expand_array:
-        return RUN_OP(arg, struct evtchn_expand_array, op_expand_array, false);
-    case EVTCHNOP_set_priority:
-        return RUN_OP(arg, struct evtchn_set_priority, op_set_priority, false);
+        OP(bind_interdomain, true, op_bind_interdomain(&op));
+        OP(bind_virq, true, op_bind_virq(&op));
+        OP(bind_pirq, true, op_bind_pirq(&op));
+        OP(close, false, evtchn_close(d, op.port));
+        OP(status, true, op_status(&op));
+        OP(alloc_unbound, true, op_alloc_unbound(&op));
+        OP(bind_ipi, true, op_bind_ipi(&op));
+        OP(bind_vcpu, false, op_bind_vcpu(&op));
+        OP(unmask, false, evtchn_unmask(d, op.port));
+        OP(reset, false, op_reset(&op));
+        OP(init_control, true, evtchn_fifo_init_control(d, &op));
+        OP(expand_array, false, evtchn_fifo_expand_array(d, gfn(op.array_gfn)));
+        OP(set_priority, false, op_set_priority(&op));
     default:
         return -ENOSYS;
     }
@@ -724,7 +616,7 @@ long do_event_channel_op(int cmd, guest_ptr_t arg)
     long rc;
 
     if (likely(cmd == EVTCHNOP_send)) /* the one that must be fast */
-        return RUN_OP(arg, struct evtchn_send, op_send, false);
+        return RUN_OP(arg, struct evtchn_send, false, evtchn_send(current_domain(), op.port));
     rc = event_channel_op(cmd, arg);
     if (rc == -ERESTART)
         return hypercall_continue(__HYPERVISOR_event_channel_op, 2, (unsigned long)cmd, arg.va);
@@ -769,7 +661,7 @@ static void dump_port(struct domain *d, struct evtchn *chn)
             pending ? ", pending" : "", masked ? ", masked" : "");
 }
 
-void evtchn_dump(struct domain *d)
+static void dump(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
     struct evtchn *chn;
@@ -781,9 +673,9 @@ void evtchn_dump(struct domain *d)
 
 static void dump_all(void)
 {
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         if (d->evtchn)
-            evtchn_dump(d);
+            dump(d);
 }
 
 void evtchn_init(void)

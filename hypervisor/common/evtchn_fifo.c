@@ -20,34 +20,15 @@
 #define LINKED  (1u << EVTCHN_FIFO_LINKED)
 #define BUSY    (1u << EVTCHN_FIFO_BUSY)
 
-#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
-#define MAX_PAGES      (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
-#define TRIES          4
-
-struct fifo_vcpu {
-    spinlock_t lock;                           /* LOCK_EVTCHN_QUEUE */
-    struct evtchn_fifo_control_block *control; /* in a page of the guest; NULL none */
-    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* last port appended, 0 none */
-};
-
-struct evtchn_fifo {
-    uint32_t nr_words; /* ports below it have a word; written under the table's lock */
-    event_word_t *page[MAX_PAGES];
-};
+#define TRIES 4
 
 /* ---- pages of the guest ---- */
 
 static void *hold_page(struct domain *d, gfn_t g)
 {
-    struct page *pg = page_from_gfn(d, g);
+    struct page *pg = page_from_gfn_writable(d, g);
 
-    if (!pg)
-        return NULL;
-    if (page_get_type(pg, PGT_WRITABLE)) {
-        page_put(pg);
-        return NULL;
-    }
-    return page_virt(pg);
+    return pg ? page_virt(pg) : NULL;
 }
 
 /* May free the frame, so: no locks held. */
@@ -359,7 +340,6 @@ void evtchn_fifo_stop(struct domain *d)
 {
     struct evtchn_table *t = d->evtchn;
     uint32_t nr_words;
-    struct vcpu *v;
 
     if (t->fifo_mode != FIFO_ON)
         return;
@@ -370,8 +350,7 @@ void evtchn_fifo_stop(struct domain *d)
     __atomic_store_n(&t->fifo->nr_words, 0, __ATOMIC_RELEASE);
     spin_unlock(&t->lock);
 
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu (d, v) {
         struct fifo_vcpu *fv = v->evtchn_fifo;
 
         if (!fv)
@@ -392,34 +371,14 @@ void evtchn_fifo_stop(struct domain *d)
 
 void evtchn_fifo_free(struct domain *d)
 {
-    struct vcpu *v;
-
     heap_free(d->evtchn->fifo);
     d->evtchn->fifo = NULL;
-    for_each_vcpu(d, v) evtchn_vcpu_destroy(v);
+    for_each_vcpu (d, v)
+        evtchn_vcpu_destroy(v);
 }
 
 void evtchn_vcpu_destroy(struct vcpu *v)
 {
     heap_free(v->evtchn_fifo);
     v->evtchn_fifo = NULL;
-}
-
-void evtchn_fifo_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable),
-                            void *ctx)
-{
-    struct evtchn_fifo *f = d->evtchn->fifo;
-    struct vcpu *v;
-
-    if (!evtchn_is_fifo(d->evtchn))
-        return;
-    for_each_vcpu(d, v)
-    {
-        struct fifo_vcpu *fv = v->evtchn_fifo;
-
-        if (fv && fv->control)
-            add(ctx, virt_to_mfn(fv->control), true);
-    }
-    for (uint32_t i = 0; i < f->nr_words / WORDS_PER_PAGE; i++)
-        add(ctx, virt_to_mfn(f->page[i]), true);
 }

@@ -55,7 +55,7 @@ static int take_page(struct exchange *ex, uint64_t n)
 
     if (!pg)
         return -EINVAL;
-    if (page_steal_keep(pg, ex->d)) {
+    if (page_steal(pg, ex->d, true)) {
         page_put(pg);
         return -EINVAL; /* mapped, typed, or given up already */
     }
@@ -70,12 +70,8 @@ static int take_inputs(struct exchange *ex, uint64_t chunk)
 
         if (read_frame(ex->in, (chunk << ex->in_shift) + j, &n))
             return -EFAULT;
-        for (unsigned long k = 0; k < 1UL << ex->x.in.extent_order; k++) {
-            int rc = take_page(ex, n + k);
-
-            if (rc)
-                return rc;
-        }
+        for (unsigned long k = 0; k < 1UL << ex->x.in.extent_order; k++)
+            TRY(take_page(ex, n + k));
     }
     return 0;
 }
@@ -144,8 +140,7 @@ static int commit(struct exchange *ex, uint64_t chunk)
     while ((pg = pop(&ex->outputs))) {
         int err = give_output(ex, pg, i++);
 
-        if (!rc)
-            rc = err;
+        rc = rc ?: err;
     }
     return rc;
 }
@@ -178,15 +173,12 @@ static int check(struct exchange *ex)
 
 static int exchange_chunk(struct exchange *ex, uint64_t chunk)
 {
-    int rc = take_inputs(ex, chunk);
+    int rc = take_inputs(ex, chunk) ?: take_outputs(ex);
 
     if (!rc)
-        rc = take_outputs(ex);
-    if (rc) {
-        undo(ex);
-        return rc;
-    }
-    return commit(ex, chunk);
+        return commit(ex, chunk);
+    undo(ex);
+    return rc;
 }
 
 static int tell_progress(guest_ptr_t arg, uint64_t nr)

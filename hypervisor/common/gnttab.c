@@ -73,14 +73,15 @@ static void refresh_status(struct grant_entry_v1 *e, const struct gnttab_active 
         __atomic_fetch_and(&e->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 }
 
-static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint32_t ref,
-                                 domid_t who, bool write)
+int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write)
 {
+    struct grant_table *gt = rd->gnttab;
     struct grant_entry_v1 *e;
     struct gnttab_active *act;
     bool pinned;
     int64_t frame;
 
+    spin_guard(&gt->lock);
     if (unlikely(ref >= gnttab_nr_entries(gt)))
         return GNTST_bad_gntref;
     e = shared_entry(gt, ref);
@@ -104,17 +105,6 @@ static inline int64_t pin_locked(struct domain *rd, struct grant_table *gt, uint
         act->writers++;
     else
         act->readers++;
-    return frame;
-}
-
-int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write)
-{
-    struct grant_table *gt = rd->gnttab;
-    int64_t frame;
-
-    spin_lock(&gt->lock);
-    frame = pin_locked(rd, gt, ref, who, write);
-    spin_unlock(&gt->lock);
     return frame;
 }
 
@@ -176,16 +166,13 @@ uint32_t gnttab_max_frames(const struct domain *d)
 int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out)
 {
     struct grant_table *gt = d->gnttab;
-    int rc;
 
     if (idx >= gt->max_frames)
         return -EINVAL;
-    spin_lock(&gt->lock);
-    rc = grow(d, max(gt->nr_frames, (uint32_t)idx + 1));
-    if (rc == 0)
-        *out = virt_to_mfn(gt->shared[idx]);
-    spin_unlock(&gt->lock);
-    return rc;
+    spin_guard(&gt->lock);
+    TRY(grow(d, max(gt->nr_frames, (uint32_t)idx + 1)));
+    *out = virt_to_mfn(gt->shared[idx]);
+    return 0;
 }
 
 #define HEAP_MAX (1UL << 20)
@@ -266,113 +253,85 @@ static int16_t list_frames(const struct gnttab_setup_table *op, struct domain *d
     for (uint32_t i = 0; i < op->nr_frames; i++) {
         xen_pfn_t n = virt_to_mfn(d->gnttab->shared[i]).n;
 
-        if (copy_to_guest(guest_ptr_index(guest_ptr_of(op->frame_list), i, sizeof(n)), &n,
-                          sizeof(n)))
+        if (put_element(op->frame_list, i, &n))
             return GNTST_bad_virt_addr;
     }
     return GNTST_okay;
 }
 
-static long op_setup_table(guest_ptr_t uop)
+static long setup_table(struct gnttab_setup_table *op, guest_ptr_t uop)
 {
-    struct gnttab_setup_table op;
-    struct domain *d;
+    struct domain *d __put_domain = NULL;
     int rc;
 
-    if (copy_from_guest(&op, uop, sizeof(op)) ||
-        (op.nr_frames && !guest_range_ok(guest_ptr_of(op.frame_list), 1)))
+    if (op->nr_frames && !guest_range_ok(guest_ptr_of(op->frame_list), 1))
         return -EFAULT;
-    d = gnttab_target(op.dom, &op.status);
+    d = gnttab_target(op->dom, &op->status);
     if (d) {
         spin_lock(&d->gnttab->lock);
-        rc = grow(d, op.nr_frames);
+        rc = grow(d, op->nr_frames);
         spin_unlock(&d->gnttab->lock);
-        op.status = rc ? GNTST_general_error : list_frames(&op, d);
-        domain_put(d);
+        op->status = rc ? GNTST_general_error : list_frames(op, d);
     }
-    return copy_to_guest(uop, &op, offsetof(struct gnttab_setup_table, frame_list));
+    return copy_to_guest(uop, op, offsetof(struct gnttab_setup_table, frame_list));
 }
 
-static long op_query_size(guest_ptr_t uop)
+static long query_size(struct gnttab_query_size *op)
 {
-    struct gnttab_query_size op;
-    struct domain *d;
+    struct domain *d __put_domain = gnttab_target(op->dom, &op->status);
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    d = gnttab_target(op.dom, &op.status);
     if (d) {
-        op.nr_frames = READ_ONCE(d->gnttab->nr_frames);
-        op.max_nr_frames = d->gnttab->max_frames;
-        domain_put(d);
+        op->nr_frames = READ_ONCE(d->gnttab->nr_frames);
+        op->max_nr_frames = d->gnttab->max_frames;
     }
-    return copy_to_guest(uop, &op, sizeof(op));
+    return 0;
 }
 
 /* There are none in version 1; to ask for none is fine. */
-static long op_get_status_frames(guest_ptr_t uop)
+static long get_status_frames(struct gnttab_get_status_frames *op, guest_ptr_t uop)
 {
-    struct gnttab_get_status_frames op;
-    struct domain *d;
+    struct domain *d __put_domain = gnttab_target(op->dom, &op->status);
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    d = gnttab_target(op.dom, &op.status);
-    if (d) {
-        op.status = op.nr_frames ? GNTST_general_error : GNTST_okay;
-        domain_put(d);
-    }
-    return copy_to_guest(uop, &op, offsetof(struct gnttab_get_status_frames, frame_list));
+    if (d && op->nr_frames)
+        op->status = GNTST_general_error;
+    return copy_to_guest(uop, op, offsetof(struct gnttab_get_status_frames, frame_list));
 }
 
 /* Version 2 is refused as by a Xen that was told max-ver:1. */
-static long op_set_version(guest_ptr_t uop)
+static long set_version(struct gnttab_set_version *op, guest_ptr_t uop)
 {
-    struct gnttab_set_version op;
-    uint32_t want;
+    uint32_t want = op->version;
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    want = op.version;
-    op.version = 1;
-    if (copy_to_guest(uop, &op, sizeof(op)))
+    op->version = 1;
+    if (copy_to_guest(uop, op, sizeof(*op)))
         return -EFAULT;
     return want == 1 ? 0 : want == 2 ? -ENOSYS : -EINVAL;
 }
 
-static long op_get_version(guest_ptr_t uop)
+static long get_version(struct gnttab_get_version *op)
 {
-    struct gnttab_get_version op;
-    struct domain *d;
     int16_t status;
+    struct domain *d __put_domain = gnttab_target(op->dom, &status);
 
-    if (copy_from_guest(&op, uop, sizeof(op)))
-        return -EFAULT;
-    d = gnttab_target(op.dom, &status);
-    if (!d)
-        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
-    domain_put(d);
-    op.version = 1;
-    return copy_to_guest(uop, &op, sizeof(op));
+    op->version = 1;
+    return d ? 0 : status == GNTST_bad_domain ? -ESRCH : -EPERM;
 }
 
 static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
 {
     struct grant_entry_v1 tmp;
-    int16_t status = GNTST_okay;
 
-    spin_lock(&gt->lock);
-    if (a >= gnttab_nr_entries(gt) || b >= gnttab_nr_entries(gt)) {
-        status = GNTST_bad_gntref;
-    } else if (a != b && (gnttab_is_pinned(active_entry(gt, a)) || gnttab_is_pinned(active_entry(gt, b)))) {
-        status = GNTST_eagain;
-    } else if (a != b) {
-        tmp = *shared_entry(gt, a);
-        *shared_entry(gt, a) = *shared_entry(gt, b);
-        *shared_entry(gt, b) = tmp;
-    }
-    spin_unlock(&gt->lock);
-    return status;
+    spin_guard(&gt->lock);
+    if (a >= gnttab_nr_entries(gt) || b >= gnttab_nr_entries(gt))
+        return GNTST_bad_gntref;
+    if (a == b)
+        return GNTST_okay;
+    if (gnttab_is_pinned(active_entry(gt, a)) || gnttab_is_pinned(active_entry(gt, b)))
+        return GNTST_eagain;
+    tmp = *shared_entry(gt, a);
+    *shared_entry(gt, a) = *shared_entry(gt, b);
+    *shared_entry(gt, b) = tmp;
+    return GNTST_okay;
 }
 
 static long swap(struct domain *self, void *element)
@@ -383,47 +342,38 @@ static long swap(struct domain *self, void *element)
     return 0;
 }
 
-static long gnttab_op_swap_grant_ref(guest_ptr_t uop, unsigned int count)
-{
-    return gnttab_batch(GNTTABOP_swap_grant_ref, uop, count, sizeof(struct gnttab_swap_grant_ref),
-                        0, swap);
-}
-
 /* ---- cache flush ---- */
 
 /* Does @d have a pin on frame @m of @owner? Looks at all entries: some ten thousand at most. */
 static bool is_granted_to(struct domain *owner, struct domain *d, mfn_t m)
 {
     struct grant_table *gt = owner->gnttab;
-    bool found = false;
 
-    spin_lock(&gt->lock);
-    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt) && !found; ref++) {
+    spin_guard(&gt->lock);
+    for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
         struct gnttab_active *act = active_entry(gt, ref);
 
-        found = act->domid == d->id && act->frame == m.n && gnttab_is_pinned(act);
+        if (act->domid == d->id && act->frame == m.n && gnttab_is_pinned(act))
+            return true;
     }
-    spin_unlock(&gt->lock);
-    return found;
+    return false;
 }
 
 static int flush_page(struct domain *d, const struct gnttab_cache_flush *op, mfn_t m)
 {
     struct domain *owner = page_owner(mfn_page(m));
-    struct page *pg = mfn_page(m);
-    int rc = 0;
+    struct page *pg __put_page = NULL;
 
     /* Device and hypervisor frames belong to no domain with a table (XSA-232). */
-    if (!owner || !owner->gnttab || !page_get(pg, owner))
+    if (!owner || !owner->gnttab || !page_get(mfn_page(m), owner))
         return -EPERM;
+    pg = mfn_page(m);
     if (READ_ONCE(pg->count) & PGC_HV)
-        rc = -EPERM;
-    else if (owner != d && !is_granted_to(owner, d, m))
-        rc = -EINVAL;
-    else
-        cache_flush_range((const uint8_t *)page_virt(pg) + op->offset, op->length);
-    page_put(pg);
-    return rc;
+        return -EPERM;
+    if (owner != d && !is_granted_to(owner, d, m))
+        return -EINVAL;
+    cache_flush_range((const uint8_t *)page_virt(pg) + op->offset, op->length);
+    return 0;
 }
 
 static long cache_flush(struct domain *self, void *element)
@@ -439,12 +389,6 @@ static long cache_flush(struct domain *self, void *element)
     if (op->op == GNTTAB_CACHE_INVAL) /* would throw away what others wrote */
         return -EOPNOTSUPP;
     return mfn_valid(m) ? flush_page(self, op, m) : -EINVAL;
-}
-
-static long gnttab_op_cache_flush(guest_ptr_t uop, unsigned int count)
-{
-    return gnttab_batch(GNTTABOP_cache_flush, uop, count, sizeof(struct gnttab_cache_flush),
-                        sizeof(struct gnttab_cache_flush), cache_flush);
 }
 
 /* ---- transfer ---- */
@@ -501,24 +445,15 @@ static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, stru
 static int16_t transfer_page(struct domain *d, const struct gnttab_transfer *op)
 {
     struct page *pg = page_from_gfn(d, gfn(op->mfn));
-    struct domain *rd;
-    int16_t status;
+    struct domain *rd __put_domain = NULL;
 
     if (!pg)
         return GNTST_bad_page;
     rd = domain_by_id(op->domid);
-    if (!rd || !rd->gnttab) {
-        status = GNTST_bad_domain;
-        page_put(pg);
-    } else if (page_steal(pg, d)) {
-        status = GNTST_bad_page;
-        page_put(pg);
-    } else {
-        status = give_page(d, rd, op->ref, pg); /* our reference went with the theft */
-    }
-    if (rd)
-        domain_put(rd);
-    return status;
+    if (rd && rd->gnttab && page_steal(pg, d, false) == 0)
+        return give_page(d, rd, op->ref, pg); /* our reference went with the theft */
+    page_put(pg);
+    return rd && rd->gnttab ? GNTST_bad_page : GNTST_bad_domain;
 }
 
 static long transfer(struct domain *self, void *element)
@@ -529,51 +464,41 @@ static long transfer(struct domain *self, void *element)
     return 0;
 }
 
-static long gnttab_op_transfer(guest_ptr_t uop, unsigned int count)
-{
-    return gnttab_batch(GNTTABOP_transfer, uop, count, sizeof(struct gnttab_transfer), 0, transfer);
-}
-
 /* ---- the hypercall ---- */
 
-/* Each has one of the two functions. */
-static const struct {
-    long (*batch)(guest_ptr_t uop, unsigned int count);
-    long (*single)(guest_ptr_t uop);
-    uint8_t size; /* of an element; single: 1 if the count must be 1 */
-} ops[] = {
-    [GNTTABOP_map_grant_ref] = {gnttab_op_map_grant_ref, NULL, sizeof(struct gnttab_map_grant_ref)},
-    [GNTTABOP_unmap_grant_ref] = {gnttab_op_unmap_grant_ref, NULL,
-                                  sizeof(struct gnttab_unmap_grant_ref)},
-    [GNTTABOP_setup_table] = {NULL, op_setup_table, 1},
-    [GNTTABOP_transfer] = {gnttab_op_transfer, NULL, sizeof(struct gnttab_transfer)},
-    [GNTTABOP_copy] = {gnttab_op_copy, NULL, sizeof(struct gnttab_copy)},
-    [GNTTABOP_query_size] = {NULL, op_query_size, 1},
-    [GNTTABOP_unmap_and_replace] = {gnttab_op_unmap_and_replace, NULL,
-                                    sizeof(struct gnttab_unmap_and_replace)},
-    [GNTTABOP_set_version] = {NULL, op_set_version, 0},
-    [GNTTABOP_get_status_frames] = {NULL, op_get_status_frames, 1},
-    [GNTTABOP_get_version] = {NULL, op_get_version, 0},
-    [GNTTABOP_swap_grant_ref] = {gnttab_op_swap_grant_ref, NULL,
-                                 sizeof(struct gnttab_swap_grant_ref)},
-    [GNTTABOP_cache_flush] = {gnttab_op_cache_flush, NULL, sizeof(struct gnttab_cache_flush)},
-};
-
 #define CMD_BITS 12 /* the ABI keeps those above for the hypervisor's own notes */
+
+/* One argument, whatever the count says; the count is 1 where it says @single. */
+#define OP(name, single, has_result, work)                                                         \
+    case GNTTABOP_##name:                                                                          \
+        return single && count != 1 ? -EINVAL : RUN_OP(uop, struct gnttab_##name, has_result, work)
+/* A list, of which each element is checked when it is copied; the range is for one early answer. */
+#define BATCH(name, work)                                                                          \
+    case GNTTABOP_##name:                                                                          \
+        return guest_range_ok(uop, (size_t)count * sizeof(struct gnttab_##name)) ? (work) : -EFAULT
+#define EACH(name, from, one)                                                                      \
+    BATCH(name, gnttab_batch(cmd, uop, count, sizeof(struct gnttab_##name), from, one))
 
 static __attribute__((noinline)) long any_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
     if ((int)count < 0 || cmd >> CMD_BITS)
         return -EINVAL;
-    if (cmd >= ARRAY_SIZE(ops))
+    switch (cmd) {
+        BATCH(map_grant_ref, gnttab_op_map_grant_ref(uop, count));
+        BATCH(unmap_grant_ref, gnttab_op_unmap_grant_ref(uop, count));
+        EACH(unmap_and_replace, 0, gnttab_unmap_and_replace);
+        BATCH(copy, gnttab_op_copy(uop, count));
+        EACH(transfer, 0, transfer);
+        EACH(swap_grant_ref, 0, swap);
+        EACH(cache_flush, sizeof(struct gnttab_cache_flush), cache_flush);
+        OP(setup_table, true, false, setup_table(&op, uop));
+        OP(query_size, true, true, query_size(&op));
+        OP(get_status_frames, true, false, get_status_frames(&op, uop));
+        OP(set_version, false, false, set_version(&op, uop));
+        OP(get_version, false, true, get_version(&op));
+    default:
         return -ENOSYS;
-    if (ops[cmd]
-            .batch) /* each element is checked when it is copied; this is for one early answer */
-        return guest_range_ok(uop, (size_t)count * ops[cmd].size) ? ops[cmd].batch(uop, count)
-                                                                  : -EFAULT;
-    if (!ops[cmd].single)
-        return -ENOSYS;
-    return ops[cmd].size && count != 1 ? -EINVAL : ops[cmd].single(uop);
+    }
 }
 
 long do_grant_table_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
@@ -597,7 +522,7 @@ long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left)
 
 /* ---- debugging ---- */
 
-void gnttab_dump(struct domain *d)
+static void dump(struct domain *d)
 {
     struct grant_table *gt = d->gnttab;
     uint32_t mapped = 0;
@@ -622,9 +547,9 @@ void gnttab_dump(struct domain *d)
 
 static void dump_all(void)
 {
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         if (d->gnttab)
-            gnttab_dump(d);
+            dump(d);
 }
 
 void gnttab_init(void)

@@ -57,14 +57,13 @@ static bool add_handles(struct grant_table *gt)
 /* A free handle, flags 0: MAPTRACK_NONE if there is none. */
 static uint32_t take_handle(struct grant_table *gt)
 {
-    uint32_t h = MAPTRACK_NONE;
+    uint32_t h;
 
-    spin_lock(&gt->maptrack_lock);
-    if (likely(gt->free_handle != MAPTRACK_NONE) || add_handles(gt)) {
-        h = gt->free_handle;
-        gt->free_handle = maptrack_entry(gt, h)->ref;
-    }
-    spin_unlock(&gt->maptrack_lock);
+    spin_guard(&gt->maptrack_lock);
+    if (unlikely(gt->free_handle == MAPTRACK_NONE) && !add_handles(gt))
+        return MAPTRACK_NONE;
+    h = gt->free_handle;
+    gt->free_handle = maptrack_entry(gt, h)->ref;
     return h;
 }
 
@@ -72,27 +71,24 @@ static void free_handle(struct grant_table *gt, uint32_t h)
 {
     struct maptrack *mt = maptrack_entry(gt, h);
 
-    spin_lock(&gt->maptrack_lock);
+    spin_guard(&gt->maptrack_lock);
     mt->flags = 0;
     mt->ref = gt->free_handle;
     gt->free_handle = h;
-    spin_unlock(&gt->maptrack_lock);
 }
 
 /* Become the one who changes mapping @h: its entry; NULL if there is none or it is taken. */
 static struct maptrack *claim_mapping(struct grant_table *gt, uint32_t h)
 {
-    struct maptrack *mt = NULL;
+    struct maptrack *mt;
 
-    spin_lock(&gt->maptrack_lock);
-    if (h < gt->nr_maptrack) {
-        mt = maptrack_entry(gt, h);
-        if (mt->flags == 0 || (mt->flags & MAPTRACK_BUSY))
-            mt = NULL;
-        else
-            mt->flags |= MAPTRACK_BUSY;
-    }
-    spin_unlock(&gt->maptrack_lock);
+    spin_guard(&gt->maptrack_lock);
+    if (h >= gt->nr_maptrack)
+        return NULL;
+    mt = maptrack_entry(gt, h);
+    if (mt->flags == 0 || (mt->flags & MAPTRACK_BUSY))
+        return NULL;
+    mt->flags |= MAPTRACK_BUSY;
     return mt;
 }
 
@@ -241,19 +237,13 @@ long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count)
                         offsetof(struct gnttab_unmap_grant_ref, status), unmap);
 }
 
-static long unmap_and_replace(struct domain *self, void *element)
+long gnttab_unmap_and_replace(struct domain *self, void *element)
 {
     struct gnttab_unmap_and_replace *op = element;
     struct gnttab_unmap_grant_ref unmap = {.host_addr = op->host_addr, .handle = op->handle};
 
     op->status = unmap_one(self->gnttab, &unmap, op->new_addr);
     return 0;
-}
-
-long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count)
-{
-    return gnttab_batch(GNTTABOP_unmap_and_replace, uop, count,
-                        sizeof(struct gnttab_unmap_and_replace), 0, unmap_and_replace);
 }
 
 /* ---- the end of a domain ---- */

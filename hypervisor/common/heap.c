@@ -115,25 +115,18 @@ static void *take_object(struct page *slab, unsigned int cls)
 static void *alloc_small(unsigned int cls)
 {
     struct page *slab;
-    void *p = NULL;
 
-    spin_lock(&heap.lock);
+    spin_guard(&heap.lock);
     if (!heap.partial[cls] && (slab = new_slab(cls)))
         page_list_add(&heap.partial[cls], slab);
-    if (heap.partial[cls])
-        p = take_object(&frame_table[heap.partial[cls]], cls);
-    spin_unlock(&heap.lock);
-    return p;
+    return heap.partial[cls] ? take_object(&frame_table[heap.partial[cls]], cls) : NULL;
 }
 
 static void *alloc_large(size_t size)
 {
-    unsigned int order = 0;
-    struct page *pg;
+    unsigned int order = order_for(size);
+    struct page *pg = page_alloc(order, PA_ZERO);
 
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    pg = page_alloc(order, PA_ZERO);
     if (!pg)
         return NULL;
     pg->stamp = stamp_of(LARGE, 0, order);
@@ -173,7 +166,7 @@ static void free_small(struct page *slab, void *p)
     unsigned int i = (unsigned int)(offset / sizes[cls]), used, next;
 
     BUG_ON(offset % sizes[cls]);
-    spin_lock(&heap.lock);
+    spin_guard(&heap.lock);
     check_live(slab, cls, i);
     poison(p, sizes[cls]);
     used = S_USED(slab->stamp) - 1;
@@ -187,7 +180,6 @@ static void free_small(struct page *slab, void *p)
         page_list_del(&heap.partial[cls], slab);
         page_free(slab, 0);
     }
-    spin_unlock(&heap.lock);
 }
 
 void heap_free(void *p)

@@ -14,9 +14,9 @@ struct out {
 
 /* One conversion: %[flags][width][.precision][length]letter */
 struct conv {
-    bool left, zero, plus, space, alt;
+    bool left, zero, alt;
+    bool wide;            /* l z j t: 64 bits */
     int width, precision; /* precision -1: none given */
-    char length;          /* 'H' hh, 'h', 0, 'l' (also ll z j t: all 64 bits wide) */
 };
 
 static void put(struct out *o, char c)
@@ -45,14 +45,13 @@ static void put_text(struct out *o, const struct conv *cv, const char *s, size_t
 }
 
 static void put_number(struct out *o, const struct conv *cv, uint64_t v, unsigned int base,
-                       bool upper, const char *prefix)
+                       const char *prefix)
 {
-    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[24];
     int n = 0, zeros, pad, plen = (int)strlen(prefix);
 
     for (; v; v /= base)
-        text[n++] = digits[v % base];
+        text[n++] = "0123456789abcdef"[v % base];
     if (n == 0 && cv->precision != 0)
         text[n++] = '0';
     zeros = cv->precision - n;
@@ -72,27 +71,11 @@ static void put_number(struct out *o, const struct conv *cv, uint64_t v, unsigne
         put_n(o, ' ', pad);
 }
 
-/* Bits of an argument that do not count. */
-static unsigned int unused_bits(char length)
-{
-    return length == 'H' ? 56 : length == 'h' ? 48 : length == 'l' ? 0 : 32;
-}
-
-static void put_signed(struct out *o, const struct conv *cv, uint64_t arg)
-{
-    int64_t v = (int64_t)(arg << unused_bits(cv->length)) >> unused_bits(cv->length);
-    const char *sign = v < 0 ? "-" : cv->plus ? "+" : cv->space ? " " : "";
-
-    put_number(o, cv, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, false, sign);
-}
-
 static const char *parse_flags(const char *f, struct conv *cv)
 {
-    for (; *f == '-' || *f == '0' || *f == '+' || *f == ' ' || *f == '#'; f++) {
+    for (; *f == '-' || *f == '0' || *f == '#'; f++) {
         cv->left |= *f == '-';
         cv->zero |= *f == '0';
-        cv->plus |= *f == '+';
-        cv->space |= *f == ' ';
         cv->alt |= *f == '#';
     }
     return f;
@@ -107,93 +90,45 @@ static const char *parse_int(const char *f, int *v)
     return f;
 }
 
-static const char *parse_length(const char *f, struct conv *cv)
-{
-    if (*f == 'h') {
-        cv->length = *++f == 'h' ? 'H' : 'h';
-        return cv->length == 'H' ? f + 1 : f;
-    }
-    while (*f == 'l' || *f == 'z' || *f == 'j' || *f == 't') {
-        cv->length = 'l';
-        f++;
-    }
-    return f;
-}
-
 /* The arguments, in a structure so that their place moves on through calls. */
 struct args {
     va_list ap;
 };
 
-/* The upper half of a narrow argument's slot is not defined; see unused_bits(). */
-static int64_t int_arg(struct args *a, const struct conv *cv)
-{
-    return cv->length == 'l' ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
-}
-
 /* Everything between the percent sign and the letter. */
 static const char *parse_conv(const char *f, struct conv *cv, struct args *a)
 {
-    f = parse_flags(f, cv);
-    if (*f == '*') {
-        int w = va_arg(a->ap, int);
-
-        cv->left |= w < 0;
-        cv->width = (int)min(w < 0 ? -(unsigned int)w : (unsigned int)w, (unsigned int)MAX_FIELD);
-        f++;
-    } else {
-        f = parse_int(f, &cv->width);
+    f = parse_int(parse_flags(f, cv), &cv->width);
+    if (*f == '.' && f[1] == '*') {
+        cv->precision = min(max(va_arg(a->ap, int), -1), MAX_FIELD);
+        f += 2;
+    } else if (*f == '.') {
+        f = parse_int(f + 1, &cv->precision);
     }
-    if (*f == '.') {
-        f++;
-        if (*f == '*') {
-            cv->precision = min(max(va_arg(a->ap, int), -1), MAX_FIELD);
-            f++;
-        } else {
-            f = parse_int(f, &cv->precision);
-        }
-    }
-    return parse_length(f, cv);
-}
-
-static void put_unsigned(struct out *o, const struct conv *cv, char letter, uint64_t v)
-{
-    v = v << unused_bits(cv->length) >> unused_bits(cv->length);
-    switch (letter) {
-    case 'o':
-        put_number(o, cv, v, 8, false, cv->alt && v ? "0" : "");
-        break;
-    case 'x':
-        put_number(o, cv, v, 16, false, cv->alt && v ? "0x" : "");
-        break;
-    case 'X':
-        put_number(o, cv, v, 16, true, cv->alt && v ? "0X" : "");
-        break;
-    default:
-        put_number(o, cv, v, 10, false, "");
-        break;
-    }
+    for (; *f == 'l' || *f == 'z' || *f == 'j' || *f == 't'; f++)
+        cv->wide = true;
+    return f;
 }
 
 /* One conversion; false if there is none of this letter. */
 static bool convert(struct out *o, const struct conv *cv, char letter, struct args *a)
 {
     const char *s;
+    int64_t v;
     char c;
 
     switch (letter) {
     case 'd':
-    case 'i':
-        put_signed(o, cv, (uint64_t)int_arg(a, cv));
+        v = cv->wide ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
+        put_number(o, cv, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : "");
         return true;
     case 'u':
-    case 'o':
     case 'x':
-    case 'X':
-        put_unsigned(o, cv, letter, (uint64_t)int_arg(a, cv));
+        v = cv->wide ? va_arg(a->ap, int64_t) : va_arg(a->ap, unsigned int);
+        put_number(o, cv, (uint64_t)v, letter == 'x' ? 16 : 10, cv->alt && v ? "0x" : "");
         return true;
     case 'p':
-        put_number(o, cv, (uintptr_t)va_arg(a->ap, void *), 16, false, "0x");
+        put_number(o, cv, (uintptr_t)va_arg(a->ap, void *), 16, "0x");
         return true;
     case 's':
         s = va_arg(a->ap, const char *);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Spinlocks: what is not in line. */
-#include <hv/irqflags.h>
 #include <hv/lock.h>
 #include <hv/percpu.h>
 

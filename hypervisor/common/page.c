@@ -7,17 +7,16 @@
  *   owned -------> given up (count >= 1)           page_release
  *   given up ----> free                            page_put_last, with the last reference
  *   owned -------> free                            page_discard: nobody else refers to it
- *   owned -------> raw                             steal(): only with no other reference than the
+ *   owned -------> raw                             page_steal(): only with no other reference than the
  *                                                  caller's and the domain's own
  *
  * "Raw" is count 0 and no owner: no page_get() succeeds on it. adopt() makes the count non-zero
- * last, and page_put_last() and steal() run after it has become zero, so a frame with references
+ * last, and page_put_last() and page_steal() run after it has become zero, so a frame with references
  * always has its owner (XSA-287). The list of a domain's frames and d->tot_pages change with it
  * under page_lock; while tot_pages is above zero the frames as a whole hold one reference to the
  * domain (D1), because pg->owner leads to it. */
 #include <hv/domain.h>
 #include <hv/mmu.h>
-#include <hv/page.h>
 
 #define COUNT_OF(word) ((word)&PGC_COUNT_MASK)
 
@@ -238,7 +237,7 @@ int page_unshare(struct page *pg)
 /* ---- changing hands ---- */
 
 /* The frame leaves @d at one go. The account stays if @keep. */
-static int steal(struct page *pg, struct domain *d, bool keep)
+int page_steal(struct page *pg, struct domain *d, bool keep)
 {
     bool last = false;
     int rc = 0;
@@ -261,40 +260,22 @@ static int steal(struct page *pg, struct domain *d, bool keep)
     return rc;
 }
 
-int page_steal(struct page *pg, struct domain *d)
-{
-    return steal(pg, d, false);
-}
-
-int page_steal_keep(struct page *pg, struct domain *d)
-{
-    return steal(pg, d, true);
-}
-
 int page_give(struct page *pg, struct domain *d)
 {
-    int rc;
-
     page_prepare(pg, 0, domain_uid(d));
-    spin_lock(&d->page_lock);
-    rc = count_in(d, 1, false);
-    if (!rc)
-        adopt(pg, 0, d);
-    spin_unlock(&d->page_lock);
-    return rc;
+    spin_guard(&d->page_lock);
+    TRY(count_in(d, 1, false));
+    adopt(pg, 0, d);
+    return 0;
 }
 
 int page_give_kept(struct page *pg, unsigned int order, struct domain *d)
 {
-    int rc = 0;
-
-    spin_lock(&d->page_lock);
+    spin_guard(&d->page_lock);
     if (d->is_dying)
-        rc = -ESRCH;
-    else
-        adopt(pg, order, d);
-    spin_unlock(&d->page_lock);
-    return rc;
+        return -ESRCH;
+    adopt(pg, order, d);
+    return 0;
 }
 
 void page_uncount(struct domain *d, uint64_t n)
@@ -314,13 +295,9 @@ void page_uncount(struct domain *d, uint64_t n)
 
 struct page *page_next_owned(struct domain *d, struct page *prev)
 {
-    struct page *found = NULL;
-    uint32_t n;
-
-    spin_lock(&d->page_lock);
-    for (n = prev ? prev->next : d->page_list; n && !found; n = frame_table[n].next)
+    spin_guard(&d->page_lock);
+    for (uint32_t n = prev ? prev->next : d->page_list; n; n = frame_table[n].next)
         if (page_get(&frame_table[n], d)) /* fails on one that is just being freed */
-            found = &frame_table[n];
-    spin_unlock(&d->page_lock);
-    return found;
+            return &frame_table[n];
+    return NULL;
 }

@@ -177,29 +177,30 @@ static uint64_t take_cold(unsigned int order, uint64_t allowed)
     return take(order, allowed);
 }
 
-struct page *page_alloc_raw(unsigned int order, unsigned int bits, uint64_t claimed)
+/* The first frame of a block, taken off the lists, for one who has claimed @claimed frames. 0: none. */
+static uint64_t take_block(unsigned int order, uint64_t allowed, uint64_t claimed)
 {
-    uint64_t allowed, n;
-    struct page *pg;
+    uint64_t n;
 
-    if (order > MAX_ORDER)
-        return NULL;
-    allowed = zones_below(bits);
-    spin_lock(&buddy.lock);
+    spin_guard(&buddy.lock);
     if (buddy.frames < buddy.claimed - min(claimed, buddy.claimed) + (1UL << order))
         n = 0; /* the rest is for those who have claimed it */
     else if (order == 0 && allowed == ~0UL && buddy.nr_hot)
         n = hot_pop();
     else
         n = take_cold(order, allowed);
-    if (unlikely(!n)) {
-        spin_unlock(&buddy.lock);
-        return NULL;
-    }
-    buddy.frames -= 1UL << order;
-    spin_unlock(&buddy.lock);
+    if (likely(n))
+        buddy.frames -= 1UL << order;
+    return n;
+}
 
-    pg = &frame_table[n];
+struct page *page_alloc_raw(unsigned int order, unsigned int bits, uint64_t claimed)
+{
+    uint64_t n = order > MAX_ORDER ? 0 : take_block(order, zones_below(bits), claimed);
+    struct page *pg = &frame_table[n];
+
+    if (unlikely(!n))
+        return NULL;
     for (unsigned long i = 0; i < 1UL << order; i++)
         pg[i].count &= ~PGC_FREE;
     return pg;
@@ -210,16 +211,15 @@ static void give_back(struct page *pg, unsigned int order)
 {
     uint64_t n = page_mfn(pg).n;
 
-    spin_lock(&buddy.lock);
+    spin_guard(&buddy.lock);
     buddy.frames += 1UL << order;
-    if (order == 0 && hot_worthy(n)) {
-        if (buddy.nr_hot == HOT_MAX)
-            hot_evict();
-        hot_push(n);
-    } else {
+    if (order != 0 || !hot_worthy(n)) {
         merge(n, order);
+        return;
     }
-    spin_unlock(&buddy.lock);
+    if (buddy.nr_hot == HOT_MAX)
+        hot_evict();
+    hot_push(n);
 }
 
 void page_free_raw(struct page *pg, unsigned int order)
@@ -356,7 +356,7 @@ void page_alloc_init_region(mfn_t start, mfn_t end)
 
     for (uint64_t i = n; i < end.n; i++)
         frame_table[i] = (struct page){.count = PGC_FREE | PGC_TAINTED};
-    spin_lock(&buddy.lock);
+    spin_guard(&buddy.lock);
     while (n < end.n) {
         unsigned int order = block_order(n, end.n);
 
@@ -364,19 +364,15 @@ void page_alloc_init_region(mfn_t start, mfn_t end)
         merge(n, order);
         n += 1UL << order;
     }
-    spin_unlock(&buddy.lock);
 }
 
 bool page_claim(int64_t n)
 {
-    bool ok;
-
-    spin_lock(&buddy.lock);
-    ok = n <= 0 || buddy.claimed + (uint64_t)n <= buddy.frames;
-    if (ok)
-        buddy.claimed += (uint64_t)n;
-    spin_unlock(&buddy.lock);
-    return ok;
+    spin_guard(&buddy.lock);
+    if (n > 0 && buddy.claimed + (uint64_t)n > buddy.frames)
+        return false;
+    buddy.claimed += (uint64_t)n;
+    return true;
 }
 
 uint64_t page_claimed_count(void)
@@ -391,10 +387,9 @@ uint64_t page_free_count(void)
 
 void page_alloc_drain(void)
 {
-    spin_lock(&buddy.lock);
+    spin_guard(&buddy.lock);
     while (buddy.nr_hot)
         hot_evict();
-    spin_unlock(&buddy.lock);
 }
 
 /* Check one list; *frames grows by what is on it. */
@@ -427,7 +422,7 @@ unsigned int page_alloc_check(void)
     unsigned int errors = 0;
     uint64_t frames = 0;
 
-    spin_lock(&buddy.lock);
+    spin_guard(&buddy.lock);
     for (unsigned int z = 0; z < ZONES; z++)
         for (unsigned int order = 0; order <= MAX_ORDER; order++) {
             if (!buddy.head[z][order] != !(buddy.orders[z] & (1u << order)))
@@ -438,6 +433,5 @@ unsigned int page_alloc_check(void)
         pr_err("free lists: %lu frames listed, %lu counted", frames + buddy.nr_hot, buddy.frames);
         errors++;
     }
-    spin_unlock(&buddy.lock);
     return errors;
 }

@@ -2,7 +2,6 @@
 /* Messages of the hypervisor: levels, line prefixes, and a budget for what guests can provoke. */
 #include <hv/console.h>
 #include <hv/domain.h>
-#include <hv/printk.h>
 
 #define LINE_MAX_BYTES 256
 #define GUEST_BURST    50      /* lines that a domain may cause at once ... */

@@ -91,8 +91,7 @@ s_time_t sched_idle_time(unsigned int cpu)
 /* The guest's other vcpus may read the area at any moment: with the flag they can tell. */
 static int put_flagged(guest_ptr_t area, struct vcpu_runstate_info info)
 {
-    guest_ptr_t when =
-        guest_ptr(area.va + offsetof(struct vcpu_runstate_info, state_entry_time));
+    guest_ptr_t when = guest_ptr(area.va + offsetof(struct vcpu_runstate_info, state_entry_time));
 
     info.state_entry_time |= XEN_RUNSTATE_UPDATE;
     if (copy_to_guest(when, &info.state_entry_time, sizeof(info.state_entry_time)))
@@ -131,35 +130,30 @@ void vcpu_update_runstate_area(struct vcpu *v)
 
 void vcpu_wake(struct vcpu *v)
 {
-    struct runqueue *rq = vcpu_queue_lock(v);
+    struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
+    int state = resting_state(v);
 
-    if (!is_running(v)) {
-        int state = resting_state(v);
-
-        if (state != v->runstate.state)
-            runstate_change(v, state, now());
-        if (state == RUNSTATE_runnable && !vcpu_is_queued(v) && !v->sched.parked)
-            policy->wake(v);
-    }
-    spin_unlock(&rq->lock);
+    if (is_running(v))
+        return;
+    if (state != v->runstate.state)
+        runstate_change(v, state, now());
+    if (state == RUNSTATE_runnable && !vcpu_is_queued(v) && !v->sched.parked)
+        policy->wake(v);
 }
 
 void vcpu_sleep_nosync(struct vcpu *v)
 {
-    struct runqueue *rq = vcpu_queue_lock(v);
+    struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
-    if (vcpu_runnable(v)) {
-        spin_unlock(&rq->lock);
+    if (vcpu_runnable(v))
         return;
-    }
     if (is_running(v)) {
         softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
-    } else {
-        policy->sleep(v);
-        if (v->runstate.state == RUNSTATE_runnable)
-            runstate_change(v, resting_state(v), now());
+        return;
     }
-    spin_unlock(&rq->lock);
+    policy->sleep(v);
+    if (v->runstate.state == RUNSTATE_runnable)
+        runstate_change(v, resting_state(v), now());
 }
 
 void vcpu_sleep_sync(struct vcpu *v)
@@ -227,8 +221,6 @@ void vcpu_unpause(struct vcpu *v)
 
 void domain_pause_nosync(struct domain *d)
 {
-    struct vcpu *v;
-
     __atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
     for_each_vcpu (d, v)
         vcpu_pause_nosync(v);
@@ -236,8 +228,6 @@ void domain_pause_nosync(struct domain *d)
 
 void domain_pause(struct domain *d)
 {
-    struct vcpu *v;
-
     domain_pause_nosync(d);
     for_each_vcpu (d, v)
         if (v != current)
@@ -246,8 +236,6 @@ void domain_pause(struct domain *d)
 
 void domain_unpause(struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v)
         vcpu_unpause(v);
     __atomic_fetch_sub(&d->pause_count, 1, __ATOMIC_SEQ_CST);
@@ -255,9 +243,8 @@ void domain_unpause(struct domain *d)
 
 /* ---- the switch ---- */
 
-static void slice_over(void *data)
+static void slice_over(void *data __ignored)
 {
-    (void)data;
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
@@ -335,8 +322,6 @@ static void move(struct vcpu *v)
  * vcpu live here has left the rest to us. */
 void sched_switched_out(struct vcpu *prev)
 {
-    struct runqueue *rq;
-
     __atomic_store_n(&prev->sched.on_cpu, 0, __ATOMIC_SEQ_CST);
     if (prev->domain->is_idle)
         return;
@@ -346,10 +331,10 @@ void sched_switched_out(struct vcpu *prev)
     }
     if (!vcpu_runnable(prev))
         return;
-    rq = vcpu_queue_lock(prev);
+    struct runqueue *rq __unlock_queue = vcpu_queue_lock(prev);
+
     if (vcpu_runnable(prev) && !is_running(prev) && !prev->sched.on_cpu)
         policy->released(prev);
-    spin_unlock(&rq->lock);
 }
 
 /* ---- where ---- */
@@ -505,10 +490,9 @@ int sched_vcpu_init(struct vcpu *v)
 
 void sched_vcpu_destroy(struct vcpu *v)
 {
-    struct runqueue *rq = vcpu_queue_lock(v);
+    struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
     policy->leave(v);
-    spin_unlock(&rq->lock);
 }
 
 void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap)
@@ -547,18 +531,15 @@ static void dump_vcpu(const struct vcpu *v)
 
 void sched_dump(void)
 {
-    unsigned int cpu;
-    struct vcpu *v;
-
     pr_info("scheduler %s", policy->name);
     for_each_cpu (cpu, cpu_online_map) {
         struct sched_pcpu *sp = sched_of(cpu);
+        const struct vcpu *v = READ_ONCE(sp->curr);
 
-        v = READ_ONCE(sp->curr);
-        pr_info("pcpu %u: d%uv%u%s, %u waiting, idle %lx", cpu, v->domain->id, v->id,
+        pr_info("pcpu %lu: d%uv%u%s, %u waiting, idle %lx", cpu, v->domain->id, v->id,
                 sp->endless ? "" : " on a slice", sp->rq->nr_waiting, sp->rq->idle.bits);
     }
-    for (struct domain *d = domain_next(NULL); d; d = domain_next(d))
+    for_each_domain (d)
         for_each_vcpu (d, v)
             dump_vcpu(v);
 }

@@ -25,14 +25,14 @@
 #define QUEUE_CPUS  16
 #define WEIGHT_UNIT 256
 #define RATE_LIMIT  US(500)
-#define SLICE       MS(4)    /* how far one may get ahead of the next before it is its turn */
+#define SLICE       MS(4) /* how far one may get ahead of the next before it is its turn */
 #define SLICE_MIN   RATE_LIMIT
 #define SLICE_MAX   MS(10)
 #define LEAD        MS(20)
 #define PREEMPT     US(200)
 #define WAKE_CREDIT MS(10)
 #define CAP_PERIOD  MS(10)
-#define CAP_SLICE   MS(1)    /* longest slice of a domain whose other vcpus use the same budget */
+#define CAP_SLICE   MS(1) /* longest slice of a domain whose other vcpus use the same budget */
 #define BALANCE     MS(20)
 
 /* ---- virtual time ---- */
@@ -137,7 +137,7 @@ static bool tickle_idle(struct runqueue *rq, const struct vcpu *v, cpumask_t mas
 /* The pcpu among @mask whose vcpu is furthest ahead; NR_CPUS: all are about to choose anyway. */
 static unsigned int furthest_ahead(cpumask_t mask, s_time_t t, s_time_t *vtime)
 {
-    unsigned int cpu, best = NR_CPUS;
+    unsigned int best = NR_CPUS;
 
     for_each_cpu (cpu, mask) {
         struct sched_pcpu *sp = sched_of(cpu);
@@ -373,20 +373,16 @@ static int64_t quota(const struct domain *d)
 
 static void unpark_all(struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v) {
-        struct runqueue *rq;
-
         if (!READ_ONCE(v->sched.parked))
             continue;
-        rq = vcpu_queue_lock(v);
-        if (v->sched.parked) {
-            v->sched.parked = 0;
-            if (vcpu_runnable(v))
-                join(rq, v, false);
-        }
-        spin_unlock(&rq->lock);
+        struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
+
+        if (!v->sched.parked)
+            continue;
+        v->sched.parked = 0;
+        if (vcpu_runnable(v))
+            join(rq, v, false);
     }
 }
 
@@ -411,16 +407,13 @@ static void refill(void *data)
 /* A cap counts from now on: what has run is accounted first, and who runs without a limit gets one. */
 static void credit_adjust(struct domain *d)
 {
-    struct vcpu *v;
-
     for_each_vcpu (d, v) {
-        struct runqueue *rq = vcpu_queue_lock(v);
+        struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
         if (sched_of(v->sched.cpu)->curr == v) {
             account(v, now());
             softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
         }
-        spin_unlock(&rq->lock);
     }
     if (is_capped(d)) {
         __atomic_store_n(&d->sched.budget, quota(d), __ATOMIC_RELAXED);

@@ -40,8 +40,6 @@ static void unassign(struct runqueue *rq, struct vcpu *v)
 
 static bool find_pcpu(struct runqueue *rq, struct vcpu *v, cpumask_t mask)
 {
-    unsigned int cpu;
-
     if (cpumask_test(&mask, v->sched.cpu) && !sched_of(v->sched.cpu)->assigned &&
         fits(v, v->sched.cpu)) {
         assign(v, v->sched.cpu);
@@ -58,8 +56,6 @@ static bool find_pcpu(struct runqueue *rq, struct vcpu *v, cpumask_t mask)
 
 static bool has_other_pcpu(struct runqueue *rq, const struct vcpu *v)
 {
-    unsigned int cpu;
-
     for_each_cpu (cpu, cpumask_and(cpumask_and(v->sched.hard, rq->cpus), cpu_online_map))
         if (!sched_of(cpu)->assigned)
             return true;
@@ -70,8 +66,6 @@ static bool has_other_pcpu(struct runqueue *rq, const struct vcpu *v)
  * switched out; else when it wakes. */
 static bool displace(struct runqueue *rq, struct vcpu *v)
 {
-    unsigned int cpu;
-
     for_each_cpu (cpu, cpumask_and(v->sched.hard, rq->cpus)) {
         struct vcpu *w = sched_of(cpu)->assigned;
 
@@ -116,23 +110,20 @@ static void null_sleep(struct vcpu *v)
         runqueue_remove(runqueue_of(v), v);
 }
 
-static void null_yield(struct vcpu *v)
+static void null_yield(struct vcpu *v __ignored)
 {
-    (void)v;
 }
 
-static void null_put(struct vcpu *v, s_time_t t)
+static void null_put(struct vcpu *v, s_time_t t __ignored)
 {
-    (void)t;
     if (READ_ONCE(v->pause_flags) & 1u << VPF_DOWN)
         unassign(runqueue_of(v), v);
 }
 
-static struct vcpu *null_pick(unsigned int cpu, s_time_t t, s_time_t *slice)
+static struct vcpu *null_pick(unsigned int cpu, s_time_t t __ignored, s_time_t *slice)
 {
     struct vcpu *v = sched_of(cpu)->assigned;
 
-    (void)t;
     *slice = 0;
     return v && vcpu_runnable(v) && vcpu_may_run_on(v, cpu) && vcpu_is_free(v, cpu) ? v : NULL;
 }
@@ -150,9 +141,8 @@ static unsigned int null_home(const struct vcpu *v)
     return cpumask_empty(mask) ? 0 : cpumask_first(mask);
 }
 
-static void null_domain(struct domain *d)
+static void null_domain(struct domain *d __ignored)
 {
-    (void)d;
 }
 
 const struct scheduler sched_null = {

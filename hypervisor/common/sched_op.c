@@ -10,10 +10,9 @@
 static long sched_yield(void)
 {
     struct vcpu *v = current;
-    struct runqueue *rq = vcpu_queue_lock(v);
+    struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
     sched_policy()->yield(v);
-    spin_unlock(&rq->lock);
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
@@ -53,87 +52,63 @@ static long poll_ports(struct vcpu *v, const struct sched_poll *poll, evtchn_por
     if (READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask))
         return 1;
     for (unsigned int i = 0; i < poll->nr_ports; i++) {
-        if (copy_from_guest(last, guest_ptr_index(guest_ptr_of(poll->ports), i, sizeof(*last)),
-                            sizeof(*last)))
+        if (get_element(poll->ports, i, last))
             return -EFAULT;
-        if (!evtchn_port_valid(v->domain, *last))
-            return -EINVAL;
-        if (evtchn_port_pending(v->domain, *last))
-            return 1;
+        TRY(evtchn_port_pending(v->domain, *last));
     }
     return 0;
 }
 
 /* First block, then look: an event that comes in between finds us in poll_mask and wakes us. */
-static long sched_poll(guest_ptr_t arg)
+static long sched_poll(const struct sched_poll *poll)
 {
     struct vcpu *v = current;
-    struct sched_poll poll;
     evtchn_port_t last = 0;
     long rc;
 
-    if (copy_from_guest(&poll, arg, sizeof(poll)))
-        return -EFAULT;
-    if (poll.nr_ports > POLL_MAX_PORTS)
+    if (poll->nr_ports > POLL_MAX_PORTS)
         return -EINVAL;
     timer_stop(&v->poll_timer);
     WRITE_ONCE(v->poll_port, 0);
     set_bit(v->id, v->domain->poll_mask);
     set_bit(VPF_BLOCKED, &v->pause_flags);
-    rc = poll_ports(v, &poll, &last);
+    rc = poll_ports(v, poll, &last);
     if (rc) {
         clear_bit(v->id, v->domain->poll_mask);
         clear_bit(VPF_BLOCKED, &v->pause_flags);
         return rc > 0 ? 0 : rc;
     }
-    if (poll.nr_ports == 1)
+    if (poll->nr_ports == 1)
         WRITE_ONCE(v->poll_port, last);
-    if (poll.timeout)
-        timer_set_here(&v->poll_timer, (s_time_t)min(poll.timeout, (uint64_t)STIME_MAX));
+    if (poll->timeout)
+        timer_set_here(&v->poll_timer, (s_time_t)min(poll->timeout, (uint64_t)STIME_MAX));
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
 
 /* ---- the end of domains ---- */
 
-static long sched_shutdown(guest_ptr_t arg)
+static long sched_shutdown(struct domain *d, uint32_t reason)
 {
-    struct sched_shutdown op;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    domain_shutdown(current_domain(), (uint8_t)op.reason);
+    domain_shutdown(d, (uint8_t)reason);
     return 0;
 }
 
-static long sched_shutdown_code(guest_ptr_t arg)
+static long sched_shutdown_code(struct domain *d, uint32_t reason)
 {
-    struct domain *d = current_domain();
-    struct sched_shutdown op;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     if (d->shutdown_code == ~0u)
-        d->shutdown_code = (uint8_t)op.reason;
-    spin_unlock(&d->lock);
+        d->shutdown_code = (uint8_t)reason;
     return 0;
 }
 
-static long sched_remote_shutdown(guest_ptr_t arg)
+static long sched_remote_shutdown(const struct sched_remote_shutdown *op)
 {
-    struct sched_remote_shutdown op;
-    struct domain *d;
+    struct domain *d __put_domain = domain_by_id_or_self(op->domain_id);
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    d = domain_by_id_or_self(op.domain_id);
     if (!d)
         return -ESRCH;
-    if (current_domain()->is_privileged)
-        domain_shutdown(d, (uint8_t)op.reason);
-    domain_put(d);
-    return current_domain()->is_privileged ? 0 : -EPERM;
+    return current_domain()->is_privileged ? sched_shutdown(d, op->reason) : -EPERM;
 }
 
 /* ---- watchdog ---- */
@@ -177,58 +152,47 @@ static long watchdog_restart(struct domain *d, unsigned int i, uint32_t timeout)
     return 0;
 }
 
-static long sched_watchdog(guest_ptr_t arg)
+static long sched_watchdog(struct domain *d, const struct sched_watchdog *op)
 {
-    struct domain *d = current_domain();
-    struct sched_watchdog op;
-    long rc;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.id > ARRAY_SIZE(d->watchdog_timer))
+    if (op->id > ARRAY_SIZE(d->watchdog_timer))
         return -EINVAL;
-    spin_lock(&d->watchdog_lock);
-    rc = op.id ? watchdog_restart(d, op.id - 1, op.timeout) : watchdog_start(d, op.timeout);
-    spin_unlock(&d->watchdog_lock);
-    return rc;
-}
-
-static long sched_pin_override(guest_ptr_t arg)
-{
-    struct sched_pin_override op;
-
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    return sched_override_affinity(current, op.pcpu);
+    spin_guard(&d->watchdog_lock);
+    return op->id ? watchdog_restart(d, op->id - 1, op->timeout) : watchdog_start(d, op->timeout);
 }
 
 /* ---- the calls ---- */
 
-long do_sched_op(int cmd, guest_ptr_t arg)
+#define OP(name, type, work)                                                                       \
+    case SCHEDOP_##name:                                                                           \
+        return RUN_OP(arg, struct sched_##type, false, work)
+
+static __attribute__((noinline)) long other_op(int cmd, guest_ptr_t arg)
 {
+    struct domain *d = current_domain();
+
     switch (cmd) {
-    case SCHEDOP_yield:
-        return sched_yield();
-    case SCHEDOP_block:
-        vcpu_block_events();
-        return 0;
-    case SCHEDOP_shutdown:
-        return sched_shutdown(arg);
-    case SCHEDOP_poll:
-        return sched_poll(arg);
-    case SCHEDOP_remote_shutdown:
-        return sched_remote_shutdown(arg);
-    case SCHEDOP_shutdown_code:
-        return sched_shutdown_code(arg);
-    case SCHEDOP_watchdog:
-        return sched_watchdog(arg);
+        OP(shutdown, shutdown, sched_shutdown(d, op.reason));
+        OP(poll, poll, sched_poll(&op));
+        OP(remote_shutdown, remote_shutdown, sched_remote_shutdown(&op));
+        OP(shutdown_code, shutdown, sched_shutdown_code(d, op.reason));
+        OP(watchdog, watchdog, sched_watchdog(d, &op));
     case SCHEDOP_pin_override:
-        return sched_pin_override(arg);
+        return !d->is_privileged ? -EPERM
+                                 : RUN_OP(arg, struct sched_pin_override, false,
+                                          sched_override_affinity(current, op.pcpu));
     default:
         return -ENOSYS;
     }
+}
+
+long do_sched_op(int cmd, guest_ptr_t arg)
+{
+    if (cmd == SCHEDOP_yield)
+        return sched_yield();
+    if (cmd != SCHEDOP_block)
+        return other_op(cmd, arg);
+    vcpu_block_events();
+    return 0;
 }
 
 /** do_sched_op_compat - the first version of the call: its shutdown takes the reason itself. */

@@ -81,23 +81,16 @@ static long op_domain_list(struct xen_sysctl *op)
 {
     struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
     struct xen_domctl_getdomaininfo info;
-    struct domain *d = NULL;
     uint32_t n = 0;
 
-    while ((d = domain_next(d))) {
+    for_each_domain (d) {
         if (d->id < l->first_domain)
             continue;
-        if (n == l->max_domains) {
-            domain_put(d);
+        if (n == l->max_domains)
             break;
-        }
         domain_get_info(d, &info);
-        if (copy_to_guest(guest_ptr_index(guest_ptr_of(l->buffer), n, sizeof(info)), &info,
-                          sizeof(info))) {
-            domain_put(d);
+        if (put_element(l->buffer, n++, &info))
             return -EFAULT;
-        }
-        n++;
     }
     l->num_domains = n;
     return 0;
@@ -113,8 +106,7 @@ static long op_cpuinfo(struct xen_sysctl *op)
 
         if (cpumask_test(&cpu_online_map, i))
             info.idletime = (uint64_t)sched_idle_time(i);
-        if (copy_to_guest(guest_ptr_index(guest_ptr_of(g->info), i, sizeof(info)), &info,
-                          sizeof(info)))
+        if (put_element(g->info, i, &info))
             return -EFAULT;
     }
     g->nr_cpus = n;
@@ -136,8 +128,7 @@ static int put_cpu(const struct xen_sysctl_cputopoinfo *t, uint32_t i)
     if (!cpumask_test(&cpu_online_map, i))
         topo = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
                                            XEN_INVALID_NODE_ID};
-    return copy_to_guest(guest_ptr_index(guest_ptr_of(t->cputopo), i, sizeof(topo)), &topo,
-                         sizeof(topo));
+    return put_element(t->cputopo, i, &topo);
 }
 
 static long op_cputopo(struct xen_sysctl *op)
@@ -183,12 +174,10 @@ static long op_pcitopo(struct xen_sysctl *op)
         physdev_pci_device_t dev;
         uint32_t node;
 
-        if (copy_from_guest(&dev, guest_ptr_index(guest_ptr_of(t->devs), i, sizeof(dev)),
-                            sizeof(dev)))
+        if (get_element(t->devs, i, &dev))
             return -EFAULT;
         node = dev.seg ? XEN_INVALID_DEV : XEN_INVALID_NODE_ID;
-        if (copy_to_guest(guest_ptr_index(guest_ptr_of(t->nodes), i, sizeof(node)), &node,
-                          sizeof(node)))
+        if (put_element(t->nodes, i, &node))
             return -EFAULT;
     }
     t->num_devs = i;
@@ -299,18 +288,4 @@ long do_sysctl(guest_ptr_t arg)
     if ((rc == 0 ? row->result : row->result > 1) && copy_to_guest(arg, &op, sizeof(op)))
         rc = -EFAULT;
     return rc;
-}
-
-/* There are no security labels. */
-long do_xsm_op(guest_ptr_t arg)
-{
-    (void)arg;
-    return -ENOSYS;
-}
-
-/* There are no fully virtual domains. */
-long do_hvm_op(unsigned long op, guest_ptr_t arg)
-{
-    (void)op, (void)arg;
-    return -ENOSYS;
 }

@@ -13,7 +13,6 @@
 #include <hv/console.h>
 #include <hv/heap.h>
 #include <hv/lock.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/timer.h>
 
@@ -230,34 +229,25 @@ void timer_softirq(void)
     struct timer_heap *h = pcpu_self()->timers;
     s_time_t t = now();
 
-    spin_lock(&h->lock);
+    spin_guard(&h->lock);
     while (h->root && h->root->expires <= t)
         run(h, h->root);
     h->armed = h->root ? h->root->expires : STIME_MAX;
     if (h->root)
         arch_timer_set(h->armed);
-    spin_unlock(&h->lock);
 }
 
 static void dump(void)
 {
-    unsigned int cpu;
-
-    for_each_cpu(cpu, cpu_online_map)
-    {
+    for_each_cpu (cpu, cpu_online_map) {
         struct timer_heap *h = pcpus[cpu].timers;
-        struct timer *first;
-        s_time_t in = 0;
 
-        spin_lock(&h->lock);
-        first = h->root;
-        if (first)
-            in = first->expires - now();
-        spin_unlock(&h->lock);
-        if (first)
-            pr_info("pcpu %u: next timer in %ld us: %p", cpu, in / 1000, (void *)first);
+        spin_guard(&h->lock);
+        if (h->root)
+            pr_info("pcpu %lu: next timer in %ld us: %p", cpu, (h->root->expires - now()) / 1000,
+                    (void *)h->root);
         else
-            pr_info("pcpu %u: no timer", cpu);
+            pr_info("pcpu %lu: no timer", cpu);
     }
 }
 

@@ -6,8 +6,8 @@
 #include <hv/hypercall.h>
 #include <xen/sched.h>
 
-#define PERIOD_MIN MS(1) /* XSA-20 */
-#define PERIOD_MAX (STIME_MAX >> 1)
+#define PERIOD_MIN     MS(1) /* XSA-20 */
+#define PERIOD_MAX     (STIME_MAX >> 1)
 #define PERIOD_DEFAULT MS(10) /* kernels that do not want it stop it */
 
 /* ---- timers ---- */
@@ -64,17 +64,13 @@ void vcpu_stop_timers(struct vcpu *v)
     timer_kill(&v->poll_timer);
 }
 
-static long set_periodic_timer(struct vcpu *v, guest_ptr_t arg)
+static long set_periodic_timer(struct vcpu *v, uint64_t period_ns)
 {
-    struct vcpu_set_periodic_timer op;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.period_ns < PERIOD_MIN || op.period_ns > PERIOD_MAX)
+    if (period_ns < PERIOD_MIN || period_ns > PERIOD_MAX)
         return -EINVAL;
-    WRITE_ONCE(v->periodic_period, (s_time_t)op.period_ns);
+    WRITE_ONCE(v->periodic_period, (s_time_t)period_ns);
     if (READ_ONCE(v->sched.on_cpu))
-        timer_set(&v->periodic_timer, now() + (s_time_t)op.period_ns);
+        timer_set(&v->periodic_timer, now() + (s_time_t)period_ns);
     return 0;
 }
 
@@ -85,17 +81,11 @@ static long stop_periodic_timer(struct vcpu *v)
     return 0;
 }
 
-static long set_singleshot_timer(struct vcpu *v, guest_ptr_t arg)
+static long set_singleshot_timer(struct vcpu *v, const struct vcpu_set_singleshot_timer *op)
 {
-    struct vcpu_set_singleshot_timer op;
-
-    if (v != current)
-        return -EINVAL;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.flags & VCPU_SSHOTTMR_future && op.timeout_abs_ns < (uint64_t)now())
+    if (op->flags & VCPU_SSHOTTMR_future && op->timeout_abs_ns < (uint64_t)now())
         return -ETIME;
-    timer_set_here(&v->singleshot_timer, (s_time_t)min(op.timeout_abs_ns, (uint64_t)STIME_MAX));
+    timer_set_here(&v->singleshot_timer, (s_time_t)min(op->timeout_abs_ns, (uint64_t)STIME_MAX));
     return 0;
 }
 
@@ -115,24 +105,29 @@ static bool has_info(const struct vcpu *v)
     return v->id < XEN_LEGACY_MAX_VCPUS || v->info_mfn.n != INVALID_MFN_N;
 }
 
-static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
+static long initialise(struct vcpu *v, guest_ptr_t arg)
 {
-    struct vcpu_guest_context *ctxt;
-    long rc = -EFAULT;
+    struct vcpu_guest_context *ctxt __free_heap = NULL;
+    long rc;
 
     if (!has_info(v))
         return -EINVAL;
     ctxt = heap_new(struct vcpu_guest_context);
     if (!ctxt)
         return -ENOMEM;
-    if (copy_from_guest(ctxt, arg, sizeof(*ctxt)) == 0) {
-        spin_lock(&v->domain->lock);
-        rc = v->is_initialised ? -EEXIST : arch_vcpu_set_context(v, ctxt);
-        if (rc == 0)
-            v->is_initialised = true;
-        spin_unlock(&v->domain->lock);
-    }
-    heap_free(ctxt);
+    if (copy_from_guest(ctxt, arg, sizeof(*ctxt)))
+        return -EFAULT;
+    spin_guard(&v->domain->lock);
+    rc = v->is_initialised ? -EEXIST : arch_vcpu_set_context(v, ctxt);
+    if (rc == 0)
+        v->is_initialised = true;
+    return rc;
+}
+
+static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
+{
+    long rc = initialise(v, arg);
+
     if (rc == -ERESTART)
         return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (unsigned long)VCPUOP_initialise,
                                   (unsigned long)v->id, (unsigned long)arg.va);
@@ -141,17 +136,14 @@ static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
 
 static long vcpu_up(struct vcpu *v)
 {
-    long rc = 0;
-
     if (!has_info(v))
         return -EINVAL;
-    spin_lock(&v->domain->lock);
+    spin_guard(&v->domain->lock);
     if (!v->is_initialised)
-        rc = -EINVAL;
-    else if (test_and_clear_bit(VPF_DOWN, &v->pause_flags))
+        return -EINVAL;
+    if (test_and_clear_bit(VPF_DOWN, &v->pause_flags))
         vcpu_wake(v);
-    spin_unlock(&v->domain->lock);
-    return rc;
+    return 0;
 }
 
 /* The last one that goes down takes the domain with it. */
@@ -159,7 +151,6 @@ static long vcpu_down(struct vcpu *v)
 {
     struct domain *d = v->domain;
     bool others = false;
-    struct vcpu *w;
 
     spin_lock(&d->lock);
     for_each_vcpu (d, w)
@@ -183,16 +174,12 @@ int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset)
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
-    if (v->info_mfn.n != INVALID_MFN_N || READ_ONCE(d->is_dying) || (v != current && !test_bit(VPF_DOWN, &v->pause_flags)))
+    if (v->info_mfn.n != INVALID_MFN_N || READ_ONCE(d->is_dying) ||
+        (v != current && !test_bit(VPF_DOWN, &v->pause_flags)))
         return -EINVAL;
-    pg = page_from_gfn(d, g);
+    pg = page_from_gfn_writable(d, g);
     if (!pg)
         return -EINVAL;
-    if (!page_get_writable(pg, d)) {
-        page_put(pg);
-        return -EINVAL;
-    }
-    page_put(pg); /* there is one in page_get_writable() */
     info = (struct vcpu_info *)((char *)page_virt(pg) + offset);
     memcpy(info, v->info, sizeof(*info));
     /* Contents before pointer: senders take no lock and use either. What they did to the old one in
@@ -215,47 +202,33 @@ void vcpu_unmap_info(struct vcpu *v)
     page_put_writable(pg);
 }
 
-static long register_info(struct vcpu *v, guest_ptr_t arg)
+static long register_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
 {
-    struct vcpu_register_vcpu_info op;
-    long rc;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    spin_lock(&v->domain->lock);
-    rc = vcpu_map_info(v, gfn(op.mfn), op.offset);
-    spin_unlock(&v->domain->lock);
-    return rc;
+    spin_guard(&v->domain->lock);
+    return vcpu_map_info(v, gfn(op->mfn), op->offset);
 }
 
 /* The area is written through the guest's page tables, which may change: that it can be written now is
  * not asked, later failures are not told. */
-static long register_runstate_area(struct vcpu *v, guest_ptr_t arg)
+static long register_runstate_area(struct vcpu *v, guest_ptr_t area)
 {
-    struct vcpu_register_runstate_memory_area op;
     struct vcpu_runstate_info info;
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
+    if (!guest_range_ok(area, sizeof(info)))
         return -EFAULT;
-    if (!guest_range_ok(guest_ptr(op.addr.p), sizeof(info)))
-        return -EFAULT;
-    WRITE_ONCE(v->runstate_guest.va, op.addr.p);
-    if (op.addr.p) {
+    WRITE_ONCE(v->runstate_guest.va, area.va);
+    if (area.va) {
         vcpu_runstate_get(v, &info);
-        (void)!copy_to_guest(guest_ptr(op.addr.p), &info, sizeof(info));
+        (void)!copy_to_guest(area, &info, sizeof(info));
     }
     return 0;
 }
 
-static long register_time_area(struct vcpu *v, guest_ptr_t arg)
+static long register_time_area(struct vcpu *v, guest_ptr_t area)
 {
-    struct vcpu_register_time_memory_area op;
-
-    if (copy_from_guest(&op, arg, sizeof(op)))
+    if (!guest_range_ok(area, sizeof(struct vcpu_time_info)))
         return -EFAULT;
-    if (!guest_range_ok(guest_ptr(op.addr.p), sizeof(struct vcpu_time_info)))
-        return -EFAULT;
-    WRITE_ONCE(v->time_guest.va, op.addr.p);
+    WRITE_ONCE(v->time_guest.va, area.va);
     if (v == current)
         time_update_vcpu(v);
     return 0;
@@ -288,6 +261,11 @@ static long send_nmi(struct vcpu *v, guest_ptr_t arg)
     return 0;
 }
 
+#define PLAIN_OP(name, work)                                                                       \
+    case VCPUOP_##name:                                                                            \
+        return work
+#define OP(name, type, work) PLAIN_OP(name, RUN_OP(arg, struct vcpu_##type, false, work))
+
 long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg)
 {
     struct vcpu *v = domain_vcpu(current_domain(), vcpuid);
@@ -295,34 +273,25 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg)
     if (!v)
         return -ENOENT;
     switch (cmd) {
-    case VCPUOP_initialise:
-        return vcpu_initialise(v, arg);
-    case VCPUOP_up:
-        return vcpu_up(v);
-    case VCPUOP_down:
-        return vcpu_down(v);
-    case VCPUOP_is_up:
-        return !test_bit(VPF_DOWN, &v->pause_flags);
-    case VCPUOP_get_runstate_info:
-        return get_runstate(v, arg);
-    case VCPUOP_register_runstate_memory_area:
-        return register_runstate_area(v, arg);
-    case VCPUOP_set_periodic_timer:
-        return set_periodic_timer(v, arg);
-    case VCPUOP_stop_periodic_timer:
-        return stop_periodic_timer(v);
+        OP(set_periodic_timer, set_periodic_timer, set_periodic_timer(v, op.period_ns));
+        OP(register_vcpu_info, register_vcpu_info, register_info(v, &op));
+        OP(register_runstate_memory_area, register_runstate_memory_area,
+           register_runstate_area(v, guest_ptr(op.addr.p)));
+        OP(register_vcpu_time_memory_area, register_time_memory_area,
+           register_time_area(v, guest_ptr(op.addr.p)));
     case VCPUOP_set_singleshot_timer:
-        return set_singleshot_timer(v, arg);
-    case VCPUOP_stop_singleshot_timer:
-        return stop_singleshot_timer(v);
-    case VCPUOP_register_vcpu_info:
-        return register_info(v, arg);
-    case VCPUOP_send_nmi:
-        return send_nmi(v, arg);
-    case VCPUOP_get_physid:
-        return get_physid(v, arg);
-    case VCPUOP_register_vcpu_time_memory_area:
-        return register_time_area(v, arg);
+        return v != current ? -EINVAL
+                            : RUN_OP(arg, struct vcpu_set_singleshot_timer, false,
+                                     set_singleshot_timer(v, &op));
+        PLAIN_OP(initialise, vcpu_initialise(v, arg));
+        PLAIN_OP(up, vcpu_up(v));
+        PLAIN_OP(down, vcpu_down(v));
+        PLAIN_OP(is_up, !test_bit(VPF_DOWN, &v->pause_flags));
+        PLAIN_OP(get_runstate_info, get_runstate(v, arg));
+        PLAIN_OP(stop_periodic_timer, stop_periodic_timer(v));
+        PLAIN_OP(stop_singleshot_timer, stop_singleshot_timer(v));
+        PLAIN_OP(send_nmi, send_nmi(v, arg));
+        PLAIN_OP(get_physid, get_physid(v, arg));
     default:
         return -ENOSYS;
     }

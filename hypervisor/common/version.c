@@ -40,16 +40,12 @@ static uint32_t features(const struct domain *d)
     return d->is_privileged ? f | 1u << XENFEAT_dom0 : f;
 }
 
-static long get_features(guest_ptr_t arg)
+static long get_features(struct xen_feature_info *info)
 {
-    struct xen_feature_info info;
-
-    if (copy_from_guest(&info, arg, sizeof(info)))
-        return -EFAULT;
-    if (info.submap_idx >= XENFEAT_NR_SUBMAPS)
+    if (info->submap_idx >= XENFEAT_NR_SUBMAPS)
         return -EINVAL;
-    info.submap = features(current_domain());
-    return copy_to_guest(arg, &info, sizeof(info));
+    info->submap = features(current_domain());
+    return 0;
 }
 
 static long platform_parameters(guest_ptr_t arg)
@@ -75,7 +71,7 @@ static long version_of(int cmd, guest_ptr_t arg)
     case XENVER_platform_parameters:
         return platform_parameters(arg);
     case XENVER_get_features:
-        return get_features(arg);
+        return RUN_OP(arg, struct xen_feature_info, true, get_features(&op));
     case XENVER_pagesize:
         return arg.va ? -EINVAL : (long)PAGE_SIZE;
     case XENVER_guest_handle:

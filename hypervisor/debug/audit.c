@@ -7,7 +7,6 @@
  * for all at once, it is made in several passes over a part of the frames each. */
 #include <asm/mmu.h>
 #include <asm/pt_check.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/irq.h>
@@ -124,9 +123,8 @@ static void add_vcpu(struct audit *a, const struct vcpu *v)
 
 static void add_domain(struct audit *a, struct domain *d)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v) add_vcpu(a, v);
+    for_each_vcpu (d, v)
+        add_vcpu(a, v);
     if (d->arch.relinquish_pos)
         add(a, mfn(d->arch.relinquish_pos), PGT_NONE);
     if (d->gnttab)
@@ -173,10 +171,8 @@ static void audit_window(struct audit *a)
 /* A window for all frames, or as large as there is room. */
 static unsigned int alloc_window(struct audit *a)
 {
-    unsigned int order = 0;
+    unsigned int order = order_for(max_page * sizeof(*a->window));
 
-    while ((PAGE_SIZE << order) < max_page * sizeof(*a->window))
-        order++;
     while (!(a->window = page_alloc_virt(order, 0)) && order)
         order--;
     return order;

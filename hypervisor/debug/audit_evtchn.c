@@ -23,7 +23,6 @@ unsigned int evtchn_audit(struct domain *d)
     struct evtchn_table *t = d->evtchn;
     unsigned int errors = 0, active = 0, bound = 0, virqs = 0;
     struct evtchn *chn;
-    struct vcpu *v;
 
     for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++) {
         active += evtchn_is_open(chn);
@@ -34,8 +33,7 @@ unsigned int evtchn_audit(struct domain *d)
             errors++;
         }
     }
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu (d, v) {
         for (unsigned int i = 0; i < NR_VIRQS; i++)
             bound += v->virq_to_port[i] != 0;
     }
@@ -49,6 +47,16 @@ unsigned int evtchn_audit(struct domain *d)
 
 void evtchn_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
 {
-    if (d->evtchn)
-        evtchn_fifo_audit_refs(d, add, ctx);
+    const struct evtchn_fifo *f = d->evtchn->fifo;
+
+    if (!evtchn_is_fifo(d->evtchn))
+        return;
+    for_each_vcpu (d, v) {
+        const struct fifo_vcpu *fv = v->evtchn_fifo;
+
+        if (fv && fv->control)
+            add(ctx, virt_to_mfn(fv->control), true);
+    }
+    for (uint32_t i = 0; i < f->nr_words / WORDS_PER_PAGE; i++)
+        add(ctx, virt_to_mfn(f->page[i]), true);
 }

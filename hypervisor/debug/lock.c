@@ -5,7 +5,6 @@
  * no bit at or above its rank is set. A pair of equal rank is checked and noted once. */
 #include <hv/lock.h>
 #include <hv/percpu.h>
-#include <hv/printk.h>
 
 _Static_assert(LOCK_RANKS <= 32, "a pcpu's held ranks are one 32-bit word");
 

@@ -36,11 +36,11 @@ static void stop_here(void)
 /* The other pcpus stop between two pieces of work: counts are settled, no locks are held. */
 static void quiesce(void)
 {
-    unsigned int n;
-
     softirq_register(SOFTIRQ_STOP, stop_here);
     cpumask_set(&stopped, smp_processor_id());
-    for_each_cpu(n, cpu_online_map) if (n != smp_processor_id()) softirq_raise_on(n, SOFTIRQ_STOP);
+    for_each_cpu (n, cpu_online_map)
+        if (n != smp_processor_id())
+            softirq_raise_on(n, SOFTIRQ_STOP);
     for (unsigned int ms = 0; READ_ONCE(stopped.bits) != cpu_online_map.bits; ms++) {
         if (ms == 5000)
             panic("audit: pcpus %#lx do not stop", cpu_online_map.bits & ~stopped.bits);

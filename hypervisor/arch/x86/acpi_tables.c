@@ -18,12 +18,6 @@ struct table {
     char sig[4];
 };
 
-static int fail(struct acpi_info *info, int err, const char *why)
-{
-    info->error = why;
-    return err;
-}
-
 static uint8_t sum_of(const uint8_t *p, size_t len)
 {
     uint8_t sum = 0;
@@ -91,11 +85,7 @@ enum {
     MADT_LAPIC = 0,
     MADT_IOAPIC = 1,
     MADT_OVERRIDE = 2,
-    MADT_NMI = 3,
-    MADT_LAPIC_NMI = 4,
-    MADT_LAPIC_ADDR = 5,
     MADT_X2APIC = 9,
-    MADT_X2APIC_NMI = 10,
 };
 
 #define MADT_ENTRIES 44
@@ -112,10 +102,8 @@ enum {
 
 static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint32_t flags)
 {
-    if (!(flags & APIC_ENABLED)) {
-        info->nr_disabled++;
+    if (!(flags & APIC_ENABLED))
         return;
-    }
     for (unsigned int i = 0; i < info->nr_cpus; i++)
         if (info->cpu[i].apic_id == apic_id)
             return; /* named as local APIC and as x2APIC */
@@ -128,12 +116,6 @@ static uint32_t get(const uint8_t *p, unsigned int bytes)
 
     memcpy(&v, p, bytes);
     return v;
-}
-
-/* Processors are named by 8 bits here and by 32 in x2APIC entries; all ones means all of them. */
-static uint32_t wide_uid(uint8_t uid)
-{
-    return uid == 0xff ? ACPI_ALL_CPUS : uid;
 }
 
 /* @e holds the entry, zero-filled when it is shorter than 16 bytes. */
@@ -153,18 +135,6 @@ static void madt_entry(struct acpi_info *info, const uint8_t e[16])
     case MADT_OVERRIDE:
         APPEND(info, override, nr_overrides, get(e + 4, 4), get(e + 8, 2), .irq = e[3]);
         break;
-    case MADT_NMI:
-        APPEND(info, nmi, nr_nmis, false, 0, .pin = get(e + 4, 4), .flags = get(e + 2, 2));
-        break;
-    case MADT_LAPIC_NMI:
-        APPEND(info, nmi, nr_nmis, true, wide_uid(e[2]), .pin = e[5], .flags = get(e + 3, 2));
-        break;
-    case MADT_X2APIC_NMI:
-        APPEND(info, nmi, nr_nmis, true, get(e + 4, 4), .pin = e[8], .flags = get(e + 2, 2));
-        break;
-    case MADT_LAPIC_ADDR:
-        memcpy(&info->lapic_addr, e + 4, 8);
-        break;
     }
 }
 
@@ -172,8 +142,10 @@ static void madt_entry(struct acpi_info *info, const uint8_t e[16])
 static uint8_t madt_entry_size(uint8_t type)
 {
     static const uint8_t size[] = {
-        [MADT_LAPIC] = 8,     [MADT_IOAPIC] = 12,     [MADT_OVERRIDE] = 10, [MADT_NMI] = 8,
-        [MADT_LAPIC_NMI] = 6, [MADT_LAPIC_ADDR] = 12, [MADT_X2APIC] = 16,   [MADT_X2APIC_NMI] = 12,
+        [MADT_LAPIC] = 8,
+        [MADT_IOAPIC] = 12,
+        [MADT_OVERRIDE] = 10,
+        [MADT_X2APIC] = 16,
     };
 
     return type < ARRAY_SIZE(size) ? size[type] : 0;
@@ -184,8 +156,6 @@ static int parse_madt(struct acpi_info *info, const struct table *t)
     uint32_t off = MADT_ENTRIES;
 
     info->have_madt = true;
-    info->lapic_addr = field(t, 36, 4);
-    info->pcat_compat = field(t, 40, 4) & 1;
     while (off < t->len && t->len - off >= 2) {
         uint8_t e[16] = {0};
 
@@ -269,7 +239,6 @@ static int parse_fadt(struct acpi_info *info, const struct table *t)
     info->have_fadt = true;
     info->fadt = (__typeof__(info->fadt)){
         .dsdt = fadt_addr(t, 40, 140),
-        .sci = field(t, 46, 2),
         .smi_cmd = field(t, 48, 4),
         .acpi_enable = field(t, 52, 1),
         .century = field(t, 108, 1),
@@ -366,15 +335,15 @@ static int take_rsdp(struct acpi_info *info, const struct phys_reader *r, uint64
     if (copy && len >= RSDP_SIZE_1) {
         memcpy(rsdp, copy, len >= RSDP_SIZE_2 ? RSDP_SIZE_2 : RSDP_SIZE_1);
     } else if (paddr == 0) {
-        return fail(info, -ENOENT, "ACPI: no RSDP");
+        return fail_with(info, -ENOENT, "ACPI: no RSDP");
     } else {
         if (phys_read(r, paddr, rsdp, RSDP_SIZE_1) ||
             (rsdp[15] >= 2 && phys_read(r, paddr, rsdp, RSDP_SIZE_2)))
-            return fail(info, -EFAULT, "ACPI: the RSDP is out of reach");
+            return fail_with(info, -EFAULT, "ACPI: the RSDP is out of reach");
         info->rsdp = paddr;
     }
     if (!rsdp_valid(rsdp))
-        return fail(info, -EINVAL, "ACPI: the RSDP has a bad signature or checksum");
+        return fail_with(info, -EINVAL, "ACPI: the RSDP has a bad signature or checksum");
     return 0;
 }
 
@@ -391,12 +360,9 @@ int acpi_parse(const struct phys_reader *r, uint64_t rsdp_paddr, const void *cop
     uint64_t xsdt = 0;
     struct table root;
     uint32_t width = 8;
-    int rc;
 
     memset(info, 0, sizeof(*info));
-    rc = take_rsdp(info, r, rsdp_paddr, copy, copy_len, rsdp);
-    if (rc)
-        return rc;
+    TRY(take_rsdp(info, r, rsdp_paddr, copy, copy_len, rsdp));
     info->revision = rsdp[15];
     if (info->revision >= 2 && get(rsdp + 20, 4) == RSDP_SIZE_2 && sum_of(rsdp, RSDP_SIZE_2) == 0)
         memcpy(&xsdt, rsdp + 24, sizeof(xsdt));
@@ -404,7 +370,7 @@ int acpi_parse(const struct phys_reader *r, uint64_t rsdp_paddr, const void *cop
     if (!open_root(r, xsdt, "XSDT", &root)) {
         width = 4;
         if (!open_root(r, get(rsdp + 16, 4), "RSDT", &root))
-            return fail(info, -EINVAL, "ACPI: neither XSDT nor RSDT can be used");
+            return fail_with(info, -EINVAL, "ACPI: neither XSDT nor RSDT can be used");
     }
     info->root = root.paddr;
     parse_root(info, &root, width);

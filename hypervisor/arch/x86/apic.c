@@ -7,12 +7,7 @@
 #include <asm/irq.h>
 #include <asm/processor.h>
 #include <asm/system.h>
-#include <hv/errno.h>
-#include <hv/lib.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
-#include <hv/time.h>
 
 #define APIC_ID        0x020
 #define APIC_VERSION   0x030
@@ -135,9 +130,8 @@ void apic_init_this(void)
 
 /* ---- the timer ---- */
 
-static void timer_interrupt(struct cpu_regs *regs)
+static void timer_interrupt(struct cpu_regs *regs __ignored)
 {
-    (void)regs;
     pcpu_self()->arch.deadline = STIME_MAX;
     softirq_raise(SOFTIRQ_TIMER);
 }
@@ -224,9 +218,8 @@ static void mask_8259(void)
     port_reserve(PIT_CONTROL, 1);
 }
 
-static void error_interrupt(struct cpu_regs *regs)
+static void error_interrupt(struct cpu_regs *regs __ignored)
 {
-    (void)regs;
     apic_write(APIC_ESR, 0);
     pr_warn("pcpu %u: local APIC error %#x", smp_processor_id(), apic_read(APIC_ESR));
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Structure offsets for the assembly files. The Makefile turns the marked lines of the compiler's
  * output into <asm/offsets.h>. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/percpu.h>
 
 #define DEFINE(sym, val) asm volatile("\n.ascii \"->" #sym " %c0\"" : : "i"(val))
 /* Offsets of struct vcpu as seen from a pointer to its saved registers. */
 #define FROM_REGS(sym, member)                                                                     \
     DEFINE(sym, (long)offsetof(struct vcpu, member) - (long)offsetof(struct vcpu, arch.regs))
 
-void asm_offsets(void);
 void asm_offsets(void)
 {
     DEFINE(REGS_r15, offsetof(struct cpu_regs, r15));

@@ -19,6 +19,21 @@
 #define PTE_TABLE     0x03
 #define PTE_2M        0x83
 
+/* With the first tables, from 32- or 16-bit code. */
+.macro ENTER_LONG_MODE to
+        movl    $CR4_PAE, %eax
+        movl    %eax, %cr4
+        movl    $PHYS(boot_l4), %eax
+        movl    %eax, %cr3
+        movl    $MSR_EFER, %ecx
+        rdmsr
+        orl     $EFER_LME_NXE, %eax
+        wrmsr
+        movl    $CR0_PE_PG, %eax
+        movl    %eax, %cr0
+        ljmpl   $SEL_BOOT_CS64, $PHYS(\to)
+.endm
+
         .section .head, "ax"
 
 /* ---- Multiboot 1: the a.out form, as loaders take no 64-bit ELF ---- */
@@ -116,17 +131,7 @@ boot_entry:
         movl    $PHYS(boot_image_l2) + PTE_TABLE, PHYS(boot_image_l3)
         movl    $IMAGE_PHYS + PTE_2M, PHYS(boot_image_l2)
 
-        movl    $CR4_PAE, %eax
-        movl    %eax, %cr4
-        movl    $PHYS(boot_l4), %eax
-        movl    %eax, %cr3
-        movl    $MSR_EFER, %ecx
-        rdmsr
-        orl     $EFER_LME_NXE, %eax
-        wrmsr
-        movl    $CR0_PE_PG, %eax
-        movl    %eax, %cr0
-        ljmpl   $SEL_BOOT_CS64, $PHYS(boot_entry64)
+        ENTER_LONG_MODE boot_entry64
 
 /* Say why, on the first serial line and the screen, and stop: nothing can be configured yet. */
 give_up:
@@ -180,17 +185,7 @@ ap_trampoline:
         movw    %cs, %ax
         movw    %ax, %ds
         lgdtl   ap_gdtr - ap_trampoline
-        movl    $CR4_PAE, %eax
-        movl    %eax, %cr4
-        movl    $PHYS(boot_l4), %eax
-        movl    %eax, %cr3
-        movl    $MSR_EFER, %ecx
-        rdmsr
-        orl     $EFER_LME_NXE, %eax
-        wrmsr
-        movl    $CR0_PE_PG, %eax
-        movl    %eax, %cr0
-        ljmpl   $SEL_BOOT_CS64, $PHYS(ap_entry64)
+        ENTER_LONG_MODE ap_entry64
 ap_gdtr:
         .short  boot_gdt_end - boot_gdt - 1
         .long   PHYS(boot_gdt)

@@ -5,10 +5,9 @@
  * there is one, rip, cs with the old upcall mask above it, rflags, rsp, ss. The guest returns
  * through the iret hypercall. rflags in the frame shows the upcall mask as IF. A frame that can't
  * be pushed means that the guest has lost its stack: it is crashed. */
-#include <asm/processor.h>
 #include <asm/switch.h>
+#include <asm/tlb.h>
 #include <asm/traps.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
 
 struct entry {
@@ -17,12 +16,6 @@ struct entry {
     bool has_error;
     uint32_t error_code;
 };
-
-static void load_root(struct pcpu *p, uint64_t cr3)
-{
-    p->arch.cr3 = cr3;
-    write_cr3(cr3);
-}
 
 void vcpu_enter_kernel(struct vcpu *v)
 {

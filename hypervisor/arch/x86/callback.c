@@ -34,7 +34,6 @@ long do_set_trap_table(guest_ptr_t traps)
     }
     for (unsigned int n = 0;; n++) {
         struct trap_info ti;
-        int rc;
 
         if (n && hypercall_preempt_needed())
             return hypercall_continue(__HYPERVISOR_set_trap_table, 1, traps.va);
@@ -42,9 +41,7 @@ long do_set_trap_table(guest_ptr_t traps)
             return -EFAULT;
         if (!ti.address)
             return 0;
-        rc = trap_set(v, &ti);
-        if (rc)
-            return rc;
+        TRY(trap_set(v, &ti));
         traps.va += sizeof(ti);
     }
 }
@@ -90,24 +87,11 @@ long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long
     return 0;
 }
 
-static long callback_register(guest_ptr_t arg)
+static long callback_unregister(unsigned int type)
 {
-    struct callback_register reg;
-
-    if (copy_from_guest(&reg, arg, sizeof(reg)))
-        return -EFAULT;
-    return set_callback(current, reg.type, reg.address, reg.flags);
-}
-
-static long callback_unregister(guest_ptr_t arg)
-{
-    struct callback_unregister unreg;
-
-    if (copy_from_guest(&unreg, arg, sizeof(unreg)))
-        return -EFAULT;
-    if (unreg.type >= ARRAY_SIZE(callbacks) || !callbacks[unreg.type].rip)
+    if (type >= ARRAY_SIZE(callbacks) || !callbacks[type].rip)
         return -ENOSYS;
-    if (unreg.type != CALLBACKTYPE_nmi)
+    if (type != CALLBACKTYPE_nmi)
         return -EINVAL;
     current->arch.nmi_rip = 0;
     return 0;
@@ -117,9 +101,10 @@ long do_callback_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
     case CALLBACKOP_register:
-        return callback_register(arg);
+        return RUN_OP(arg, struct callback_register, false,
+                      set_callback(current, op.type, op.address, op.flags));
     case CALLBACKOP_unregister:
-        return callback_unregister(arg);
+        return RUN_OP(arg, struct callback_unregister, false, callback_unregister(op.type));
     default:
         return -ENOSYS;
     }
@@ -129,13 +114,11 @@ long do_callback_op(int cmd, guest_ptr_t arg)
 long do_nmi_op(unsigned int cmd, guest_ptr_t arg)
 {
     struct vcpu *v0 = current_domain()->vcpu[0];
-    struct xennmi_callback cb;
 
     switch (cmd) {
     case XENNMI_register_callback:
-        if (copy_from_guest(&cb, arg, sizeof(cb)))
-            return -EFAULT;
-        return set_callback(v0, CALLBACKTYPE_nmi, cb.handler_address, 0);
+        return RUN_OP(arg, struct xennmi_callback, false,
+                      set_callback(v0, CALLBACKTYPE_nmi, op.handler_address, 0));
     case XENNMI_unregister_callback:
         v0->arch.nmi_rip = 0;
         return 0;

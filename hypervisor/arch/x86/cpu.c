@@ -24,18 +24,14 @@ unsigned int opt_smap = SMAP_WHERE_IT_WORKS;
 #define L1C_XSAVE        (1u << 26)
 #define L1C_X2APIC       (1u << 21)
 #define L1C_TSC_DEADLINE (1u << 24)
-#define L1C_PCID         (1u << 17)
 #define L1D_SEP          (1u << 11)
 #define L7B_FSGSBASE     (1u << 0)
 #define L7B_SMEP         (1u << 7)
 #define L7B_INVPCID      (1u << 10)
-#define L7B_MPX          (3UL << 3)
 #define L7B_SMAP         (1u << 20)
 #define L7C_UMIP         (1u << 2)
-#define E1D_NX           (1u << 20)
 #define E1D_PAGE1G       (1u << 26)
 #define E1D_RDTSCP       (1u << 27)
-#define E1D_SYSCALL      (1u << 11)
 #define E7D_INVARIANT    (1u << 8)
 
 static void need(uint32_t word, unsigned int bit, const char *name)
@@ -61,45 +57,40 @@ static void check_needed(void)
 
 static void detect_identity(void)
 {
-    uint32_t a, b, c, d;
+    struct cpuid_leaf l0 = cpuid(0, 0), l1 = cpuid(1, 0);
 
-    cpuid_count(0, 0, &cpu.max_basic, &b, &c, &d);
-    memcpy(cpu.vendor, &b, 4);
-    memcpy(cpu.vendor + 4, &d, 4);
-    memcpy(cpu.vendor + 8, &c, 4);
+    cpu.max_basic = l0.a;
+    memcpy(cpu.vendor, &l0.b, 4);
+    memcpy(cpu.vendor + 4, &l0.d, 4);
+    memcpy(cpu.vendor + 8, &l0.c, 4);
     cpu.amd = !strcmp(cpu.vendor, "AuthenticAMD") || !strcmp(cpu.vendor, "HygonGenuine");
-    cpuid_count(0x80000000, 0, &cpu.max_ext, &b, &c, &d);
+    cpu.max_ext = cpuid(0x80000000, 0).a;
 
-    cpuid_count(1, 0, &a, &b, &cpu.leaf1_ecx, &cpu.leaf1_edx);
-    cpu.stepping = a & 15;
-    cpu.model = a >> 4 & 15;
-    cpu.family = a >> 8 & 15;
+    cpu.leaf1_ecx = l1.c;
+    cpu.leaf1_edx = l1.d;
+    cpu.stepping = l1.a & 15;
+    cpu.model = l1.a >> 4 & 15;
+    cpu.family = l1.a >> 8 & 15;
     if (cpu.family == 15 || cpu.family == 6)
-        cpu.model |= a >> 12 & 0xf0;
+        cpu.model |= l1.a >> 12 & 0xf0;
     if (cpu.family == 15)
-        cpu.family += a >> 20 & 0xff;
+        cpu.family += l1.a >> 20 & 0xff;
 }
 
 /* Of the state components only those that guests may be given: x87, SSE, AVX, AVX-512. */
 static void detect_xstate(void)
 {
-    uint32_t a, b, c, d;
-
     cpu.xsave_size = 512;
     if (!cpu.xsave)
         return;
-    cpuid_count(0xd, 0, &a, &b, &c, &d);
-    cpu.xcr0_mask = a & 0xe7;
+    cpu.xcr0_mask = cpuid(0xd, 0).a & 0xe7;
     if ((cpu.xcr0_mask & 0xe0) != 0xe0)
         cpu.xcr0_mask &= 7;
-    cpuid_count(0xd, 1, &a, &b, &c, &d);
-    cpu.xsaveopt = a & 1;
     cpu.xsave_size = 576;
     for (unsigned int i = 2; i < 64; i++) {
-        if (!(cpu.xcr0_mask >> i & 1))
-            continue;
-        cpuid_count(0xd, i, &a, &b, &c, &d);
-        cpu.xsave_size = max(cpu.xsave_size, (size_t)a + b);
+        struct cpuid_leaf l = cpu.xcr0_mask >> i & 1 ? cpuid(0xd, i) : (struct cpuid_leaf){0};
+
+        cpu.xsave_size = max(cpu.xsave_size, (size_t)l.a + l.b);
     }
 }
 
@@ -107,47 +98,43 @@ static void detect_xstate(void)
  * kernels that return by one. smap=1 on the command line turns it on all the same. */
 static bool emulator_breaks_smap(void)
 {
-    uint32_t a, b, c, d;
+    struct cpuid_leaf l = cpuid(0x40000000, 0);
 
-    if (!(cpu.leaf1_ecx & 1u << 31))
-        return false;
-    cpuid_count(0x40000000, 0, &a, &b, &c, &d);
-    return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* "TCGTCGTCGTCG" */
+    return cpu.leaf1_ecx & 1u << 31 && l.b == 0x54474354 && l.c == 0x43544743 &&
+           l.d == 0x47435447; /* "TCGTCGTCGTCG" */
+}
+
+/* Leaves that are not there read as zero. */
+static struct cpuid_leaf extended(uint32_t leaf)
+{
+    return leaf <= cpu.max_ext ? cpuid(leaf, 0) : (struct cpuid_leaf){0};
 }
 
 void cpu_detect(void)
 {
-    uint32_t a, b, c, d;
+    struct cpuid_leaf l7 = {0};
 
     detect_identity();
     if (cpu.max_basic >= 7)
-        cpuid_count(7, 0, &a, &cpu.leaf7_ebx, &cpu.leaf7_ecx, &cpu.leaf7_edx);
-    if (cpu.max_ext >= 0x80000001)
-        cpuid_count(0x80000001, 0, &a, &b, &cpu.ext1_ecx, &cpu.ext1_edx);
+        l7 = cpuid(7, 0);
+    cpu.leaf7_ebx = l7.b;
+    cpu.leaf7_ecx = l7.c;
+    cpu.ext1_edx = extended(0x80000001).d;
     check_needed();
 
-    cpu.paddr_bits = 36;
-    if (cpu.max_ext >= 0x80000008) {
-        cpuid_count(0x80000008, 0, &a, &b, &c, &d);
-        cpu.paddr_bits = min(a & 0xff, 52u);
-    }
-    if (cpu.max_ext >= 0x80000007) {
-        cpuid_count(0x80000007, 0, &a, &b, &c, &d);
-        cpu.invariant_tsc = d & E7D_INVARIANT;
-    }
-    cpu.nx = true;
+    cpu.paddr_bits = cpu.max_ext >= 0x80000008 ? min(cpuid(0x80000008, 0).a & 0xff, 52u) : 36;
+    cpu.invariant_tsc = extended(0x80000007).d & E7D_INVARIANT;
     cpu.page1g = cpu.ext1_edx & E1D_PAGE1G;
     cpu.rdtscp = cpu.ext1_edx & E1D_RDTSCP;
     cpu.smep = opt_smep && (cpu.leaf7_ebx & L7B_SMEP);
-    cpu.smap = (cpu.leaf7_ebx & L7B_SMAP) && opt_smap != 0 &&
-               (opt_smap == 1 || !emulator_breaks_smap());
+    cpu.smap =
+        (cpu.leaf7_ebx & L7B_SMAP) && opt_smap != 0 && (opt_smap == 1 || !emulator_breaks_smap());
     cpu.fsgsbase = cpu.leaf7_ebx & L7B_FSGSBASE;
     cpu.invpcid = cpu.leaf7_ebx & L7B_INVPCID;
     cpu.umip = cpu.leaf7_ecx & L7C_UMIP;
     cpu.xsave = (cpu.leaf1_ecx & L1C_XSAVE) && cpu.max_basic >= 0xd;
     cpu.tsc_deadline = cpu.leaf1_ecx & L1C_TSC_DEADLINE;
     cpu.x2apic = cpu.leaf1_ecx & L1C_X2APIC;
-    cpu.pcid = cpu.leaf1_ecx & L1C_PCID;
     cpu.sysenter = cpu.leaf1_edx & L1D_SEP;
 
     cr4_hv = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |

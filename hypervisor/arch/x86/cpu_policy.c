@@ -4,7 +4,6 @@
  * Ordinary CPUID in a guest is not intercepted; kernels use the forced-emulation prefix. */
 #include <asm/cpu.h>
 #include <asm/cpu_policy.h>
-#include <asm/processor.h>
 #include <hv/domain.h>
 #include <hv/guest_access.h>
 #include <xen/arch-x86/cpuid.h>
@@ -47,38 +46,30 @@ static struct {
 #define EXT1_EDX_SAME 0x0183f3ff
 #define EXT1_EDX      (1u << 11 | 1u << 20 | 1u << 22 | 1u << 27 | 1u << 29)
 
-static struct cpuid_leaf host(uint32_t leaf, uint32_t sub)
-{
-    struct cpuid_leaf l;
-
-    cpuid_count(leaf, sub, &l.a, &l.b, &l.c, &l.d);
-    return l;
-}
-
 static void init_xstate(void)
 {
     if (!cpu.xsave)
         return;
-    policy.xstate[0] = host(0xd, 0);
+    policy.xstate[0] = cpuid(0xd, 0);
     policy.xstate[0].a &= (uint32_t)cpu.xcr0_mask;
     policy.xstate[0].c = (uint32_t)cpu.xsave_size;
     policy.xstate[0].d = (uint32_t)(cpu.xcr0_mask >> 32);
-    policy.xstate[1].a = host(0xd, 1).a & 1; /* XSAVEOPT; no compaction, no supervisor states */
+    policy.xstate[1].a = cpuid(0xd, 1).a & 1; /* XSAVEOPT; no compaction, no supervisor states */
     for (unsigned int i = 2; i < NR_XSTATES; i++)
         if (cpu.xcr0_mask >> i & 1)
-            policy.xstate[i] = host(0xd, i);
+            policy.xstate[i] = cpuid(0xd, i);
 }
 
 void cpu_policy_init(void)
 {
     struct cpuid_leaf *l1 = &policy.basic[1], *l7 = &policy.basic[7], *e1 = &policy.ext[1];
-    uint32_t max_basic = min(host(0, 0).a, NR_BASIC - 1u), max_ext = host(0x80000000, 0).a;
+    uint32_t max_basic = min(cpuid(0, 0).a, NR_BASIC - 1u), max_ext = cpuid(0x80000000, 0).a;
 
     for (uint32_t i = 0; i <= max_basic; i++)
-        policy.basic[i] = host(i, 0);
+        policy.basic[i] = cpuid(i, 0);
     max_ext = max_ext < 0x80000000 ? 0 : min(max_ext, 0x80000000 + NR_EXT - 1);
     for (uint32_t i = 0; max_ext && i <= max_ext - 0x80000000; i++)
-        policy.ext[i] = host(0x80000000 + i, 0);
+        policy.ext[i] = cpuid(0x80000000 + i, 0);
     policy.basic[0].a = max_basic;
     policy.ext[0].a = max_ext;
 
@@ -100,7 +91,7 @@ void cpu_policy_init(void)
     e1->c &= EXT1_ECX;
     e1->d &= EXT1_EDX | (cpu.amd ? EXT1_EDX_SAME & LEAF1_EDX : 0);
     for (unsigned int i = 0; i < NR_CACHES && max_basic >= 4; i++) {
-        policy.cache[i] = host(4, i);
+        policy.cache[i] = cpuid(4, i);
         policy.cache[i].a &= 0x3fff; /* one thread, one core */
     }
     /* Nothing of power management, monitor, performance counters, topology: a vcpu has none. */
@@ -221,8 +212,8 @@ void cpu_policy_features(bool of_host, uint32_t words[CPU_FEATURE_WORDS])
         uint32_t leaf = word[i].leaf;
         struct cpuid_leaf l = policy_leaf(leaf, word[i].sub);
 
-        if (of_host && leaf <= host(leaf & 0x80000000, 0).a)
-            l = host(leaf, word[i].sub);
+        if (of_host && leaf <= cpuid(leaf & 0x80000000, 0).a)
+            l = cpuid(leaf, word[i].sub);
         words[i] = *leaf_reg(&l, word[i].reg);
     }
 }
@@ -300,7 +291,7 @@ static int read_leaves(const struct domain *d, struct xen_domctl_cpu_policy *p,
 
     memcpy(off, d->arch.cpuid_off, sizeof(d->arch.cpuid_off));
     for (uint32_t n = 0; n < p->nr_leaves; n++) {
-        if (copy_from_guest(&e, guest_ptr_index(guest_ptr_of(p->leaves), n, sizeof(e)), sizeof(e)))
+        if (get_element(p->leaves, n, &e))
             return -EFAULT;
         if (!leaf_ok(&e)) {
             p->err_leaf = e.leaf;
@@ -320,7 +311,7 @@ static int check_msrs(struct xen_domctl_cpu_policy *p)
     struct xen_msr_entry e;
 
     for (uint32_t n = 0; n < p->nr_msrs; n++) {
-        if (copy_from_guest(&e, guest_ptr_index(guest_ptr_of(p->msrs), n, sizeof(e)), sizeof(e)))
+        if (get_element(p->msrs, n, &e))
             return -EFAULT;
         if ((e.idx != MSR_PLATFORM_INFO && e.idx != MSR_ARCH_CAPS) || e.flags || e.val) {
             p->err_msr = e.idx;
@@ -333,15 +324,11 @@ static int check_msrs(struct xen_domctl_cpu_policy *p)
 int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *p)
 {
     uint32_t off[CPU_FEATURE_WORDS];
-    int rc;
 
     if (p->nr_leaves > LEAVES_MAX || p->nr_msrs > LEAVES_MAX)
         return -E2BIG;
-    rc = read_leaves(d, p, off);
-    if (!rc)
-        rc = check_msrs(p);
-    if (rc)
-        return rc;
+    TRY(read_leaves(d, p, off));
+    TRY(check_msrs(p));
     memcpy(d->arch.cpuid_off, off, sizeof(off));
     d->arch.cpuid_limited = false;
     for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)

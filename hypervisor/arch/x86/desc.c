@@ -38,21 +38,7 @@ static uint8_t stubs[NR_CPUS * STUB_SIZE] __section(".data.sealed") __aligned(40
 extern const char syscall_entry[], cstar_entry[], sysenter_entry[];
 
 /* Stacks of their own for what may arrive at any instruction; numbers as in the stack block. */
-static uint8_t ist_of(unsigned int vector)
-{
-    switch (vector) {
-    case TRAP_MC:
-        return 1;
-    case TRAP_NMI:
-        return 2;
-    case TRAP_DB:
-        return 3;
-    case TRAP_DF:
-        return 4;
-    default:
-        return 0;
-    }
-}
+static const uint8_t ist[256] = {[TRAP_MC] = 1, [TRAP_NMI] = 2, [TRAP_DB] = 3, [TRAP_DF] = 4};
 
 void desc_init(void)
 {
@@ -63,7 +49,7 @@ void desc_init(void)
         idt[i] = (struct gate){
             .offset_low = (uint16_t)to,
             .selector = SEL_HV_CS64,
-            .ist = ist_of(i),
+            .ist = ist[i],
             .type = GATE_INTERRUPT | (open ? GATE_DPL3 : 0),
             .offset_mid = (uint16_t)(to >> 16),
             .offset_high = (uint32_t)(to >> 32),
@@ -148,7 +134,7 @@ _Static_assert(offsetof(struct stack_top, pad) == sizeof(struct stack_top) - siz
 
 /* ---- GDT and TSS ---- */
 
-static void set_system(uint64_t *desc, uint64_t base, uint32_t limit, uint64_t type)
+void desc_set_system(uint64_t desc[2], uint64_t base, uint32_t limit, uint64_t type)
 {
     desc[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | (limit & 0xf0000UL) << 32 |
               (base >> 24 & 0xff) << 56;
@@ -169,7 +155,7 @@ void desc_build(unsigned int cpu)
     gdt[SLOT(SEL_RING3_DS32)] = DESC_DATA_RING3;
     gdt[SLOT(SEL_RING3_CS64)] = DESC_CODE64_RING3;
     gdt[SLOT(SEL_PERCPU)] = DESC_DATA_BYTES | cpu;
-    set_system(&gdt[SLOT(SEL_TSS)], area + PERCPU_TSS, TSS_LIMIT, 0x89);
+    desc_set_system(&gdt[SLOT(SEL_TSS)], area + PERCPU_TSS, TSS_LIMIT, 0x89);
 
     for (unsigned int i = 1; i <= STACK_GUARD_PAGE; i++)
         p->arch.tss->ist[i - 1] = stack + i * PAGE_SIZE;

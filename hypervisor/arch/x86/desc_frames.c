@@ -11,8 +11,6 @@
 #include <asm/switch.h>
 #include <asm/traps.h>
 
-#define LDT_MAX_ENTRIES 8192
-
 static int get_desc_frame(struct domain *d, uint64_t n)
 {
     struct page *pg = page_from_gfn(d, gfn(n));
@@ -43,17 +41,14 @@ int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entr
 
     if (n > GDT_GUEST_FRAMES)
         return -EINVAL;
-    mmu_lock(d);
-    if (n && READ_ONCE(d->is_dying)) { /* nobody would put them again */
-        mmu_unlock(d);
+    mmu_guard(d);
+    if (n && READ_ONCE(d->is_dying)) /* nobody would put them again */
         return -EINVAL;
-    }
     for (got = 0; got < n && !rc; got++)
         rc = get_desc_frame(d, frames[got]);
     if (rc) {
         for (got--; got > 0; got--)
             put_desc_frame(mfn(frames[got - 1]));
-        mmu_unlock(d);
         return rc;
     }
     old_n = DIV_ROUND_UP(v->arch.gdt_entries, 512);
@@ -66,7 +61,6 @@ int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entr
         gdt_load(pcpu_self(), v); /* before the old ones may become something else */
     for (unsigned int i = 0; i < old_n; i++)
         put_desc_frame(old[i]);
-    mmu_unlock(d);
     return 0;
 }
 
@@ -107,22 +101,18 @@ static bool look_up(struct vcpu *v, unsigned int i)
 
 bool mmu_ldt_fault(struct vcpu *v, unsigned int offset)
 {
-    struct domain *d = v->domain;
     struct pcpu *p = pcpu_self();
     unsigned int i = offset >> PAGE_SHIFT;
-    bool ok = false;
 
     if (i >= LDT_FRAMES || offset >= v->arch.ldt_entries * 8UL)
         return false;
-    mmu_lock(d);
-    if (v->arch.ldt_mapped & (1u << i) || look_up(v, i)) {
-        WRITE_ONCE(p->arch.window_l1[16 + i],
-                   pte_make(v->arch.ldt_frames[i], PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX));
-        p->arch.ldt_mapped = 1;
-        ok = true;
-    }
-    mmu_unlock(d);
-    return ok;
+    mmu_guard(v->domain);
+    if (!(v->arch.ldt_mapped & (1u << i)) && !look_up(v, i))
+        return false;
+    WRITE_ONCE(p->arch.window_l1[16 + i],
+               pte_make(v->arch.ldt_frames[i], PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX));
+    p->arch.ldt_mapped = 1;
+    return true;
 }
 
 void mmu_ldt_drop(struct vcpu *v)
@@ -148,8 +138,6 @@ void mmu_ldt_drop(struct vcpu *v)
 
 void mmu_ldt_drop_all(struct domain *d)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v)
+    for_each_vcpu (d, v)
         mmu_ldt_drop(v);
 }

@@ -5,7 +5,6 @@
 #include <asm/mmu.h>
 #include <asm/switch.h>
 #include <asm/traps.h>
-#include <hv/hypercall.h>
 
 /** do_set_gdt - the vcpu's GDT: @entries descriptors in the frames listed at @list.
  * Returns 0; -EINVAL too many, or a frame that is not the guest's or holds a bad descriptor; -EFAULT. */
@@ -40,19 +39,15 @@ static int write_descriptor(struct page *pg, unsigned int offset, uint64_t desc)
 long do_update_descriptor(uint64_t gaddr, uint64_t desc)
 {
     struct domain *d = current_domain();
-    struct page *pg;
-    int rc;
+    struct page *pg __put_page = NULL;
 
     if (gaddr & 7 || !descriptor_check(&desc))
         return -EINVAL;
     pg = page_from_gfn(d, gfn(gaddr >> PAGE_SHIFT));
     if (!pg)
         return -EINVAL;
-    mmu_lock(d);
-    rc = write_descriptor(pg, gaddr & ~PAGE_MASK, desc);
-    mmu_unlock(d);
-    page_put(pg);
-    return rc;
+    mmu_guard(d);
+    return write_descriptor(pg, gaddr & ~PAGE_MASK, desc);
 }
 
 /** do_stack_switch - where entries from user mode put their frame. */
@@ -96,13 +91,13 @@ long do_fpu_taskswitch(int set)
 
 /* ---- debug registers ---- */
 
-#define DR6_FIXED     0xffff0ff0UL
-#define DR6_SETTABLE  0x0000e00fUL
-#define DR7_FIXED     0x00000400UL
-#define DR7_SETTABLE  0xffff03ffUL
-#define DR7_GD        (1UL << 13)
-#define DR7_ENABLES   0xffUL
-#define DR_TYPE_IO    2u
+#define DR6_FIXED    0xffff0ff0UL
+#define DR6_SETTABLE 0x0000e00fUL
+#define DR7_FIXED    0x00000400UL
+#define DR7_SETTABLE 0xffff03ffUL
+#define DR7_GD       (1UL << 13)
+#define DR7_ENABLES  0xffUL
+#define DR_TYPE_IO   2u
 
 /** debugreg_check_dr7 - keep what a guest may set; -EPERM: general detect, or I/O breakpoints without
  * CR4.DE. All that is reserved is forced, so the register can't refuse it (XSA-12). */
@@ -138,10 +133,8 @@ void load_breakpoints(const struct vcpu *v)
 static long set_dr7(struct vcpu *v, uint64_t value)
 {
     struct pcpu *p = pcpu_self();
-    int rc = value >> 32 ? -EINVAL : debugreg_check_dr7(v, &value);
 
-    if (rc)
-        return rc;
+    TRY(value >> 32 ? -EINVAL : debugreg_check_dr7(v, &value));
     if (value & DR7_ENABLES && !(p->arch.dr7 & DR7_ENABLES))
         load_breakpoints(v);
     v->arch.dr7 = value;
@@ -149,11 +142,17 @@ static long set_dr7(struct vcpu *v, uint64_t value)
     return 0;
 }
 
+/* 4 and 5 are other names of 6 and 7, unless CR4.DE is set. */
+static int debugreg_number(const struct vcpu *v, int reg)
+{
+    return (reg == 4 || reg == 5) && !(v->arch.cr4 & X86_CR4_DE) ? reg + 2 : reg;
+}
+
 long do_set_debugreg(int reg, unsigned long value)
 {
     struct vcpu *v = current;
 
-    switch (reg) {
+    switch (debugreg_number(v, reg)) {
     case 0 ... 3:
         if (!debugreg_address_ok(value))
             return -EPERM;
@@ -161,11 +160,6 @@ long do_set_debugreg(int reg, unsigned long value)
         if (v->arch.dr7 & DR7_ENABLES)
             load_breakpoints(v);
         return 0;
-    case 4:
-    case 5:
-        if (v->arch.cr4 & X86_CR4_DE)
-            return -ENODEV;
-        return do_set_debugreg(reg + 2, value);
     case 6:
         if (value >> 32)
             return -EINVAL;
@@ -182,14 +176,9 @@ unsigned long do_get_debugreg(int reg)
 {
     struct vcpu *v = current;
 
-    switch (reg) {
+    switch (debugreg_number(v, reg)) {
     case 0 ... 3:
         return v->arch.dr[reg];
-    case 4:
-    case 5:
-        if (v->arch.cr4 & X86_CR4_DE)
-            return (unsigned long)-ENODEV;
-        return do_get_debugreg(reg + 2);
     case 6:
         return v->arch.dr6;
     case 7:

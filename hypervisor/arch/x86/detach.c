@@ -24,15 +24,10 @@
  * Where to look for the single way to a table: each table remembers the frame of the table that it
  * was last linked into, in `stamp`, which has no other meaning while a type is live. It is a hint.
  */
-#include <asm/detach.h>
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
 #include <asm/tlb.h>
-#include <asm/system.h>
 #include <asm/traps.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
 
 #define PATIENCE_MIN 4
 #define PATIENCE_MAX 256
@@ -92,10 +87,9 @@ static bool uses_root(const struct vcpu *v, mfn_t root)
 
 static bool others_use_roots_of(const struct vcpu *v)
 {
-    const struct vcpu *w;
-
-    for_each_vcpu(v->domain, w) if (w != v && (uses_root(w, v->arch.table_kernel) ||
-                                               uses_root(w, v->arch.table_user))) return true;
+    for_each_vcpu (v->domain, w)
+        if (w != v && (uses_root(w, v->arch.table_kernel) || uses_root(w, v->arch.table_user)))
+            return true;
     return false;
 }
 
@@ -245,13 +239,11 @@ static void attach_table(struct vcpu *v)
 
 void attach_domain(struct domain *d, const struct page *table)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v) if (v->arch.detached.table && (!table || v->arch.detached.table == table))
-    {
-        attach_table(v);
-        unhide(v);
-    }
+    for_each_vcpu (d, v)
+        if (v->arch.detached.table && (!table || v->arch.detached.table == table)) {
+            attach_table(v);
+            unhide(v);
+        }
 }
 
 void detach_settle(struct vcpu *v)

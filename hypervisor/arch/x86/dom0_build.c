@@ -9,22 +9,11 @@
  * address of its own, and for an initrd that is not mapped. The tables that are built here go
  * through the same validation as any that a guest makes. */
 #include <asm/boot.h>
-#include <asm/directmap.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
-#include <asm/pte.h>
 #include <asm/serial.h>
-#include <asm/traps.h>
-#include <hv/cmdline.h>
-#include <hv/domain.h>
 #include <hv/elf.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/heap.h>
-#include <hv/lib.h>
-#include <hv/mmu.h>
-#include <hv/printk.h>
-#include <hv/time.h>
 #include <xen/features.h>
 
 #define MB              (1UL << 20)
@@ -145,14 +134,11 @@ static int lay_out(struct build *b)
         b->initrd_pfn = need;
         need += initrd_pages;
     }
-    if (b->v_end <= b->v_start || !guest_range_ok(guest_ptr(b->v_start), b->v_end - b->v_start)) {
-        b->error = "the kernel's address range is not one that a guest can have";
-        return -EINVAL;
-    }
-    if (need > b->nr_pages) {
-        b->error = "the domain has too little memory for kernel, initrd and page tables";
-        return -ENOMEM;
-    }
+    if (b->v_end <= b->v_start || !guest_range_ok(guest_ptr(b->v_start), b->v_end - b->v_start))
+        return fail_with(b, -EINVAL, "the kernel's address range is not one that a guest can have");
+    if (need > b->nr_pages)
+        return fail_with(b, -ENOMEM,
+                         "the domain has too little memory for kernel, initrd and page tables");
     return 0;
 }
 
@@ -162,9 +148,7 @@ static int allocate_memory(struct build *b)
 {
     uint64_t n = 0;
 
-    b->p2m_order = 0;
-    while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * sizeof(uint64_t))
-        b->p2m_order++;
+    b->p2m_order = order_for(b->nr_pages * sizeof(uint64_t));
     b->p2m = page_alloc_virt(b->p2m_order, 0);
     if (!b->p2m)
         return -ENOMEM;
@@ -317,10 +301,8 @@ static int start_vcpu0(struct build *b)
     heap_free(c);
     if (!rc) /* the ABI has the initial root pinned: kernels unpin it when they have their own */
         rc = mmu_pin_table(b->d, b->p2m[table_pfn(b, 0)], PGT_L4);
-    if (rc) {
-        b->error = "the initial page tables do not validate";
-        return rc;
-    }
+    if (rc)
+        return fail_with(b, rc, "the initial page tables do not validate");
     WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     v->is_initialised = true;
     return 0;
@@ -333,19 +315,13 @@ static int check_kernel(struct build *b)
     b->error = b->elf.error;
     if (rc)
         return rc;
-    if (b->elf.no_pae) {
-        b->error = "a kernel without PAE";
-        return -EINVAL;
-    }
-    if (b->elf.features_required & ~FEATURES_OFFERED) {
-        b->error = "the kernel requires a feature that is not offered";
-        return -EINVAL;
-    }
+    if (b->elf.no_pae)
+        return fail_with(b, -EINVAL, "a kernel without PAE");
+    if (b->elf.features_required & ~FEATURES_OFFERED)
+        return fail_with(b, -EINVAL, "the kernel requires a feature that is not offered");
     if (b->d->is_privileged && b->elf.features_supported &&
-        !(b->elf.features_supported & 1u << XENFEAT_dom0)) {
-        b->error = "the kernel can not be dom0";
-        return -EINVAL;
-    }
+        !(b->elf.features_supported & 1u << XENFEAT_dom0))
+        return fail_with(b, -EINVAL, "the kernel can not be dom0");
     return 0;
 }
 
@@ -362,11 +338,7 @@ static int build_domain(struct domain *d, uint64_t nr_pages, const struct image 
     b->d = d;
     b->image = image;
     b->nr_pages = nr_pages;
-    rc = check_kernel(b);
-    if (rc == 0)
-        rc = lay_out(b);
-    if (rc == 0)
-        rc = allocate_memory(b);
+    rc = check_kernel(b) ?: lay_out(b) ?: allocate_memory(b);
     if (rc == 0) {
         load_images(b);
         build_tables(b);

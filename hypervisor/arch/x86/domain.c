@@ -8,10 +8,7 @@
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <asm/traps.h>
-#include <hv/guest_access.h>
 #include <hv/heap.h>
-
-#define LDT_MAX_ENTRIES 8192
 
 int arch_domain_init(struct domain *d)
 {
@@ -81,10 +78,22 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     struct arch_vcpu *a = &v->arch;
 
     a->regs = (struct cpu_regs){
-        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12,
-        .rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
-        .r9 = u->r9,   .r8 = u->r8,   .rax = u->rax, .rcx = u->rcx,
-        .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rip = u->rip,
+        .r15 = u->r15,
+        .r14 = u->r14,
+        .r13 = u->r13,
+        .r12 = u->r12,
+        .rbp = u->rbp,
+        .rbx = u->rbx,
+        .r11 = u->r11,
+        .r10 = u->r10,
+        .r9 = u->r9,
+        .r8 = u->r8,
+        .rax = u->rax,
+        .rcx = u->rcx,
+        .rdx = u->rdx,
+        .rsi = u->rsi,
+        .rdi = u->rdi,
+        .rip = u->rip,
         .cs = u->cs | 3u,
         .rflags = (u->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT)) |
                   X86_EFLAGS_IF | X86_EFLAGS_MBS,
@@ -176,16 +185,31 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
     const struct cpu_regs *r = &a->regs;
 
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12,
-        .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11, .r10 = r->r10,
-        .r9 = r->r9,   .r8 = r->r8,   .rax = r->rax, .rcx = r->rcx,
-        .rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi, .rip = r->rip,
+        .r15 = r->r15,
+        .r14 = r->r14,
+        .r13 = r->r13,
+        .r12 = r->r12,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .r11 = r->r11,
+        .r10 = r->r10,
+        .r9 = r->r9,
+        .r8 = r->r8,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rdx = r->rdx,
+        .rsi = r->rsi,
+        .rdi = r->rdi,
+        .rip = r->rip,
         .cs = (uint16_t)r->cs,
         .saved_upcall_mask = READ_ONCE(v->info->evtchn_upcall_mask),
         .rflags = r->rflags | (uint64_t)a->iopl << 12,
         .rsp = r->rsp,
         .ss = (uint16_t)r->ss,
-        .es = a->es, .ds = a->ds, .fs = a->fs, .gs = a->gs,
+        .es = a->es,
+        .ds = a->ds,
+        .fs = a->fs,
+        .gs = a->gs,
     };
     c->fs_base = a->fs_base;
     c->gs_base_kernel = a->gs_base_kernel;
@@ -214,7 +238,8 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
     for (unsigned int i = 0; i < 256; i++) {
         const struct guest_trap *t = &a->traps[i];
 
-        c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, (uint8_t)(t->dpl | t->masks << 2), t->cs, t->rip};
+        c->trap_ctxt[i] =
+            (struct trap_info){(uint8_t)i, (uint8_t)(t->dpl | t->masks << 2), t->cs, t->rip};
     }
     c->ldt_base = a->ldt_base;
     c->ldt_ents = a->ldt_entries;
@@ -235,7 +260,8 @@ void arch_dump_vcpu(struct vcpu *v)
     uint64_t words[16];
 
     pr_err("d%uv%u, %s mode, cr3 %#lx", v->domain->id, v->id,
-           guest_in_kernel(v) ? "kernel" : "user", guest_in_kernel(v) ? a->cr3_kernel : a->cr3_user);
+           guest_in_kernel(v) ? "kernel" : "user",
+           guest_in_kernel(v) ? a->cr3_kernel : a->cr3_user);
     dump_regs(&a->regs);
     if (v != current || copy_from_guest(words, guest_ptr(a->regs.rsp & ~7UL), sizeof(words)))
         return;

@@ -9,7 +9,6 @@
 #include <asm/traps.h>
 #include <hv/control.h>
 #include <hv/heap.h>
-#include <hv/hypercall.h>
 
 #define FRAMES_MAX      1024
 #define IO_PORTS        65536
@@ -34,10 +33,7 @@ static long reset_context(struct vcpu *v)
 
 static long load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 {
-    int rc = arch_vcpu_set_context(v, ctxt);
-
-    if (rc)
-        return rc;
+    TRY(arch_vcpu_set_context(v, ctxt));
     v->is_initialised = true;
     if (ctxt->flags & VGCF_online)
         clear_bit(VPF_DOWN, &v->pause_flags);
@@ -51,24 +47,19 @@ static long load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 static long op_set_context(struct domctl_call *c)
 {
     guest_ptr_t from = guest_ptr_of(c->op.u.vcpucontext.ctxt);
-    struct vcpu_guest_context *ctxt = heap_new(struct vcpu_guest_context);
-    long rc = -EFAULT;
+    struct vcpu_guest_context *ctxt __free_heap = heap_new(struct vcpu_guest_context);
 
     if (!ctxt)
         return -ENOMEM;
-    if (!from.va || !copy_from_guest(ctxt, from, sizeof(*ctxt))) {
-        spin_lock(&c->d->lock);
-        rc = from.va ? load_context(c->v, ctxt) : reset_context(c->v);
-        spin_unlock(&c->d->lock);
-    }
-    heap_free(ctxt);
-    return rc;
+    if (from.va && copy_from_guest(ctxt, from, sizeof(*ctxt)))
+        return -EFAULT;
+    spin_guard(&c->d->lock);
+    return from.va ? load_context(c->v, ctxt) : reset_context(c->v);
 }
 
 static long op_get_context(struct domctl_call *c)
 {
-    struct vcpu_guest_context *ctxt;
-    long rc;
+    struct vcpu_guest_context *ctxt __free_heap = NULL;
 
     if (!c->v->is_initialised)
         return -ENODATA;
@@ -76,9 +67,7 @@ static long op_get_context(struct domctl_call *c)
     if (!ctxt)
         return -ENOMEM;
     arch_vcpu_get_context(c->v, ctxt);
-    rc = copy_to_guest(guest_ptr_of(c->op.u.vcpucontext.ctxt), ctxt, sizeof(*ctxt));
-    heap_free(ctxt);
-    return rc;
+    return copy_to_guest(guest_ptr_of(c->op.u.vcpucontext.ctxt), ctxt, sizeof(*ctxt));
 }
 
 static long op_set_ext_context(struct domctl_call *c)
@@ -140,18 +129,16 @@ static long op_get_extstate(struct domctl_call *c)
 static long op_set_extstate(struct domctl_call *c)
 {
     const struct xen_domctl_vcpuextstate *e = &c->op.u.vcpuextstate;
-    uint64_t *buf;
-    long rc = -EFAULT;
+    uint64_t *buf __free_heap = NULL;
 
     if (e->size < EXTSTATE_HDR || e->size > extstate_size())
         return -EINVAL;
     buf = heap_zalloc(e->size);
     if (!buf)
         return -ENOMEM;
-    if (!copy_from_guest(buf, guest_ptr_of(e->buffer), e->size))
-        rc = fpu_set_state(c->v, buf[0], buf[1], buf + 2, e->size - EXTSTATE_HDR);
-    heap_free(buf);
-    return rc;
+    if (copy_from_guest(buf, guest_ptr_of(e->buffer), e->size))
+        return -EFAULT;
+    return fpu_set_state(c->v, buf[0], buf[1], buf + 2, e->size - EXTSTATE_HDR);
 }
 
 /* Those that a PV guest has are part of its context. */
@@ -170,20 +157,16 @@ static long op_set_msrs(struct domctl_call *c)
 
 static uint64_t frame_kind(struct domain *d, uint64_t n)
 {
-    struct page *pg = page_from_gfn(d, gfn(n));
-    uint64_t kind = XEN_DOMCTL_PFINFO_XTAB, t;
+    struct page *pg __put_page = page_from_gfn(d, gfn(n));
+    uint64_t t;
 
-    if (!pg)
-        return kind;
-    if (!(READ_ONCE(pg->count) & PGC_HV)) {
-        t = READ_ONCE(pg->type);
-        kind = XEN_DOMCTL_PFINFO_NOTAB;
-        if (pgt_count(t) && pgt_type(t) >= PGT_L1 && pgt_type(t) <= PGT_L4)
-            kind = (uint64_t)(pgt_type(t) - PGT_L1 + 1) << XEN_DOMCTL_PFINFO_LTAB_SHIFT |
-                   (t & PGT_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0);
-    }
-    page_put(pg);
-    return kind;
+    if (!pg || READ_ONCE(pg->count) & PGC_HV)
+        return XEN_DOMCTL_PFINFO_XTAB;
+    t = READ_ONCE(pg->type);
+    if (!pgt_count(t) || pgt_type(t) < PGT_L1 || pgt_type(t) > PGT_L4)
+        return XEN_DOMCTL_PFINFO_NOTAB;
+    return (uint64_t)(pgt_type(t) - PGT_L1 + 1) << XEN_DOMCTL_PFINFO_LTAB_SHIFT |
+           (t & PGT_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0);
 }
 
 static long op_frame_info(struct domctl_call *c)
@@ -195,13 +178,12 @@ static long op_frame_info(struct domctl_call *c)
     mmu_lock(c->d); /* tables that are being written to directly are tables too */
     mmu_unlock(c->d);
     for (uint64_t i = 0; i < g->num; i++) {
-        guest_ptr_t p = guest_ptr_index(guest_ptr_of(g->array), i, sizeof(xen_pfn_t));
         uint64_t n;
 
-        if (copy_from_guest(&n, p, sizeof(n)))
+        if (get_element(g->array, i, &n))
             return -EFAULT;
         n = frame_kind(c->d, n);
-        if (copy_to_guest(p, &n, sizeof(n)))
+        if (put_element(g->array, i, &n))
             return -EFAULT;
     }
     return 0;

@@ -10,13 +10,9 @@
 #include <asm/io.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
-#include <asm/processor.h>
 #include <asm/switch.h>
 #include <asm/traps.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/printk.h>
 
 const uint8_t regs_gpr_offset[16] = {
     offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),

@@ -80,18 +80,22 @@
         movq    V_stack(%rbx), %rsp
 .endm
 
+.macro SYSCALL_FROM_GUEST cs, entry
+        pushq   %r11
+        pushq   $\cs
+        pushq   %rcx
+        pushq   $0
+        movl    $\entry, 4(%rsp)
+        PUSH_GPRS
+        ENTER_FROM_GUEST
+.endm
+
 /* ---- SYSCALL ------------------------------------------------------------------------------------
  * The stub of this pcpu has switched to the register area and pushed ss and rsp. SYSCALL has cleared
  * the flags in MSR_SYSCALL_MASK (AC and DF among them) and left rip in rcx, rflags in r11. */
         .globl  syscall_entry
 syscall_entry:
-        pushq   %r11
-        pushq   $SEL_RING3_CS64
-        pushq   %rcx
-        pushq   $0
-        movl    $ENTRY_SYSCALL, 4(%rsp)
-        PUSH_GPRS
-        ENTER_FROM_GUEST
+        SYSCALL_FROM_GUEST SEL_RING3_CS64, ENTRY_SYSCALL
         testb   $1, V_in_kernel(%rbx)
         jz      user_syscall
         sti
@@ -197,13 +201,7 @@ stack_restart:
  * leaves nothing to return by: rip is reported as 0 (the ABI lets the guest kernel know the address). */
         .globl  cstar_entry
 cstar_entry:
-        pushq   %r11
-        pushq   $SEL_RING3_CS32
-        pushq   %rcx
-        pushq   $0
-        movl    $ENTRY_SYSENTER, 4(%rsp)
-        PUSH_GPRS
-        ENTER_FROM_GUEST
+        SYSCALL_FROM_GUEST SEL_RING3_CS32, ENTRY_SYSENTER
         movq    %rbx, %rdi
         call    bounce_syscall32
         jmp     exit_to_guest
@@ -226,12 +224,12 @@ sysenter_entry:
 
 /* ---- exceptions and interrupts ------------------------------------------------------------------
  * Entry n pushes an error code if the CPU has not, and marks the vector above it. */
-.macro TRAP_COMMON handler
+.macro TRAP_COMMON handler, ring0 = trap_ring0
         PUSH_GPRS
         cld
         SMAP_PATCH 0
         testb   $3, REGS_cs(%rsp)
-        jz      trap_ring0
+        jz      \ring0
         ENTER_FROM_GUEST
         movq    %rbx, %rdi
         call    \handler
@@ -264,16 +262,7 @@ exit_fault:
         jmp     exit_to_guest
 
 irq_common:
-        PUSH_GPRS
-        cld
-        SMAP_PATCH 0
-        testb   $3, REGS_cs(%rsp)
-        jz      irq_ring0
-        ENTER_FROM_GUEST
-        movq    %rbx, %rdi
-        call    irq_dispatch
-        jmp     exit_to_guest
-
+        TRAP_COMMON irq_dispatch, irq_ring0
 irq_ring0:
         RING0_CALL irq_dispatch
 

@@ -130,7 +130,8 @@ int fpu_set_state(struct vcpu *v, uint64_t xcr0, uint64_t components, const void
     if (!cpu.xsave)
         return n ? -EINVAL : 0;
     if (!xcr0_ok(xcr0) || components & ~cpu.xcr0_mask || xcr0 & ~components ||
-        (n && (n < FXSAVE_BYTES + XSAVE_HEADER || n > cpu.xsave_size || !area_ok(area, components))))
+        (n &&
+         (n < FXSAVE_BYTES + XSAVE_HEADER || n > cpu.xsave_size || !area_ok(area, components))))
         return -EINVAL;
     v->arch.xcr0 = xcr0;
     if (n) {

@@ -7,14 +7,14 @@ bool guest_range_ok(guest_ptr_t p, size_t n)
     return guest_range_ok_inline(p.va, n);
 }
 
-int (copy_from_guest)(void *dst, guest_ptr_t src, size_t n)
+int(copy_from_guest)(void *dst, guest_ptr_t src, size_t n)
 {
     if (unlikely(!guest_range_ok(src, n)) || unlikely(raw_copy_guest(dst, (void *)src.va, n)))
         return -EFAULT;
     return 0;
 }
 
-int (copy_to_guest)(guest_ptr_t dst, const void *src, size_t n)
+int(copy_to_guest)(guest_ptr_t dst, const void *src, size_t n)
 {
     if (unlikely(!guest_range_ok(dst, n)) || unlikely(raw_copy_guest((void *)dst.va, src, n)))
         return -EFAULT;

@@ -6,9 +6,6 @@
 #include <asm/multiboot.h>
 #include <asm/pci.h>
 #include <asm/processor.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/printk.h>
 
 /* A set bit keeps a port. It is the I/O bitmap of every TSS too: what is set traps. */
 static unsigned long reserved[65536 / 64] __aligned(4096);
@@ -67,7 +64,7 @@ void port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t val
 
 /* ---- device memory ---- */
 
-static struct {
+static struct kept {
     uint64_t first, last; /* frames */
     bool readable;
 } iomem_reserved[16];
@@ -90,18 +87,22 @@ void iomem_show_reserved(struct boot_info *map)
                         BOOT_RESERVED);
 }
 
+static const struct kept *kept_at(mfn_t m)
+{
+    for (const struct kept *k = iomem_reserved; k < iomem_reserved + nr_iomem; k++)
+        if (m.n >= k->first && m.n <= k->last)
+            return k;
+    return NULL;
+}
+
 bool iomem_permitted(const struct domain *d, mfn_t m)
 {
-    for (unsigned int i = 0; i < nr_iomem; i++)
-        if (m.n >= iomem_reserved[i].first && m.n <= iomem_reserved[i].last)
-            return iomem_reserved[i].readable && d->is_privileged;
-    return d->is_privileged;
+    const struct kept *k = kept_at(m);
+
+    return d->is_privileged && (!k || k->readable);
 }
 
 bool iomem_read_only(mfn_t m)
 {
-    for (unsigned int i = 0; i < nr_iomem; i++)
-        if (m.n >= iomem_reserved[i].first && m.n <= iomem_reserved[i].last)
-            return true;
-    return false;
+    return kept_at(m);
 }

@@ -8,8 +8,6 @@
 #include <asm/io.h>
 #include <asm/irq.h>
 #include <asm/system.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
 #include <hv/percpu.h>
 
 #define IOAPIC_VERSION  1
@@ -90,46 +88,38 @@ bool ioapic_is_masked(unsigned int gsi)
 int ioapic_set_trigger(unsigned int gsi, bool level, bool low)
 {
     uint32_t how = (level ? ENTRY_LEVEL : 0) | (low ? ENTRY_LOW : 0);
-    unsigned long flags = spin_lock_irqsave(&lock);
-    int rc = -EEXIST;
 
-    if (!pins[gsi].ours && (pins[gsi].low & ENTRY_MASKED)) {
-        write_low(gsi, (pins[gsi].low & ~(ENTRY_LEVEL | ENTRY_LOW)) | how);
-        rc = 0;
-    }
-    spin_unlock_irqrestore(&lock, flags);
-    return rc;
+    spin_guard_irq(&lock);
+    if (pins[gsi].ours || !(pins[gsi].low & ENTRY_MASKED))
+        return -EEXIST;
+    write_low(gsi, (pins[gsi].low & ~(ENTRY_LEVEL | ENTRY_LOW)) | how);
+    return 0;
 }
 
 void ioapic_set_target(unsigned int gsi, uint8_t vector, unsigned int cpu)
 {
     uint32_t dest = pcpus[cpu].arch.apic_id;
-    unsigned long flags = spin_lock_irqsave(&lock);
 
+    spin_guard_irq(&lock);
     write_dest(gsi, dest <= DEST_MAX ? dest : pcpus[0].arch.apic_id);
     if ((pins[gsi].low & ENTRY_TARGET) != vector)
         write_low(gsi, (pins[gsi].low & ~ENTRY_TARGET) | vector);
-    spin_unlock_irqrestore(&lock, flags);
 }
 
 void ioapic_mask(unsigned int gsi, bool masked)
 {
-    unsigned long flags = spin_lock_irqsave(&lock);
-    uint32_t low = pins[gsi].low;
-
-    if (masked != !!(low & ENTRY_MASKED))
-        write_low(gsi, low ^ ENTRY_MASKED);
-    spin_unlock_irqrestore(&lock, flags);
+    spin_guard_irq(&lock);
+    if (masked != !!(pins[gsi].low & ENTRY_MASKED))
+        write_low(gsi, pins[gsi].low ^ ENTRY_MASKED);
 }
 
 void ioapic_ack(unsigned int gsi, uint8_t vector)
 {
     if (!ioapic_is_level(gsi))
         return;
-    spin_lock(&lock);
+    spin_guard(&lock);
     if ((uint8_t)pins[gsi].low == vector)
         write_low(gsi, pins[gsi].low | ENTRY_MASKED);
-    spin_unlock(&lock);
 }
 
 /* ---- the hypervisor's own ---- */
@@ -145,15 +135,13 @@ static unsigned int isa_gsi(unsigned int irq)
 static int route(unsigned int irq, uint32_t dest, uint32_t target)
 {
     unsigned int gsi = isa_gsi(irq);
-    unsigned long flags;
 
     if (!ioapic_exists(gsi))
         return -ENODEV;
-    flags = spin_lock_irqsave(&lock);
+    spin_guard_irq(&lock);
     pins[gsi].ours = true;
     write_dest(gsi, dest);
     write_low(gsi, (pins[gsi].low & (ENTRY_LEVEL | ENTRY_LOW)) | target);
-    spin_unlock_irqrestore(&lock, flags);
     return 0;
 }
 
@@ -180,13 +168,11 @@ static const struct ioapic *by_paddr(uint64_t paddr)
 int ioapic_guest_read(uint64_t paddr, uint32_t reg, uint32_t *val)
 {
     const struct ioapic *a = by_paddr(paddr);
-    unsigned long flags;
 
     if (!a)
         return -EINVAL;
-    flags = spin_lock_irqsave(&lock);
+    spin_guard_irq(&lock);
     *val = read_reg(a, reg & 0xff);
-    spin_unlock_irqrestore(&lock, flags);
     return 0;
 }
 
@@ -219,13 +205,6 @@ static void init_pins(const struct ioapic *a)
     }
 }
 
-/* 0 in either field of the flags: as the bus has it, which is an edge, active high. */
-static void apply_override(const struct acpi_override *o)
-{
-    if (ioapic_exists(o->gsi))
-        (void)ioapic_set_trigger(o->gsi, (o->flags >> 2 & 3) == 3, (o->flags & 3) == 3);
-}
-
 void ioapic_init(void)
 {
     for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
@@ -238,6 +217,8 @@ void ioapic_init(void)
         a->pins = (read_reg(a, IOAPIC_VERSION) >> 16 & 0xff) + 1;
         init_pins(a);
     }
-    for (unsigned int i = 0; i < acpi.nr_overrides; i++)
-        apply_override(&acpi.override[i]);
+    /* 0 in either field of the flags: as the bus has it, which is an edge, active high. */
+    for (const struct acpi_override *o = acpi.override; o < acpi.override + acpi.nr_overrides; o++)
+        if (ioapic_exists(o->gsi))
+            (void)ioapic_set_trigger(o->gsi, (o->flags >> 2 & 3) == 3, (o->flags & 3) == 3);
 }

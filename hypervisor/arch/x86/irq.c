@@ -11,16 +11,13 @@
  * I2  A source is unmasked only while the irq has a port. So what nobody listens to does not come,
  *     and a level that came stays masked (ioapic.c) until its owner says that it has been served.
  * I3  Who has the irq's lock and sees a port may send to it: closing waits for that lock. */
-#include <asm/boot.h>
 #include <asm/irq.h>
-#include <asm/pci.h>
 #include <asm/system.h>
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/heap.h>
 #include <hv/irq.h>
-#include <hv/lib.h>
 #include <hv/softirq.h>
 
 #define VECTOR_FIRST 0x20 /* of devices */
@@ -81,11 +78,10 @@ void irq_dispatch(struct cpu_regs *regs)
 
 static void deliver(struct irq *irq)
 {
-    spin_lock(&irq->lock);
+    spin_guard(&irq->lock);
     irq->count++;
     if (likely(irq->port))
         evtchn_send_pirq(irq->d, irq->port);
-    spin_unlock(&irq->lock);
 }
 
 static void irq_softirq(void)
@@ -143,6 +139,14 @@ static struct irq *irq_of(const struct domain *d, uint32_t pirq)
     return vector ? &irqs[vector] : NULL;
 }
 
+/* Of a local variable that irq_lock() sets: unlocked at the end of its block. */
+#define __irq_unlock __at_end(irq_unlock_at_end)
+static void irq_unlock_at_end(struct irq **irq)
+{
+    if (*irq)
+        spin_unlock(&(*irq)->lock);
+}
+
 /* The irq of @pirq, locked; NULL: not mapped. */
 static struct irq *irq_lock(const struct domain *d, uint32_t pirq)
 {
@@ -174,24 +178,20 @@ int pirq_check(const struct domain *d, uint32_t pirq)
 
 int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port)
 {
-    struct irq *irq = irq_lock(d, pirq);
-    int rc = 0;
+    struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
     if (!irq)
         return -EINVAL;
-    if (irq->port) {
-        rc = -EEXIST;
-    } else if (irq->kind == IRQ_GSI && ioapic_is_ours(irq->gsi)) {
-        rc = -EBUSY;
-    } else {
-        irq->port = port;
-        irq->cpu = d->vcpu[0]->sched.cpu;
-        source_target(irq);
-        show_needs_eoi(irq);
-        source_mask(irq, false);
-    }
-    spin_unlock(&irq->lock);
-    return rc;
+    if (irq->port)
+        return -EEXIST;
+    if (irq->kind == IRQ_GSI && ioapic_is_ours(irq->gsi))
+        return -EBUSY;
+    irq->port = port;
+    irq->cpu = d->vcpu[0]->sched.cpu;
+    source_target(irq);
+    show_needs_eoi(irq);
+    source_mask(irq, false);
+    return 0;
 }
 
 static void unbind(struct irq *irq)
@@ -203,27 +203,21 @@ static void unbind(struct irq *irq)
 
 void pirq_unbind(struct domain *d, uint32_t pirq, uint32_t port)
 {
-    struct irq *irq = irq_lock(d, pirq);
+    struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
-    if (!irq)
-        return;
-    if (irq->port == port)
+    if (irq && irq->port == port)
         unbind(irq);
-    spin_unlock(&irq->lock);
 }
 
 void pirq_move(struct domain *d, uint32_t pirq, const struct vcpu *v)
 {
     unsigned int cpu = READ_ONCE(v->sched.cpu);
-    struct irq *irq = irq_lock(d, pirq);
+    struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
-    if (!irq)
+    if (!irq || !irq->port || irq->cpu == cpu)
         return;
-    if (irq->port && irq->cpu != cpu) {
-        irq->cpu = (uint16_t)cpu;
-        source_target(irq);
-    }
-    spin_unlock(&irq->lock);
+    irq->cpu = (uint16_t)cpu;
+    source_target(irq);
 }
 
 int pirq_eoi(struct domain *d, uint32_t pirq)
@@ -244,15 +238,10 @@ int pirq_eoi(struct domain *d, uint32_t pirq)
 
 int pirq_needs_eoi(const struct domain *d, uint32_t pirq, bool *needs)
 {
-    struct irq *irq;
+    struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
-    if (!d->arch.pirqs || pirq >= NR_PIRQS)
-        return -EINVAL;
-    irq = irq_lock(d, pirq);
     *needs = !irq || needs_eoi(irq);
-    if (irq)
-        spin_unlock(&irq->lock);
-    return 0;
+    return d->arch.pirqs && pirq < NR_PIRQS ? 0 : -EINVAL;
 }
 
 /* ---- mapping; LOCK_PHYSDEV is held ---- */
@@ -310,7 +299,7 @@ static void attach(struct domain *d, unsigned int vector, unsigned int pirq,
 
 static void detach(struct irq *irq)
 {
-    spin_lock(&irq->lock);
+    spin_guard(&irq->lock);
     unbind(irq);
     if (irq->kind == IRQ_MSI) {
         msi_disable(&irq->msi);
@@ -319,14 +308,17 @@ static void detach(struct irq *irq)
     WRITE_ONCE(irq->d->arch.pirqs->vector[irq->pirq], 0);
     irq->d = NULL;
     WRITE_ONCE(irq->kind, IRQ_FREE);
-    spin_unlock(&irq->lock);
 }
 
-static int map_gsi(struct domain *d, unsigned int gsi, int pirq)
+int pirq_map_gsi(struct domain *d, unsigned int gsi, int pirq)
 {
-    int mapped = find_gsi(gsi);
     unsigned int vector;
+    int mapped;
 
+    if (!ioapic_exists(gsi) || pirq >= NR_PIRQS)
+        return -EINVAL;
+    spin_guard(&physdev_lock);
+    mapped = find_gsi(gsi);
     if (mapped >= 0)
         return pirq < 0 || pirq == mapped ? mapped : -EEXIST;
     if (pirq < 0)
@@ -340,18 +332,6 @@ static int map_gsi(struct domain *d, unsigned int gsi, int pirq)
     return pirq;
 }
 
-int pirq_map_gsi(struct domain *d, unsigned int gsi, int pirq)
-{
-    int rc;
-
-    if (!ioapic_exists(gsi) || pirq >= NR_PIRQS)
-        return -EINVAL;
-    spin_lock(&physdev_lock);
-    rc = map_gsi(d, gsi, pirq);
-    spin_unlock(&physdev_lock);
-    return rc;
-}
-
 static bool overlap(const struct msi *a, const struct msi *b)
 {
     return a->dev == b->dev && (!a->is_msix || !b->is_msix || a->entry == b->entry);
@@ -361,10 +341,9 @@ static int map_msi(struct domain *d, struct msi *m, int pirq, uint64_t bar)
 {
     struct irq source = {.kind = IRQ_MSI, .msi = *m};
     unsigned int n = m->group, vector = find_vectors(n);
-    int rc = msi_check(m, bar);
+    int rc;
 
-    if (rc)
-        return rc;
+    TRY(msi_check(m, bar));
     for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++)
         if (irqs[v].kind == IRQ_MSI && overlap(&irqs[v].msi, m))
             return -EEXIST;
@@ -384,16 +363,11 @@ static int map_msi(struct domain *d, struct msi *m, int pirq, uint64_t bar)
 
 int pirq_map_msi(struct domain *d, sbdf_t at, struct msi *m, int pirq, uint64_t bar)
 {
-    int rc = -ENODEV;
-
     if (pirq >= NR_PIRQS)
         return -EINVAL;
-    spin_lock(&physdev_lock);
+    spin_guard(&physdev_lock);
     m->dev = pci_find(at);
-    if (m->dev)
-        rc = map_msi(d, m, pirq, bar);
-    spin_unlock(&physdev_lock);
-    return rc;
+    return m->dev ? map_msi(d, m, pirq, bar) : -ENODEV;
 }
 
 /* MSIs of a group go together, by the name of the first. */
@@ -411,13 +385,10 @@ static int unmap(struct irq *irq)
 int pirq_unmap(struct domain *d, uint32_t pirq)
 {
     struct irq *irq;
-    int rc;
 
-    spin_lock(&physdev_lock);
+    spin_guard(&physdev_lock);
     irq = irq_of(d, pirq);
-    rc = irq ? unmap(irq) : -EINVAL;
-    spin_unlock(&physdev_lock);
-    return rc;
+    return irq ? unmap(irq) : -EINVAL;
 }
 
 void pirq_for_device(const struct pci_dev *dev, bool release)
@@ -440,41 +411,30 @@ void pirq_for_device(const struct pci_dev *dev, bool release)
 
 int pirq_find_free(struct domain *d, bool gsi)
 {
-    int rc;
-
-    spin_lock(&physdev_lock);
-    rc = find_pirqs(d, gsi ? 16 : nr_gsis, 1);
-    spin_unlock(&physdev_lock);
-    return rc;
+    spin_guard(&physdev_lock);
+    return find_pirqs(d, gsi ? 16 : nr_gsis, 1);
 }
 
 /* ---- life with the domain ---- */
 
 int pirq_set_eoi_page(struct domain *d, gfn_t g, bool unmasks)
 {
-    struct page *pg = page_from_gfn(d, g);
-    int rc = -EINVAL;
+    struct page *pg;
 
+    spin_guard(&physdev_lock);
+    if (d->arch.pirqs->eoi_page)
+        return -EBUSY;
+    pg = READ_ONCE(d->is_dying) ? NULL : page_from_gfn_writable(d, g);
     if (!pg)
         return -EINVAL;
-    spin_lock(&physdev_lock);
-    if (d->arch.pirqs->eoi_page)
-        rc = -EBUSY;
-    else if (!READ_ONCE(d->is_dying) && page_get_writable(pg, d))
-        rc = 0;
-    if (rc == 0) {
-        d->arch.pirqs->eoi_unmasks = unmasks;
-        WRITE_ONCE(d->arch.pirqs->eoi_page, pg);
-        for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++) {
-            spin_lock(&irqs[v].lock);
-            if (irqs[v].d == d)
-                show_needs_eoi(&irqs[v]);
-            spin_unlock(&irqs[v].lock);
-        }
+    d->arch.pirqs->eoi_unmasks = unmasks;
+    WRITE_ONCE(d->arch.pirqs->eoi_page, pg);
+    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++) {
+        spin_guard(&irqs[v].lock);
+        if (irqs[v].d == d)
+            show_needs_eoi(&irqs[v]);
     }
-    spin_unlock(&physdev_lock);
-    page_put(pg);
-    return rc;
+    return 0;
 }
 
 int pirq_domain_init(struct domain *d)

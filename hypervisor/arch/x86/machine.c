@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The end: power off, reboot, halt, panic. Nothing here may depend on a healthy machine. */
 #include <asm/boot.h>
-#include <asm/directmap.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <asm/traps.h>
 #include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
 #include <hv/memory.h>
-#include <hv/printk.h>
-#include <hv/softirq.h>
 #include <xen/sched.h>
 
 #define PANIC_SECONDS 5
@@ -32,8 +27,7 @@ void machine_init(void)
         reset_memory = map_device(acpi.fadt.reset.addr, 1);
 }
 
-static void halt(void) __noreturn;
-static void halt(void)
+static __noreturn void halt(void)
 {
     for (;;)
         asm volatile("cli; hlt");
@@ -125,8 +119,6 @@ static void power_off(void)
 
 void machine_shutdown(uint32_t reason)
 {
-    struct vcpu *v;
-
     if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog) {
         for_each_vcpu (dom0, v)
             arch_dump_vcpu(v);
@@ -152,8 +144,7 @@ void machine_shutdown(uint32_t reason)
 
 /* ---- we cannot go on ---- */
 
-static void die(void) __noreturn;
-static void die(void)
+static __noreturn void die(void)
 {
     if (opt_noreboot) {
         pr_err("halted (noreboot)");
@@ -196,7 +187,7 @@ void panic(const char *fmt, ...)
     if (!again) {
         again = true;
         pr_err("on pcpu %u", smp_processor_id());
-        dump_stack((uintptr_t)__builtin_frame_address(0), 0);
+        dump_stack((uintptr_t)__builtin_frame_address(0));
     }
     die();
 }

@@ -5,18 +5,10 @@
  * follow, until other work of this pcpu is waiting. Writes to ordinary pages, which is how guests
  * fill tables that they have not pinned yet, need no lock. */
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
 #include <asm/tlb.h>
 #include <asm/traps.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <xen/xen.h>
-
-#define MMU_UPDATE_PREEMPTED                                                                       \
-    0x80000000u /* in count: a continuation; *pdone holds what was done before */
 
 /* Bits that neither change what is mapped nor how: the only ones that a shortcut may change
  * (XSA-148, XSA-182). */
@@ -190,6 +182,7 @@ struct batch {
     struct page *pg;         /* frame of the last request, with a reference */
     uint64_t frame;          /* its number */
     bool locked;             /* the mmu_lock of o.d is held */
+    uint32_t done;           /* requests in earlier rounds */
     unsigned int start, end; /* of the requests in req[] */
     struct mmu_update req[REQUESTS_AT_ONCE];
 };
@@ -328,41 +321,42 @@ static int run_batch(struct batch *b, struct vcpu *v, guest_ptr_t list, unsigned
 
 static int open_batch(struct batch *b, unsigned int foreigndom)
 {
-    int rc = tables_of(foreigndom >> 16, &b->o.d);
+    int rc;
 
-    if (unlikely(rc))
-        return rc;
+    TRY(tables_of(foreigndom >> 16, &b->o.d));
     rc = mmu_frames_of((domid_t)foreigndom, &b->o.from);
     if (unlikely(rc))
         mmu_frames_put(b->o.d);
     return rc;
 }
 
-static void report_done(guest_ptr_t pdone, uint32_t done)
+struct mmu_list mmu_list_begin(unsigned int nr, guest_ptr_t list, unsigned int count,
+                               guest_ptr_t pdone, unsigned int foreigndom)
 {
-    if (copy_to_guest(pdone, &done, sizeof(done)))
-        return; /* the ABI has no error for this */
+    struct mmu_list l = {.count = count & ~MMU_UPDATE_PREEMPTED};
+
+    if (mmu_finish_old(current)) {
+        l.ends = true;
+        l.rc = hypercall_continue(nr, 4, list.va, (unsigned long)count, pdone.va,
+                                  (unsigned long)foreigndom);
+    } else if (count == MMU_UPDATE_PREEMPTED && !list.va) {
+        l.ends = true;
+        l.rc = (int)foreigndom; /* of a call whose requests had all been done */
+    } else if (count & MMU_UPDATE_PREEMPTED && pdone.va &&
+               copy_from_guest(&l.done, pdone, sizeof(l.done))) {
+        l.done = 0;
+    }
+    return l;
 }
 
-/* A continuation, or an old table to be undone first. True if @*rc is the result. */
-static bool resume(struct vcpu *v, guest_ptr_t ureqs, unsigned int *count, guest_ptr_t pdone,
-                   unsigned int foreigndom, uint32_t *done, long *rc)
+long mmu_list_stop(unsigned int nr, guest_ptr_t next, unsigned int left, guest_ptr_t pdone,
+                   unsigned int foreigndom, long rc)
 {
-    if (mmu_finish_old(v)) {
-        *rc = hypercall_continue(__HYPERVISOR_mmu_update, 4, ureqs.va, (unsigned long)*count,
-                                 pdone.va, (unsigned long)foreigndom);
-        return true;
-    }
-    if (!(*count & MMU_UPDATE_PREEMPTED))
-        return false;
-    if (*count == MMU_UPDATE_PREEMPTED && !ureqs.va) {
-        *rc = (int)foreigndom; /* of a call whose requests had all been done */
-        return true;
-    }
-    *count &= ~MMU_UPDATE_PREEMPTED;
-    if (pdone.va && copy_from_guest(done, pdone, sizeof(*done)))
-        *done = 0;
-    return false;
+    if (rc == -ERESTART)
+        return hypercall_continue(nr, 4, next.va, (unsigned long)(left | MMU_UPDATE_PREEMPTED),
+                                  pdone.va, (unsigned long)foreigndom);
+    return hypercall_continue(nr, 4, 0UL, (unsigned long)MMU_UPDATE_PREEMPTED, 0UL,
+                              (unsigned long)(unsigned int)rc);
 }
 
 long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone,
@@ -370,39 +364,36 @@ long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone,
 {
     struct vcpu *v = current;
     struct batch b;
-    uint32_t before = 0;
     unsigned int i = 0;
     long rc;
 
-    if (unlikely(v->arch.old_table.n) || unlikely(count & MMU_UPDATE_PREEMPTED))
-        if (resume(v, ureqs, &count, pdone, foreigndom, &before, &rc))
-            return rc;
+    b.done = 0;
+    if (unlikely(v->arch.old_table.n) || unlikely(count & MMU_UPDATE_PREEMPTED)) {
+        struct mmu_list l =
+            mmu_list_begin(__HYPERVISOR_mmu_update, ureqs, count, pdone, foreigndom);
+
+        if (l.ends)
+            return l.rc;
+        count = l.count;
+        b.done = l.done;
+    }
     b.pg = NULL;
     b.end = 0;
     b.locked = false;
     b.o.d = b.o.from = v->domain;
     if (unlikely(foreigndom != DOMID_SELF)) {
-        rc = open_batch(&b, foreigndom);
-        if (rc)
-            return rc;
+        TRY(open_batch(&b, foreigndom));
     }
     rc = run_batch(&b, v, ureqs, count, &i);
     if (unlikely(foreigndom != DOMID_SELF)) {
         mmu_frames_put(b.o.from);
         mmu_frames_put(b.o.d);
     }
-    if (pdone.va)
-        report_done(pdone, before + i);
-
-    if (unlikely(rc == -ERESTART))
-        return hypercall_continue(__HYPERVISOR_mmu_update, 4,
-                                  guest_ptr_index(ureqs, i, sizeof(struct mmu_update)).va,
-                                  (unsigned long)((count - i) | MMU_UPDATE_PREEMPTED), pdone.va,
-                                  (unsigned long)foreigndom);
-    if (unlikely(v->arch.old_table.n))
-        return hypercall_continue(__HYPERVISOR_mmu_update, 4, 0UL,
-                                  (unsigned long)MMU_UPDATE_PREEMPTED, 0UL,
-                                  (unsigned long)(unsigned int)rc);
+    mmu_list_report(pdone, b.done + i);
+    if (unlikely(rc == -ERESTART) || unlikely(v->arch.old_table.n))
+        return mmu_list_stop(__HYPERVISOR_mmu_update,
+                             guest_ptr_index(ureqs, i, sizeof(struct mmu_update)), count - i, pdone,
+                             foreigndom, rc);
     return rc;
 }
 
@@ -442,14 +433,11 @@ static int flush_after(struct domain *d, uint64_t va, unsigned long flags)
 {
     unsigned long where = flags & ~UVMF_FLUSHTYPE_MASK;
     cpumask_t mask = cpumask_of(smp_processor_id());
-    int rc;
 
     if (where == UVMF_ALL) {
         mask = d->arch.tlb_cpus;
     } else if (where != UVMF_LOCAL) {
-        rc = mmu_vcpu_mask(d, guest_ptr(where), &mask);
-        if (rc)
-            return rc;
+        TRY(mmu_vcpu_mask(d, guest_ptr(where), &mask));
     }
     if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG)
         mmu_invlpg(mask, va);
@@ -493,10 +481,9 @@ long do_update_va_mapping_otherdomain(unsigned long va, uint64_t val, unsigned l
                                       domid_t domid)
 {
     struct domain *from;
-    int rc = mmu_frames_of(domid, &from);
+    int rc;
 
-    if (rc)
-        return rc;
+    TRY(mmu_frames_of(domid, &from));
     rc = update_va(va, val, flags, from);
     mmu_frames_put(from);
     return rc;

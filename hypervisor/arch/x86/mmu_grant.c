@@ -5,47 +5,26 @@
  * drops them. So nothing goes wrong with the counts when a guest overwrites such an entry; it only can't
  * be unmapped as a grant any more (XSA-234). */
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
-#include <asm/tlb.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 
-struct place {
-    struct page *table; /* with a reference, for entries named by machine address */
-    pte_t *slot;
-};
-
-/* Find the entry, which the current domain's mmu_lock keeps in place. */
-static int find(struct domain *d, uint64_t addr, bool contains_pte, struct place *p)
+/* Find the entry, which the current domain's mmu_lock keeps in place. *@table: with a reference, of
+ * entries named by machine address. */
+static pte_t *find(struct domain *d, uint64_t addr, bool contains_pte, struct page **table)
 {
     pte_t old;
     uint64_t t;
 
-    p->table = NULL;
-    if (!contains_pte) {
-        p->slot = mmu_walk_l1(current, addr, &old);
-        return p->slot ? 0 : -EINVAL;
-    }
+    if (!contains_pte)
+        return mmu_walk_l1(current, addr, &old);
     if (addr & (sizeof(pte_t) - 1))
-        return -EINVAL;
-    p->table = page_from_gfn(d, gfn(addr >> PAGE_SHIFT));
-    if (!p->table)
-        return -EINVAL;
-    t = READ_ONCE(p->table->type);
-    if (pgt_type(t) != PGT_L1 || !(t & PGT_VALIDATED)) {
-        page_put(p->table);
-        p->table = NULL;
-        return -EINVAL;
-    }
-    p->slot = (pte_t *)((char *)page_virt(p->table) + (addr & ~PAGE_MASK));
-    return 0;
-}
-
-static void found(struct place *p)
-{
-    if (p->table)
-        page_put(p->table);
+        return NULL;
+    *table = page_from_gfn(d, gfn(addr >> PAGE_SHIFT));
+    if (!*table)
+        return NULL;
+    t = READ_ONCE((*table)->type);
+    if (pgt_type(t) != PGT_L1 || !(t & PGT_VALIDATED))
+        return NULL;
+    return (pte_t *)((char *)page_virt(*table) + (addr & ~PAGE_MASK));
 }
 
 int mmu_grant_map(uint64_t addr, struct page *pg, bool writable, bool contains_pte, bool user,
@@ -55,19 +34,14 @@ int mmu_grant_map(uint64_t addr, struct page *pg, bool writable, bool contains_p
     struct pt_owner o = {d, page_owner(pg)};
     pte_t e = pte_make(page_mfn(pg), PTE_P | PTE_A | PTE_D | (writable ? PTE_W : 0) |
                                          (user ? PTE_U : 0) | (uint64_t)(avail & 7) << 9);
-    struct place p;
-    int rc;
+    struct page *table __put_page = NULL;
+    pte_t *slot;
 
     if (!o.from)
         return -EINVAL;
-    mmu_lock(d);
-    rc = find(d, addr, contains_pte, &p);
-    if (!rc) {
-        rc = pt_update(&o, 1, p.slot, e, 0);
-        found(&p);
-    }
-    mmu_unlock(d);
-    return rc;
+    mmu_guard(d);
+    slot = find(d, addr, contains_pte, &table);
+    return slot ? pt_update(&o, 1, slot, e, 0) : -EINVAL;
 }
 
 static bool maps(pte_t e, const struct page *pg, bool writable)
@@ -85,31 +59,24 @@ int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains
                     uint64_t new_addr)
 {
     struct domain *d = current_domain();
-    struct place p;
-    pte_t old, moved = 0, *from = NULL;
-    int rc;
+    struct page *table __put_page = NULL;
+    pte_t *slot, *from = NULL, old, moved = 0;
 
     if (new_addr && contains_pte)
         return -EINVAL;
-    mmu_lock(d);
-    rc = find(d, addr, contains_pte, &p);
-    if (!rc && !maps(READ_ONCE(*p.slot), pg, writable))
-        rc = -EINVAL;
-    if (!rc && new_addr) {
+    mmu_guard(d);
+    slot = find(d, addr, contains_pte, &table);
+    if (!slot || !maps(READ_ONCE(*slot), pg, writable))
+        return -EINVAL;
+    if (new_addr) {
         from = mmu_walk_l1(current, new_addr, &old);
-        rc = from && from != p.slot ? 0 : -EINVAL;
+        if (!from || from == slot)
+            return -EINVAL;
+        moved = take_out(from, 0);
     }
-    if (!rc) {
-        if (from)
-            moved = take_out(from, 0);
-        old = take_out(p.slot, moved);
-        /* Nobody may reach the frame any more once the references are gone: the granter takes the end
-         * of the mapping for the end of access. All addresses, as the table may be linked twice. */
-        tlb_flush_domain(d);
-        rc = pt_put_entry(d, 1, old);
-    }
-    if (p.table)
-        page_put(p.table);
-    mmu_unlock(d);
-    return rc;
+    old = take_out(slot, moved);
+    /* Nobody may reach the frame any more once the references are gone: the granter takes the end
+     * of the mapping for the end of access. All addresses, as the table may be linked twice. */
+    tlb_flush_domain(d);
+    return pt_put_entry(d, 1, old);
 }

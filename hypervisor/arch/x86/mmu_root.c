@@ -4,15 +4,10 @@
  * Each root holds a general and an L4 reference. The record in the vcpu, the value for CR3 and, for the
  * running vcpu, the register change together, before the reference to the old root goes (XSA-494). */
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
-#include <asm/switch.h>
 #include <asm/system.h>
 #include <asm/tlb.h>
 #include <asm/traps.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/printk.h>
 
 /* ---- the table to be undone ---- */
 
@@ -75,114 +70,86 @@ static void put_root(struct vcpu *v, mfn_t m)
         page_put(pg);
 }
 
+static inline mfn_t set_root(struct vcpu *v, mfn_t *table, uint64_t *cr3, mfn_t m)
+{
+    mfn_t old = *table;
+
+    *table = m;
+    *cr3 = m.n << PAGE_SHIFT;
+    if (m.n && unlikely(v->domain->arch.strict_m2p))
+        hv_l4_fill(mfn_to_virt(m), table == &v->arch.table_kernel);
+    return old;
+}
+
 static mfn_t set_kernel(struct vcpu *v, mfn_t m)
 {
-    mfn_t old = v->arch.table_kernel;
-
-    v->arch.table_kernel = m;
-    v->arch.cr3_kernel = m.n << PAGE_SHIFT;
-    if (m.n && unlikely(v->domain->arch.strict_m2p))
-        hv_l4_fill(mfn_to_virt(m), true);
-    return old;
+    return set_root(v, &v->arch.table_kernel, &v->arch.cr3_kernel, m);
 }
 
 static mfn_t set_user(struct vcpu *v, mfn_t m)
 {
-    mfn_t old = v->arch.table_user;
-
-    v->arch.table_user = m;
-    v->arch.cr3_user = m.n << PAGE_SHIFT;
-    if (m.n && unlikely(v->domain->arch.strict_m2p))
-        hv_l4_fill(mfn_to_virt(m), false);
-    return old;
+    return set_root(v, &v->arch.table_user, &v->arch.cr3_user, m);
 }
 
 int mmu_new_kernel_root(gfn_t g)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain;
-    int rc = mmu_finish_old(v);
+    mfn_t old = mfn(0);
 
-    if (unlikely(rc))
-        return rc;
-    mmu_lock(d);
+    TRY(mmu_finish_old(v));
+    mmu_guard(v->domain);
     if (unlikely(v->arch.ldt_mapped))
         mmu_ldt_drop(v); /* the same address may be another page now */
-    if (g.n == v->arch.table_kernel.n) {
-        tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
-    } else {
-        rc = get_root(v, g);
-        if (!rc) {
-            mfn_t old = set_kernel(v, mfn(g.n));
-
-            tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
-            put_root(v, old);
-        }
+    if (g.n != v->arch.table_kernel.n) {
+        TRY(get_root(v, g));
+        old = set_kernel(v, mfn(g.n));
     }
-    mmu_unlock(d);
-    return rc;
+    tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
+    put_root(v, old);
+    return 0;
 }
 
 int mmu_new_user_root(gfn_t g)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain;
-    int rc = mmu_finish_old(v);
 
-    if (unlikely(rc))
-        return rc;
+    TRY(mmu_finish_old(v));
     if (g.n == v->arch.table_user.n)
         return 0;
-    mmu_lock(d);
-    rc = g.n ? get_root(v, g) : 0;
-    if (!rc)
-        put_root(v, set_user(v, mfn(g.n)));
-    mmu_unlock(d);
-    return rc;
+    mmu_guard(v->domain);
+    TRY(g.n ? get_root(v, g) : 0);
+    put_root(v, set_user(v, mfn(g.n)));
+    return 0;
 }
 
 int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
     struct domain *d = v->domain;
-    int rc = mmu_finish_old(v);
 
-    if (rc)
-        return rc;
-    mmu_lock(d);
+    TRY(mmu_finish_old(v));
+    mmu_guard(d);
     if (d->is_dying || !kernel.n)
-        rc = -EINVAL;
-    if (!rc && v->arch.table_kernel.n != kernel.n) {
-        rc = get_root(v, gfn(kernel.n));
-        if (!rc)
-            put_root(v, set_kernel(v, kernel));
+        return -EINVAL;
+    if (v->arch.table_kernel.n != kernel.n) {
+        TRY(get_root(v, gfn(kernel.n)));
+        put_root(v, set_kernel(v, kernel));
     }
-    if (!rc && v->arch.old_table.n)
-        rc = -ERESTART;
-    if (!rc && v->arch.table_user.n != user.n) {
-        rc = user.n ? get_root(v, gfn(user.n)) : 0;
-        if (!rc)
-            put_root(v, set_user(v, user));
+    if (!v->arch.old_table.n && v->arch.table_user.n != user.n) {
+        TRY(user.n ? get_root(v, gfn(user.n)) : 0);
+        put_root(v, set_user(v, user));
     }
-    if (!rc && v->arch.old_table.n)
-        rc = -ERESTART;
-    mmu_unlock(d);
-    return rc;
+    return v->arch.old_table.n ? -ERESTART : 0;
 }
 
 int mmu_drop_roots(struct vcpu *v)
 {
-    struct domain *d = v->domain;
-    int rc = mmu_finish_old(v);
-
-    if (rc)
-        return rc;
+    TRY(mmu_finish_old(v));
     (void)mmu_set_gdt_frames(v, NULL, 0);
-    mmu_lock(d);
+    mmu_guard(v->domain);
     mmu_ldt_drop(v);
     put_root(v, set_kernel(v, mfn(0)));
     if (!v->arch.old_table.n)
         put_root(v, set_user(v, mfn(0)));
-    mmu_unlock(d);
     return v->arch.old_table.n ? -ERESTART : 0;
 }
 

@@ -3,31 +3,18 @@
 #include <asm/mmu.h>
 #include <asm/page_type.h>
 #include <asm/tlb.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/guest_access.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <xen/xen.h>
-
-#define MMU_UPDATE_PREEMPTED 0x80000000u /* as in mmu.c */
 
 /* ---- pins ---- */
 
 /* The pin's references are those that are taken here. @d's mmu_lock is held. */
 static int pin_locked(struct domain *d, struct page *pg, enum page_type type)
 {
-    int rc;
-
     if (unlikely(d->is_dying)) /* nobody would drop it again */
         return -EINVAL;
-    rc = page_get_type(pg, type);
-    if (rc)
-        return rc;
-    if (READ_ONCE(pg->type) & PGT_PINNED) {
-        rc = page_put_type_preempt(pg); /* not the last one */
-        return rc ? rc : -EINVAL;
-    }
+    TRY(page_get_type(pg, type));
+    if (READ_ONCE(pg->type) & PGT_PINNED)
+        return page_put_type_preempt(pg) ?: -EINVAL; /* not the last one */
     __atomic_fetch_or(&pg->type, PGT_PINNED, __ATOMIC_SEQ_CST);
     return 0;
 }
@@ -39,49 +26,40 @@ int mmu_pin_table(struct domain *d, uint64_t frame, enum page_type type)
 
     if (!pg)
         return -EINVAL;
-    mmu_lock(d);
+    mmu_guard(d);
     rc = pin_locked(d, pg, type);
     if (rc && rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type)
         mmu_old_table(current, pg);
     else if (rc)
         page_put(pg);
-    mmu_unlock(d);
     return rc;
 }
 
 static int unpin(struct domain *d, uint64_t frame)
 {
-    struct page *pg = page_from_gfn(d, gfn(frame));
-    int rc = -EINVAL;
+    struct page *pg __put_page = page_from_gfn(d, gfn(frame));
+    int rc;
 
     if (!pg)
         return -EINVAL;
-    mmu_lock(d);
-    if (READ_ONCE(pg->type) & PGT_PINNED) {
-        __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
-        rc = page_put_type_preempt(pg);
-        page_put(pg); /* the pin's; ours is still there */
-        if (rc)
-            mmu_old_table(current, pg);
+    mmu_guard(d);
+    if (!(READ_ONCE(pg->type) & PGT_PINNED))
+        return -EINVAL;
+    __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
+    rc = page_put_type_preempt(pg);
+    page_put(pg); /* the pin's; ours is still there */
+    if (rc) {
+        mmu_old_table(current, pg);
+        pg = NULL;
     }
-    mmu_unlock(d);
-    if (rc != -ERESTART)
-        page_put(pg);
-    return rc == -ERESTART ? 0 : rc;
+    return 0;
 }
 
 /* ---- pages ---- */
 
-static struct page *writable_page(struct domain *d, uint64_t frame)
-{
-    struct page *pg = frame < max_page ? mfn_page(mfn(frame)) : NULL;
-
-    return pg && page_get_writable(pg, d) ? pg : NULL;
-}
-
 static int clear_page(struct domain *d, uint64_t frame)
 {
-    struct page *pg = writable_page(d, frame);
+    struct page *pg = page_from_gfn_writable(d, gfn(frame));
 
     if (!pg)
         return -EINVAL;
@@ -92,17 +70,14 @@ static int clear_page(struct domain *d, uint64_t frame)
 
 static int copy_page(struct domain *d, uint64_t to, uint64_t from)
 {
-    struct page *src = page_from_gfn(d, gfn(from)), *dst;
+    struct page *src __put_page = page_from_gfn(d, gfn(from)), *dst;
 
-    if (!src)
+    dst = src ? page_from_gfn_writable(d, gfn(to)) : NULL;
+    if (!dst)
         return -EINVAL;
-    dst = writable_page(d, to);
-    if (dst) {
-        memmove(page_virt(dst), page_virt(src), PAGE_SIZE);
-        page_put_writable(dst);
-    }
-    page_put(src);
-    return dst ? 0 : -EINVAL;
+    memmove(page_virt(dst), page_virt(src), PAGE_SIZE);
+    page_put_writable(dst);
+    return 0;
 }
 
 /* ---- flushes ---- */
@@ -230,41 +205,29 @@ long do_mmuext_op(guest_ptr_t uops, unsigned int count, guest_ptr_t pdone, unsig
     struct domain *d;
     uint32_t done = 0;
     unsigned int i = 0;
-    int rc;
+    long rc;
 
-    if (unlikely(mmu_finish_old(v)))
-        return hypercall_continue(__HYPERVISOR_mmuext_op, 4, uops.va, (unsigned long)count,
-                                  pdone.va, (unsigned long)foreigndom);
-    if (unlikely(count & MMU_UPDATE_PREEMPTED)) {
-        if (count == MMU_UPDATE_PREEMPTED && !uops.va)
-            return (int)foreigndom;
-        count &= ~MMU_UPDATE_PREEMPTED;
-        if (pdone.va && copy_from_guest(&done, pdone, sizeof(done)))
-            done = 0;
+    if (unlikely(v->arch.old_table.n) || unlikely(count & MMU_UPDATE_PREEMPTED)) {
+        struct mmu_list l = mmu_list_begin(__HYPERVISOR_mmuext_op, uops, count, pdone, foreigndom);
+
+        if (l.ends)
+            return l.rc;
+        count = l.count;
+        done = l.done;
     }
     if (unlikely(!guest_range_ok(uops, (size_t)count * sizeof(struct mmuext_op))))
         return -EFAULT;
-    rc = mmu_frames_of((domid_t)foreigndom, &d);
-    if (unlikely(rc))
-        return rc;
+    TRY(mmu_frames_of((domid_t)foreigndom, &d));
     if (unlikely(!d) && !v->domain->is_privileged)
         return -EPERM;
     if (unlikely(d == idle_domain))
         d = NULL;
     rc = run_ops(d, uops, count, &i);
     mmu_frames_put(d);
-    done += i;
-    if (pdone.va && copy_to_guest(pdone, &done, sizeof(done)))
-        done = 0; /* the ABI has no error for this */
-
-    if (unlikely(rc == -ERESTART))
-        return hypercall_continue(__HYPERVISOR_mmuext_op, 4,
-                                  guest_ptr_index(uops, i, sizeof(struct mmuext_op)).va,
-                                  (unsigned long)((count - i) | MMU_UPDATE_PREEMPTED), pdone.va,
-                                  (unsigned long)foreigndom);
-    if (unlikely(v->arch.old_table.n))
-        return hypercall_continue(__HYPERVISOR_mmuext_op, 4, 0UL,
-                                  (unsigned long)MMU_UPDATE_PREEMPTED, 0UL,
-                                  (unsigned long)(unsigned int)rc);
+    mmu_list_report(pdone, done + i);
+    if (unlikely(rc == -ERESTART) || unlikely(v->arch.old_table.n))
+        return mmu_list_stop(__HYPERVISOR_mmuext_op,
+                             guest_ptr_index(uops, i, sizeof(struct mmuext_op)), count - i, pdone,
+                             foreigndom, rc);
     return rc;
 }

@@ -9,9 +9,6 @@
 #include <asm/cpu.h>
 #include <asm/mmu.h>
 #include <asm/pci.h>
-#include <asm/percpu.h>
-#include <hv/domain.h>
-#include <hv/page.h>
 
 #define CONTROL      2 /* of both capabilities; 16 bits */
 #define MSI_ENABLE   0x0001

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* MSRs as a guest sees them, and the hypercall page that one of them fills. Intel SDM vol. 4. */
-#include <asm/cpu.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/traps.h>
 
-#define MSR_PLATFORM_ID    0x17
-#define MSR_UCODE_REV      0x8b
-#define MSR_MTRR_CAP       0xfe
-#define MSR_MCG_CAP        0x179
-#define MSR_MCG_STATUS     0x17a
-#define MSR_AMD_HWCR       0xc0010015
-#define MSR_AMD_PATCHLEVEL 0x8b
-#define MSR_XEN_HYPERCALL  0x40000000
+#define MSR_PLATFORM_ID   0x17
+#define MSR_UCODE_REV     0x8b
+#define MSR_MTRR_CAP      0xfe
+#define MSR_MCG_CAP       0x179
+#define MSR_MCG_STATUS    0x17a
+#define MSR_AMD_HWCR      0xc0010015
+#define MSR_XEN_HYPERCALL 0x40000000
 
 static uint64_t *gs_slot(struct vcpu *v, uint32_t msr)
 {
@@ -25,7 +23,7 @@ int guest_rdmsr(uint32_t msr, uint64_t *val)
 {
     switch (msr) {
     case MSR_EFER:
-        *val = EFER_SCE | EFER_LME | EFER_LMA | (cpu.nx ? EFER_NXE : 0);
+        *val = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
         return 0;
     case MSR_FS_BASE:
     case MSR_GS_BASE:
@@ -54,18 +52,13 @@ int guest_rdmsr(uint32_t msr, uint64_t *val)
 
 static int write_hypercall_page(struct vcpu *v, uint64_t val)
 {
-    struct page *pg = page_from_gfn(v->domain, gfn(val >> PAGE_SHIFT));
-    int rc = -EPERM;
+    struct page *pg;
 
-    if (!pg)
-        return rc;
-    if (!(val & ~PAGE_MASK) && page_get_type(pg, PGT_WRITABLE) == 0) {
-        hypercall_page_fill(page_virt(pg));
-        page_put_type(pg);
-        rc = 0;
-    }
-    page_put(pg);
-    return rc;
+    if (val & ~PAGE_MASK || !(pg = page_from_gfn_writable(v->domain, gfn(val >> PAGE_SHIFT))))
+        return -EPERM;
+    hypercall_page_fill(page_virt(pg));
+    page_put_writable(pg);
+    return 0;
 }
 
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
@@ -99,13 +92,13 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 void hypercall_page_fill(void *page)
 {
     static const uint8_t stub[] = {
-        0x51, 0x41, 0x53,             /* push %rcx; push %r11 */
-        0xb8, 0, 0, 0, 0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
-        0x41, 0x5b, 0x59, 0xc3,       /* pop %r11; pop %rcx; ret */
+        0x51, 0x41, 0x53,                      /* push %rcx; push %r11 */
+        0xb8, 0,    0,    0,    0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
+        0x41, 0x5b, 0x59, 0xc3,                /* pop %r11; pop %rcx; ret */
     };
     static const uint8_t iret_stub[] = {
-        0x51, 0x41, 0x53, 0x50,       /* push %rcx; push %r11; push %rax */
-        0xb8, 0, 0, 0, 0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
+        0x51, 0x41, 0x53, 0x50,                /* push %rcx; push %r11; push %rax */
+        0xb8, 0,    0,    0,    0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
     };
     uint8_t *p = page;
 

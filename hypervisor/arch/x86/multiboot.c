@@ -7,12 +7,6 @@
 
 #include <hv/lib.h>
 
-static int fail(struct boot_info *info, int err, const char *why)
-{
-    info->error = why;
-    return err;
-}
-
 /* ---- The map of memory ---- */
 
 /* How much a type forbids: of two that claim the same byte the higher wins. */
@@ -141,7 +135,7 @@ static const char *copy_text(struct boot_info *info, const struct phys_reader *r
 static int add_module(struct boot_info *info, uint64_t start, uint64_t end, const char *cmdline)
 {
     if (start > end)
-        return fail(info, -EINVAL, "boot loader: a module ends before it starts");
+        return fail_with(info, -EINVAL, "boot loader: a module ends before it starts");
     info->module[info->nr_modules++] = (struct boot_module){start, end, cmdline};
     return 0;
 }
@@ -207,14 +201,11 @@ static int mb1_modules(struct boot_info *info, const struct mb1_info *mb,
     info->modules_lost = nr < mb->mods_count;
     for (uint32_t i = 0; i < nr; i++) {
         struct mb1_module m;
-        int rc;
 
         if (phys_read(r, mb->mods_addr + i * sizeof(m), &m, sizeof(m)))
-            return fail(info, -EFAULT, "boot loader: the list of modules is out of reach");
-        rc = add_module(info, m.start, m.end,
-                        m.string ? copy_text(info, r, m.string, UINT64_MAX) : info->text);
-        if (rc)
-            return rc;
+            return fail_with(info, -EFAULT, "boot loader: the list of modules is out of reach");
+        TRY(add_module(info, m.start, m.end,
+                       m.string ? copy_text(info, r, m.string, UINT64_MAX) : info->text));
     }
     return 0;
 }
@@ -228,9 +219,9 @@ static int mb1_regions(struct boot_info *info, const struct mb1_info *mb,
         struct mb1_region e;
 
         if (phys_read(r, at, &e, sizeof(e)))
-            return fail(info, -EFAULT, "boot loader: the memory map is out of reach");
+            return fail_with(info, -EFAULT, "boot loader: the memory map is out of reach");
         if (e.size < sizeof(e) - sizeof(e.size))
-            return fail(info, -EINVAL, "boot loader: the memory map has a malformed entry");
+            return fail_with(info, -EINVAL, "boot loader: the memory map has a malformed entry");
         boot_region_add(info, e.base, e.len, e.type);
         if ((uint64_t)e.size + sizeof(e.size) > end - at)
             break;
@@ -242,25 +233,24 @@ static int mb1_regions(struct boot_info *info, const struct mb1_info *mb,
 static int parse_mb1(struct boot_info *info, uint64_t paddr, const struct phys_reader *r)
 {
     struct mb1_info mb = {0};
-    int rc = 0;
 
     /* Loaders of the older text stop before the frame buffer: read no more than is promised. */
     if (phys_read(r, paddr, &mb, offsetof(struct mb1_info, fb)) ||
         ((mb.flags & MB1_FRAMEBUFFER) && phys_read(r, paddr, &mb, sizeof(mb))))
-        return fail(info, -EFAULT, "boot loader: its information is out of reach");
+        return fail_with(info, -EFAULT, "boot loader: its information is out of reach");
     if (mb.flags & MB1_CMDLINE)
         info->cmdline = copy_text(info, r, mb.cmdline, UINT64_MAX);
     if (mb.flags & MB1_LOADER)
         info->loader = copy_text(info, r, mb.loader_name, UINT64_MAX);
     if (mb.flags & MB1_MODS)
-        rc = mb1_modules(info, &mb, r);
-    if (rc == 0 && (mb.flags & MB1_MMAP))
-        rc = mb1_regions(info, &mb, r);
-    if (rc == 0 && (mb.flags & MB1_MEM))
+        TRY(mb1_modules(info, &mb, r));
+    if (mb.flags & MB1_MMAP)
+        TRY(mb1_regions(info, &mb, r));
+    if (mb.flags & MB1_MEM)
         guess_regions(info, mb.mem_lower, mb.mem_upper);
-    if (rc == 0 && (mb.flags & MB1_FRAMEBUFFER))
+    if (mb.flags & MB1_FRAMEBUFFER)
         set_display(&info->display, &mb.fb, mb.fb_color);
-    return rc;
+    return 0;
 }
 
 /* ---- Multiboot 2 ---- */
@@ -301,7 +291,7 @@ static int mb2_module(struct mb2_state *s, uint64_t body, uint32_t size)
     uint32_t range[2];
 
     if (!tag_read(s, body, size, range, sizeof(range)))
-        return fail(info, -EINVAL, "boot loader: a module's tag is too short");
+        return fail_with(info, -EINVAL, "boot loader: a module's tag is too short");
     if (info->nr_modules == BOOT_MAX_MODULES) {
         info->modules_lost = true;
         return 0;
@@ -319,12 +309,12 @@ static int mb2_regions(struct mb2_state *s, uint64_t body, uint32_t size)
     } e;
 
     if (!tag_read(s, body, size, head, sizeof(head)) || head[0] < sizeof(e))
-        return fail(s->info, -EINVAL, "boot loader: the memory map is malformed");
+        return fail_with(s->info, -EINVAL, "boot loader: the memory map is malformed");
     body += sizeof(head);
     size -= sizeof(head);
     for (; size >= head[0]; body += head[0], size -= head[0]) {
         if (phys_read(s->r, body, &e, sizeof(e)))
-            return fail(s->info, -EFAULT, "boot loader: the memory map is out of reach");
+            return fail_with(s->info, -EFAULT, "boot loader: the memory map is out of reach");
         boot_region_add(s->info, e.base, e.len, e.type);
     }
     return 0;
@@ -387,55 +377,46 @@ static int mb2_tags(struct mb2_state *s, uint64_t at, uint64_t end)
 {
     while (end - at >= sizeof(struct mb2_tag)) {
         struct mb2_tag tag;
-        int rc;
 
         if (phys_read(s->r, at, &tag, sizeof(tag)))
-            return fail(s->info, -EFAULT, "boot loader: its information is out of reach");
+            return fail_with(s->info, -EFAULT, "boot loader: its information is out of reach");
         if (tag.type == MB2_END)
             return 0;
         if (tag.size < sizeof(tag) || tag.size > end - at)
-            return fail(s->info, -EINVAL, "boot loader: a tag has an impossible size");
-        rc = mb2_tag(s, tag.type, at + sizeof(tag), tag.size - sizeof(tag));
-        if (rc)
-            return rc;
+            return fail_with(s->info, -EINVAL, "boot loader: a tag has an impossible size");
+        TRY(mb2_tag(s, tag.type, at + sizeof(tag), tag.size - sizeof(tag)));
         at = min(ALIGN_UP(at + tag.size, 8), end);
     }
-    return fail(s->info, -EINVAL, "boot loader: its information has no end tag");
+    return fail_with(s->info, -EINVAL, "boot loader: its information has no end tag");
 }
 
 static int parse_mb2(struct boot_info *info, uint64_t paddr, const struct phys_reader *r)
 {
     struct mb2_state s = {.info = info, .r = r};
     uint32_t head[2];
-    int rc;
 
     if (phys_read(r, paddr, head, sizeof(head)))
-        return fail(info, -EFAULT, "boot loader: its information is out of reach");
+        return fail_with(info, -EFAULT, "boot loader: its information is out of reach");
     if (head[0] < sizeof(head) || paddr > UINT64_MAX / 2 || paddr % 8)
-        return fail(info, -EINVAL,
-                    "boot loader: its information has an impossible size or address");
-    rc = mb2_tags(&s, paddr + sizeof(head), paddr + head[0]);
-    if (rc == 0 && s.have_mem)
+        return fail_with(info, -EINVAL,
+                         "boot loader: its information has an impossible size or address");
+    TRY(mb2_tags(&s, paddr + sizeof(head), paddr + head[0]));
+    if (s.have_mem)
         guess_regions(info, s.mem[0], s.mem[1]);
-    return rc;
+    return 0;
 }
 
 int multiboot_parse(uint32_t magic, uint64_t paddr, const struct phys_reader *r,
                     struct boot_info *info)
 {
-    int rc;
-
     memset(info, 0, sizeof(*info));
     info->cmdline = info->loader = info->text;
     info->text_used = 1;
 
-    if (magic == MULTIBOOT1_LOADER_MAGIC)
-        rc = parse_mb1(info, paddr, r);
-    else if (magic == MULTIBOOT2_LOADER_MAGIC)
-        rc = parse_mb2(info, paddr, r);
-    else
-        rc = fail(info, -EINVAL, "not started by a Multiboot loader");
-    if (rc == 0 && info->nr_regions == 0)
-        rc = fail(info, -EINVAL, "boot loader: no memory map and no memory sizes");
-    return rc;
+    if (magic != MULTIBOOT1_LOADER_MAGIC && magic != MULTIBOOT2_LOADER_MAGIC)
+        return fail_with(info, -EINVAL, "not started by a Multiboot loader");
+    TRY((magic == MULTIBOOT1_LOADER_MAGIC ? parse_mb1 : parse_mb2)(info, paddr, r));
+    return info->nr_regions
+               ? 0
+               : fail_with(info, -EINVAL, "boot loader: no memory map and no memory sizes");
 }

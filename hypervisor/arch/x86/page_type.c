@@ -9,11 +9,7 @@
  *   4. PGT_VALIDATED.
  * Tables refer to the level below only, so validating and undoing call themselves at most four deep. */
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
-#include <hv/printk.h>
 
 static int level_of(enum page_type type)
 {
@@ -112,7 +108,8 @@ static void leave_partial(struct page *pg, enum page_type type, const struct pt_
                           bool was_partial)
 {
     if (!was_partial)
-        __atomic_fetch_add(&pg->count, 1, __ATOMIC_SEQ_CST); /* cannot be the first: caller has one */
+        __atomic_fetch_add(&pg->count, 1,
+                           __ATOMIC_SEQ_CST); /* cannot be the first: caller has one */
     set_word(pg, partial_word(type, p));
 }
 

@@ -26,7 +26,7 @@
 /* A chunk of the machine-to-phys table is 2 MiB of it: 1 GiB of machine memory. */
 #define CHUNK_FRAMES (SIZE_2M / sizeof(uint64_t))
 
-#define BOOT_WINDOW_PAGES 64 /* end of the fixmap: map_boot() */
+#define BOOT_WINDOW_PAGES 64                                   /* end of the fixmap: map_boot() */
 #define WINDOW_PAGE       (PT_ENTRIES - BOOT_WINDOW_PAGES - 1) /* before it: map_window() */
 
 extern char image_start[], image_end[], text_end[], rodata_start[], sealed_start[], sealed_end[];
@@ -149,13 +149,6 @@ static void map_image_part(const char *start, const char *end, uint64_t flags)
         *entry((uint64_t)start + o, 1) = (pa + o) | flags;
         *entry(DIRECTMAP_VIRT + pa + o, 1) = (pa + o) | flags | PTE_NX;
     }
-}
-
-static void map_image(void)
-{
-    map_image_part(image_start, text_end, CODE);
-    map_image_part(rodata_start, sealed_start, DATA_RO);
-    map_image_part(sealed_start, image_end, DATA_RW);
 }
 
 void paging_seal(void)
@@ -353,9 +346,8 @@ const void *map_boot(uint64_t paddr, size_t len)
     return (const char *)FIXMAP_VIRT + at * PAGE_SIZE + (paddr & ~PAGE_MASK);
 }
 
-static const void *firmware_map(void *ctx, uint64_t paddr, size_t len)
+static const void *firmware_map(void *ctx __ignored, uint64_t paddr, size_t len)
 {
-    (void)ctx;
     return map_boot(paddr, len);
 }
 
@@ -379,21 +371,15 @@ int percpu_area_init(unsigned int cpu_nr)
 {
     uintptr_t area = percpu_area(cpu_nr), stack = area + PERCPU_STACK;
     struct pcpu *p = &pcpus[cpu_nr];
-    int rc;
 
     p->arch.window_l1 = entry(area, 1);
     if (!p->arch.window_l1)
         return -ENOMEM;
-    rc = map_new(area + PERCPU_GDT + 14 * PAGE_SIZE, 1, DATA_RW);
-    if (rc == 0)
-        rc = map_new(area + PERCPU_TSS, 1, DATA_RW);
-    if (rc == 0)
-        rc = map_new(stack, STACK_GUARD_PAGE, DATA_RW);
+    TRY(map_new(area + PERCPU_GDT + 14 * PAGE_SIZE, 1, DATA_RW));
+    TRY(map_new(area + PERCPU_TSS, 1, DATA_RW));
+    TRY(map_new(stack, STACK_GUARD_PAGE, DATA_RW));
     stack += (STACK_GUARD_PAGE + 1) * PAGE_SIZE;
-    if (rc == 0)
-        rc = map_new(stack, STACK_SIZE / PAGE_SIZE - STACK_GUARD_PAGE - 1, DATA_RW);
-    if (rc)
-        return rc;
+    TRY(map_new(stack, STACK_SIZE / PAGE_SIZE - STACK_GUARD_PAGE - 1, DATA_RW));
     for (unsigned int i = 0; i < GDT_GUEST_FRAMES; i++)
         p->arch.window_l1[i] = gdt_empty_entry;
     for (unsigned int i = 0; i < 2; i++)
@@ -421,7 +407,9 @@ void paging_init(const struct boot_info *bi)
     hv_l4_paddr = image_paddr((const char *)hv_l4);
     max_page = ram_end(bi) >> PAGE_SHIFT;
     map_all_ram(bi);
-    map_image();
+    map_image_part(image_start, text_end, CODE);
+    map_image_part(rodata_start, sealed_start, DATA_RO);
+    map_image_part(sealed_start, image_end, DATA_RW);
     fixmap_l1 = entry(FIXMAP_VIRT, 1);
     write_cr3(hv_l4_paddr);
     pcpus[0].arch.cr3 = hv_l4_paddr;

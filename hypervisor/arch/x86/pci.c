@@ -12,7 +12,6 @@
 #include <asm/system.h>
 #include <hv/domain.h>
 #include <hv/heap.h>
-#include <hv/lib.h>
 
 #define PORT_ADDRESS 0xcf8
 #define PORT_DATA    0xcfc
@@ -28,19 +27,14 @@ void pci_init(void)
 
 uint32_t mmio_read(uint64_t paddr)
 {
-    uint32_t val;
-
-    spin_lock(&lock);
-    val = *(volatile uint32_t *)map_window(paddr);
-    spin_unlock(&lock);
-    return val;
+    spin_guard(&lock);
+    return *(volatile uint32_t *)map_window(paddr);
 }
 
 void mmio_write(uint64_t paddr, uint32_t val)
 {
-    spin_lock(&lock);
+    spin_guard(&lock);
     *(volatile uint32_t *)map_window(paddr) = val;
-    spin_unlock(&lock);
 }
 
 /* Where the function's configuration space is in memory; 0: not there. */
@@ -74,17 +68,13 @@ int pci_use_ecam(uint64_t base, uint16_t segment, uint8_t first, uint8_t last, b
  * result. */
 static uint32_t port_access(uint32_t address, uint16_t port, unsigned int size, const uint32_t *val)
 {
-    uint32_t got = ~0u;
-
-    spin_lock(&lock);
+    spin_guard(&lock);
     if (port >= PORT_DATA)
         outl(PORT_ADDRESS, address);
-    if (val)
-        port_out(port, size, *val);
-    else
-        got = port_in(port, size);
-    spin_unlock(&lock);
-    return got;
+    if (!val)
+        return port_in(port, size);
+    port_out(port, size, *val);
+    return ~0u;
 }
 
 /* By words: what concerns us shares none with what others write. */
@@ -169,18 +159,13 @@ static uint8_t find_capability(sbdf_t at, uint8_t id)
     return 0;
 }
 
-static bool is_there(sbdf_t at)
-{
-    return (uint16_t)pci_read(at, 0, 2) != 0xffff;
-}
-
 int pci_add(sbdf_t at, sbdf_t physfn)
 {
     struct pci_dev *dev;
 
     if (pci_find(at))
         return 0;
-    if (physfn == ~0u ? !is_there(at) : !pci_find(physfn))
+    if (physfn == ~0u ? (uint16_t)pci_read(at, 0, 2) == 0xffff : !pci_find(physfn))
         return -ENODEV;
     dev = heap_new(struct pci_dev);
     if (!dev)

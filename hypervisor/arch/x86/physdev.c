@@ -3,9 +3,7 @@
  * concerns the machine's interrupts and devices is the control domain's (XSA-87): refused by
  * default. Numbers of pirqs, pins and functions are checked where they are looked up (XSA-21). */
 #include <asm/irq.h>
-#include <asm/pci.h>
 #include <asm/switch.h>
-#include <asm/traps.h>
 #include <hv/hypercall.h>
 #include <xen/physdev.h>
 
@@ -40,38 +38,6 @@ static long irq_status_query(struct physdev_irq_status_query *op)
     return 0;
 }
 
-static long eoi(const struct physdev_eoi *op)
-{
-    return pirq_eoi(current_domain(), op->irq);
-}
-
-static long pirq_eoi_gmfn_v1(const struct physdev_pirq_eoi_gmfn *op)
-{
-    return pirq_set_eoi_page(current_domain(), gfn(op->gmfn), true);
-}
-
-static long pirq_eoi_gmfn_v2(const struct physdev_pirq_eoi_gmfn *op)
-{
-    return pirq_set_eoi_page(current_domain(), gfn(op->gmfn), false);
-}
-
-static long apic_read(struct physdev_apic *op)
-{
-    return ioapic_guest_read(op->apic_physbase, op->reg, &op->value);
-}
-
-static long apic_write(const struct physdev_apic *op)
-{
-    return ioapic_guest_write(op->apic_physbase, op->reg, op->value);
-}
-
-/* The vector is our own affair; the caller wants to hear of success. */
-static long alloc_irq_vector(struct physdev_irq *op)
-{
-    op->vector = op->irq;
-    return 0;
-}
-
 static long setup_gsi(const struct physdev_setup_gsi *op)
 {
     if (op->gsi < 0 || !ioapic_exists((unsigned int)op->gsi))
@@ -94,13 +60,9 @@ static long get_free_pirq(struct physdev_get_free_pirq *op)
 /* Devices are the control domain's alone: it may not hand their interrupts on. */
 static long check_domain(domid_t id)
 {
-    struct domain *d = domain_by_id_or_self(id);
-    bool self = d == current_domain();
+    struct domain *d __put_domain = domain_by_id_or_self(id);
 
-    if (!d)
-        return -ESRCH;
-    domain_put(d);
-    return self ? 0 : -EPERM;
+    return !d ? -ESRCH : d == current_domain() ? 0 : -EPERM;
 }
 
 static int map_msi(const struct physdev_map_pirq *op)
@@ -123,10 +85,9 @@ static int map_msi(const struct physdev_map_pirq *op)
 
 static long map_pirq(struct physdev_map_pirq *op)
 {
-    long rc = check_domain(op->domid);
+    long rc;
 
-    if (rc)
-        return rc;
+    TRY(check_domain(op->domid));
     switch (op->type) {
     case MAP_PIRQ_TYPE_GSI:
         rc = op->index < 0 ? -EINVAL
@@ -162,12 +123,8 @@ static sbdf_t sbdf(uint16_t seg, uint8_t bus, uint8_t devfn)
 
 static long add(sbdf_t at, sbdf_t physfn)
 {
-    long rc;
-
-    spin_lock(&physdev_lock);
-    rc = pci_add(at, physfn);
-    spin_unlock(&physdev_lock);
-    return rc;
+    spin_guard(&physdev_lock);
+    return pci_add(at, physfn);
 }
 
 static long pci_device_add(const struct physdev_pci_device_add *op)
@@ -176,11 +133,6 @@ static long pci_device_add(const struct physdev_pci_device_add *op)
 
     return add(sbdf(op->seg, op->bus, op->devfn),
                is_virtual ? sbdf(op->seg, op->physfn.bus, op->physfn.devfn) : ~0u);
-}
-
-static long manage_pci_add(const struct physdev_manage_pci *op)
-{
-    return add(sbdf(0, op->bus, op->devfn), ~0u);
 }
 
 static long manage_pci_add_ext(const struct physdev_manage_pci_ext *op)
@@ -193,9 +145,14 @@ static long manage_pci_add_ext(const struct physdev_manage_pci_ext *op)
 
 enum device_op { REMOVE, RESTORE, PREPARE, RELEASE };
 
-/* With physdev_lock held. */
-static long operate(struct pci_dev *dev, enum device_op what)
+static long device(uint16_t seg, uint8_t bus, uint8_t devfn, enum device_op what)
 {
+    struct pci_dev *dev;
+
+    spin_guard(&physdev_lock);
+    dev = pci_find(sbdf(seg, bus, devfn));
+    if (!dev)
+        return -ENODEV;
     switch (what) {
     case REMOVE:
         pirq_for_device(dev, true);
@@ -215,79 +172,46 @@ static long operate(struct pci_dev *dev, enum device_op what)
     }
 }
 
-static long device(sbdf_t at, enum device_op what)
-{
-    struct pci_dev *dev;
-    long rc = -ENODEV;
-
-    spin_lock(&physdev_lock);
-    dev = pci_find(at);
-    if (dev)
-        rc = operate(dev, what);
-    spin_unlock(&physdev_lock);
-    return rc;
-}
-
-#define DEVICE_OP(name, type, segment, what)                                                       \
-    static long name(const struct type *op)                                                        \
-    {                                                                                              \
-        return device(sbdf(segment, op->bus, op->devfn), what);                                    \
-    }
-DEVICE_OP(pci_device_remove, physdev_pci_device, op->seg, REMOVE)
-DEVICE_OP(manage_pci_remove, physdev_manage_pci, 0, REMOVE)
-DEVICE_OP(restore_msi, physdev_restore_msi, 0, RESTORE)
-DEVICE_OP(restore_msi_ext, physdev_pci_device, op->seg, RESTORE)
-DEVICE_OP(prepare_msix, physdev_pci_device, op->seg, PREPARE)
-DEVICE_OP(release_msix, physdev_pci_device, op->seg, RELEASE)
-
 static long pci_mmcfg_reserved(const struct physdev_pci_mmcfg_reserved *op)
 {
-    long rc;
-
-    spin_lock(&physdev_lock);
-    rc = pci_use_ecam(op->address, op->segment, op->start_bus, op->end_bus,
-                      op->flags & XEN_PCI_MMCFG_RESERVED);
-    spin_unlock(&physdev_lock);
-    return rc;
-}
-
-/* The console of the hypervisor is never on a USB debug port. */
-static long dbgp_op(const struct physdev_dbgp_op *op)
-{
-    (void)op;
-    return 0;
+    spin_guard(&physdev_lock);
+    return pci_use_ecam(op->address, op->segment, op->start_bus, op->end_bus,
+                        op->flags & XEN_PCI_MMCFG_RESERVED);
 }
 
 /* ---- dispatch ---- */
 
-#define OP(name, type, has_result)                                                                 \
+#define OP(name, type, has_result, work)                                                           \
     case PHYSDEVOP_##name:                                                                         \
-        return RUN_OP(arg, struct type, name, has_result)
+        return RUN_OP(arg, struct physdev_##type, has_result, work)
 
 static long control_op(int cmd, guest_ptr_t arg)
 {
+    struct domain *d = current_domain();
+
     switch (cmd) {
-        OP(irq_status_query, physdev_irq_status_query, true);
-        OP(pirq_eoi_gmfn_v1, physdev_pirq_eoi_gmfn, false);
-        OP(pirq_eoi_gmfn_v2, physdev_pirq_eoi_gmfn, false);
-        OP(apic_read, physdev_apic, true);
-        OP(apic_write, physdev_apic, false);
-        OP(alloc_irq_vector, physdev_irq, true);
-        OP(setup_gsi, physdev_setup_gsi, false);
-        OP(get_free_pirq, physdev_get_free_pirq, true);
-        OP(map_pirq, physdev_map_pirq, true);
-        OP(unmap_pirq, physdev_unmap_pirq, false);
-        OP(manage_pci_add, physdev_manage_pci, false);
-        OP(manage_pci_add_ext, physdev_manage_pci_ext, false);
-        OP(manage_pci_remove, physdev_manage_pci, false);
-        OP(pci_device_add, physdev_pci_device_add, false);
-        OP(pci_device_remove, physdev_pci_device, false);
-        OP(restore_msi, physdev_restore_msi, false);
-        OP(restore_msi_ext, physdev_pci_device, false);
-        OP(prepare_msix, physdev_pci_device, false);
-        OP(release_msix, physdev_pci_device, false);
-        OP(pci_mmcfg_reserved, physdev_pci_mmcfg_reserved, false);
-        OP(dbgp_op, physdev_dbgp_op, false);
+        OP(irq_status_query, irq_status_query, true, irq_status_query(&op));
+        OP(pirq_eoi_gmfn_v1, pirq_eoi_gmfn, false, pirq_set_eoi_page(d, gfn(op.gmfn), true));
+        OP(pirq_eoi_gmfn_v2, pirq_eoi_gmfn, false, pirq_set_eoi_page(d, gfn(op.gmfn), false));
+        OP(apic_read, apic, true, ioapic_guest_read(op.apic_physbase, op.reg, &op.value));
+        OP(apic_write, apic, false, ioapic_guest_write(op.apic_physbase, op.reg, op.value));
+        /* The vector is our own affair; the caller wants to hear of success. */
+        OP(alloc_irq_vector, irq, true, (op.vector = op.irq, 0));
+        OP(setup_gsi, setup_gsi, false, setup_gsi(&op));
+        OP(get_free_pirq, get_free_pirq, true, get_free_pirq(&op));
+        OP(map_pirq, map_pirq, true, map_pirq(&op));
+        OP(unmap_pirq, unmap_pirq, false, unmap_pirq(&op));
+        OP(manage_pci_add, manage_pci, false, add(sbdf(0, op.bus, op.devfn), ~0u));
+        OP(manage_pci_add_ext, manage_pci_ext, false, manage_pci_add_ext(&op));
+        OP(manage_pci_remove, manage_pci, false, device(0, op.bus, op.devfn, REMOVE));
+        OP(pci_device_add, pci_device_add, false, pci_device_add(&op));
+        OP(pci_device_remove, pci_device, false, device(op.seg, op.bus, op.devfn, REMOVE));
+        OP(restore_msi, restore_msi, false, device(0, op.bus, op.devfn, RESTORE));
+        OP(restore_msi_ext, pci_device, false, device(op.seg, op.bus, op.devfn, RESTORE));
+        OP(prepare_msix, pci_device, false, device(op.seg, op.bus, op.devfn, PREPARE));
+        OP(release_msix, pci_device, false, device(op.seg, op.bus, op.devfn, RELEASE));
+        OP(pci_mmcfg_reserved, pci_mmcfg_reserved, false, pci_mmcfg_reserved(&op));
+        OP(dbgp_op, dbgp_op, false, 0); /* the console is never on a USB debug port */
     default:
         return -ENOSYS;
     }
@@ -296,9 +220,10 @@ static long control_op(int cmd, guest_ptr_t arg)
 long do_physdev_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
-        OP(eoi, physdev_eoi, false); /* the one that must be fast; others have none to end */
-        OP(set_iopl, physdev_set_iopl, false);
-        OP(set_iobitmap, physdev_set_iobitmap, false);
+        /* the one that must be fast; others have none to end */
+        OP(eoi, eoi, false, pirq_eoi(current_domain(), op.irq));
+        OP(set_iopl, set_iopl, false, set_iopl(&op));
+        OP(set_iobitmap, set_iobitmap, false, set_iobitmap(&op));
     default:
         return current_domain()->is_privileged ? control_op(cmd, arg) : -EPERM;
     }

@@ -220,9 +220,8 @@ static long set_pminfo(struct xen_platform_op *op)
     return type == XEN_PM_PDC ? 0 : type <= XEN_PM_PX ? -ENOSYS : -EINVAL;
 }
 
-static long unsupported(struct xen_platform_op *op)
+static long unsupported(struct xen_platform_op *op __ignored)
 {
-    (void)op;
     return -EOPNOTSUPP;
 }
 
@@ -291,11 +290,9 @@ static long mc_physcpuinfo(struct xen_mc_physcpuinfo *p)
 {
     guest_ptr_t to = guest_ptr_of(p->info);
     uint32_t room = to.va ? p->ncpus : 0;
-    unsigned int n;
 
     p->ncpus = 0;
-    for_each_cpu(n, cpu_online_map)
-    {
+    for_each_cpu (n, cpu_online_map) {
         struct mcinfo_logical_cpu c = {
             .mc_cpunr = n,
             .mc_chipid = n,

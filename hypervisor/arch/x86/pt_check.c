@@ -15,35 +15,15 @@
 #include <asm/mmu.h>
 #include <asm/pt_check.h>
 #include <asm/system.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 #include <hv/hypercall.h>
 
 /* Bits that no entry of a level may have. Unprivileged domains have no use for cache attributes. */
-static uint64_t refused_bits[5] = {
+static const uint64_t refused_bits[5] = {
     [1] = PTE_CACHE,
     [2] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
     [3] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
     [4] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
 };
-
-void mmu_init(void)
-{
-    for (int level = 1; level <= 4 && !cpu.nx; level++)
-        refused_bits[level] |= PTE_NX;
-}
-
-__attribute__((weak)) bool iomem_permitted(const struct domain *d, mfn_t m)
-{
-    (void)d, (void)m;
-    return false;
-}
-
-__attribute__((weak)) bool iomem_read_only(mfn_t m)
-{
-    (void)m;
-    return false;
-}
 
 static inline __attribute__((always_inline)) int adjust(const struct domain *d, int level,
                                                         pte_t *pe)
@@ -208,13 +188,12 @@ static inline unsigned int absent_before(const pte_t *table, unsigned int i)
 static inline int take_l1_entry(const struct pt_owner *self, pte_t *slot)
 {
     pte_t e = *slot, stored = e;
-    int rc = adjust(self->d, 1, &stored);
 
-    if (!rc)
-        rc = get_frame(self, &stored);
-    if (!rc && stored != e)
+    TRY(adjust(self->d, 1, &stored));
+    TRY(get_frame(self, &stored));
+    if (stored != e)
         WRITE_ONCE(*slot, stored);
-    return rc;
+    return 0;
 }
 
 static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
@@ -240,15 +219,13 @@ static int take_l1(struct domain *d, pte_t *table, struct pt_progress *p)
 static int take_table_entry(struct domain *d, int level, pte_t *slot, struct pt_progress *p)
 {
     pte_t e = *slot, stored = e;
-    int rc = pt_adjust(d, level, &stored);
 
-    if (!rc)
-        rc = get_table(d, level, stored, &p->ref);
-    if (!rc)
-        pt_note_parent(slot, stored);
-    if (!rc && stored != e)
+    TRY(pt_adjust(d, level, &stored));
+    TRY(get_table(d, level, stored, &p->ref));
+    pt_note_parent(slot, stored);
+    if (stored != e)
         WRITE_ONCE(*slot, stored);
-    return rc;
+    return 0;
 }
 
 int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progress *p)
@@ -258,7 +235,6 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
     if (level == 1)
         return take_l1(d, table, p);
     for (; p->done < PT_ENTRIES; p->done++) {
-        int rc;
 
         if (!(table[p->done] & PTE_P)) {
             p->done += absent_after(table, p->done);
@@ -266,9 +242,7 @@ int pt_take_table(struct domain *d, struct page *pg, int level, struct pt_progre
         }
         if (!pt_guest_slot(level, p->done))
             continue;
-        rc = take_table_entry(d, level, &table[p->done], p);
-        if (rc)
-            return rc;
+        TRY(take_table_entry(d, level, &table[p->done], p));
         if (hypercall_preempt_needed() && p->done < PT_ENTRIES - 1) {
             p->done++;
             return -ERESTART;
@@ -299,10 +273,8 @@ int pt_drop_table(struct domain *d, struct page *pg, int level, struct pt_progre
     }
     if (p->ref) {
         struct page *lower = mfn_page(pte_mfn(table[p->done]));
-        int rc = page_undo_partial(lower);
 
-        if (rc)
-            return rc;
+        TRY(page_undo_partial(lower));
         page_put(lower);
         p->ref = false;
     }

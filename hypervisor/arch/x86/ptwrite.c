@@ -7,11 +7,8 @@
  * what is done is what was decoded, if it is an aligned access at the address of the fault. */
 #include <asm/decode.h>
 #include <asm/mmu.h>
-#include <asm/page_type.h>
 #include <asm/pt_check.h>
 #include <asm/traps.h>
-#include <hv/domain.h>
-#include <hv/errno.h>
 
 struct access {
     struct insn i;

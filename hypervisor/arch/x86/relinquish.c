@@ -10,9 +10,7 @@ enum step { STEP_VCPUS, STEP_TABLES, STEP_PAGES, STEP_DONE };
 
 static int drop_vcpus(struct domain *d)
 {
-    struct vcpu *v;
-
-    for_each_vcpu(d, v) {
+    for_each_vcpu (d, v) {
         int rc = mmu_drop_roots(v);
 
         if (rc)
@@ -25,23 +23,19 @@ static int drop_vcpus(struct domain *d)
  * whose turn comes in this same walk. */
 static int drop_table(struct domain *d, struct page *pg)
 {
-    int rc = 0;
+    int rc;
 
-    mmu_lock(d);
-    if (READ_ONCE(pg->type) & PGT_PINNED) {
-        __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
-        rc = page_put_type_preempt(pg);
-        page_put(pg); /* the pin's */
-    } else {
-        rc = page_undo_partial(pg);
-    }
-    mmu_unlock(d);
+    mmu_guard(d);
+    if (!(READ_ONCE(pg->type) & PGT_PINNED))
+        return page_undo_partial(pg);
+    __atomic_fetch_and(&pg->type, ~PGT_PINNED, __ATOMIC_SEQ_CST);
+    rc = page_put_type_preempt(pg);
+    page_put(pg); /* the pin's */
     return rc;
 }
 
-static int release_page(struct domain *d, struct page *pg)
+static int release_page(struct domain *d __ignored, struct page *pg)
 {
-    (void)d;
     page_release(pg);
     return 0;
 }
@@ -49,32 +43,18 @@ static int release_page(struct domain *d, struct page *pg)
 /* Call @fn for all pages of @d. The place is kept by a reference to the page whose turn it is. */
 static int for_all_pages(struct domain *d, int (*fn)(struct domain *d, struct page *pg))
 {
-    struct page *pg, *next;
-    int rc = 0;
+    uint32_t pos = d->arch.relinquish_pos;
+    struct page *pg = pos ? mfn_page(mfn(pos)) : page_next_owned(d, NULL), *next;
+    bool stop = false;
 
-    if (d->arch.relinquish_pos)
-        pg = mfn_page(mfn(d->arch.relinquish_pos));
-    else
-        pg = page_next_owned(d, NULL);
-    for (; pg; pg = next) {
-        rc = fn(d, pg);
-        if (rc || hypercall_preempt_needed())
-            break;
-        next = page_next_owned(d, pg);
-        page_put(pg);
-    }
-    d->arch.relinquish_pos = 0;
-    if (!pg)
-        return 0;
-    if (!rc) {
+    while (pg && !stop && fn(d, pg) == 0) {
         next = page_next_owned(d, pg);
         page_put(pg);
         pg = next;
-        if (!pg)
-            return 0;
+        stop = hypercall_preempt_needed();
     }
-    d->arch.relinquish_pos = (uint32_t)page_mfn(pg).n;
-    return -ERESTART;
+    d->arch.relinquish_pos = pg ? (uint32_t)page_mfn(pg).n : 0;
+    return pg ? -ERESTART : 0;
 }
 
 int arch_domain_relinquish(struct domain *d)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Serial lines: 16550 and its descendants. Output waits for the device, input comes by interrupt.
  */
-#include <asm/boot.h>
 #include <asm/irq.h>
 #include <asm/io.h>
 #include <asm/processor.h>
@@ -48,24 +47,11 @@ static struct line *by_name(const char *name)
 /* 8n1 and the like. */
 static int parse_format(struct line *l, const char *s)
 {
-    unsigned int lcr;
+    int parity = s[1] == 'n' ? 0 : s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : -1;
 
-    if (s[0] < '5' || s[0] > '8' || (s[2] != '1' && s[2] != '2'))
+    if (s[0] < '5' || s[0] > '8' || parity < 0 || (s[2] != '1' && s[2] != '2'))
         return -EINVAL;
-    lcr = (unsigned int)(s[0] - '5') | (s[2] == '2' ? 4 : 0);
-    switch (s[1]) {
-    case 'n':
-        break;
-    case 'o':
-        lcr |= 0x08;
-        break;
-    case 'e':
-        lcr |= 0x18;
-        break;
-    default:
-        return -EINVAL;
-    }
-    l->lcr = (uint8_t)lcr;
+    l->lcr = (uint8_t)((s[0] - '5') | parity | (s[2] == '2' ? 4 : 0));
     return 0;
 }
 
@@ -165,9 +151,8 @@ int serial_console(const char *name)
 
 /* ---- input ---- */
 
-static void serial_interrupt(struct cpu_regs *regs)
+static void serial_interrupt(struct cpu_regs *regs __ignored)
 {
-    (void)regs;
     for (unsigned int i = 0; i < 256 && (inb(console->port + LSR) & LSR_RX); i++)
         console_input(inb(console->port + DATA));
 }

@@ -3,25 +3,16 @@
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <asm/cpu_policy.h>
-#include <asm/directmap.h>
 #include <asm/io.h>
 #include <asm/mmu.h>
-#include <asm/processor.h>
 #include <asm/serial.h>
 #include <asm/switch.h>
 #include <asm/system.h>
-#include <asm/traps.h>
 #include <hv/console.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/hypercall.h>
-#include <hv/lib.h>
 #include <hv/memory.h>
-#include <hv/page.h>
-#include <hv/percpu.h>
-#include <hv/printk.h>
-#include <hv/timer.h>
 
 #define VERSION "0.1"
 
@@ -58,11 +49,11 @@ static const struct cmdline_option options[] = {
     {"smap", CMDLINE_UINT, &opt_smap, 0, 1},
 };
 
-static void report_option(void *ctx, enum cmdline_problem why, const char *word, size_t len)
+static void report_option(void *ctx __ignored, enum cmdline_problem why, const char *word,
+                          size_t len)
 {
     static const char *const text[] = {"unknown option", "malformed option", "value out of range"};
 
-    (void)ctx;
     pr_warn("command line: %s: %.*s", text[why], (int)len, word);
 }
 
@@ -90,9 +81,8 @@ static void parse_command_line(void)
 /* ---- steps ---- */
 
 /* Before there are tables of our own: the first ones map the first 4 GiB as the direct map. */
-static const void *early_map(void *ctx, uint64_t paddr, size_t len)
+static const void *early_map(void *ctx __ignored, uint64_t paddr, size_t len)
 {
-    (void)ctx;
     return paddr < 1UL << 32 && len <= (1UL << 32) - paddr ? paddr_to_virt(paddr) : NULL;
 }
 
@@ -216,12 +206,10 @@ static void build_domains(void)
 }
 
 /* On the boot CPU's own stack now. */
-static void boot_rest(void) __noreturn;
-static void boot_rest(void)
+static __noreturn void boot_rest(void)
 {
     cpu_init_this();
     cpu_policy_init();
-    mmu_init();
     show_machine();
     read_acpi();
     machine_init();
@@ -253,7 +241,6 @@ static void boot_rest(void)
 }
 
 /** setup - from boot.S, on its stack, with its page tables. */
-void setup(uint32_t magic, uint32_t info);
 void setup(uint32_t magic, uint32_t info)
 {
     uintptr_t stack = percpu_area(0) + PERCPU_STACK + STACK_SIZE - sizeof(struct stack_top);

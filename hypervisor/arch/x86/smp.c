@@ -12,7 +12,6 @@ cpumask_t cpu_online_map, cpu_present_map;
 /* For boot.S. */
 extern const char ap_trampoline[], ap_trampoline_end[];
 struct stack_top *ap_stack;
-void ap_start(void);
 
 static uint32_t booting = ~0u; /* the pcpu that has reported in */
 
@@ -29,20 +28,29 @@ bool irqs_enabled(void)
     return flags & X86_EFLAGS_IF;
 }
 
+unsigned long irqs_save(void)
+{
+    return irq_save();
+}
+
+void irqs_restore(unsigned long flags)
+{
+    irq_restore(flags);
+}
+
 void smp_kick(unsigned int cpu_nr)
 {
     if (cpu_nr != smp_processor_id())
         lapic_send_ipi(cpu_nr, VECTOR_KICK);
 }
 
-static void kicked(struct cpu_regs *regs)
+static void kicked(struct cpu_regs *regs __ignored)
 {
-    (void)regs; /* the way out looks at the softirqs */
+    /* the way out looks at the softirqs */
 }
 
-static void stopped(struct cpu_regs *regs)
+static void stopped(struct cpu_regs *regs __ignored)
 {
-    (void)regs;
     for (;;)
         asm volatile("cli; hlt");
 }
@@ -110,7 +118,7 @@ static bool start(unsigned int cpu_nr, const struct acpi_cpu *info, uint8_t page
         cpumask_clear(&cpu_present_map, cpu_nr);
         return false;
     }
-    time_sync_cpu(cpu_nr);
+    time_sync_cpu();
     if (!wait_for(is_online, cpu_nr))
         panic("pcpu %u stopped half way", cpu_nr);
     return true;

@@ -97,16 +97,11 @@ void ldt_window_clear(struct pcpu *p)
 void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v)
 {
     uint64_t base = percpu_area(p->id) + PERCPU_LDT;
-    uint64_t limit = v->arch.ldt_entries * 8UL - 1;
-    uint64_t *desc = &p->arch.gdt[(SEL_LDT & 0xfff) / 8];
-    uint16_t sel = 0;
+    uint16_t sel = v->arch.ldt_entries ? SEL_LDT : 0;
 
-    if (v->arch.ldt_entries) {
-        desc[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | 0x82UL << 40 |
-                  (limit & 0xf0000) << 32 | (base >> 24 & 0xff) << 56;
-        desc[1] = base >> 32;
-        sel = SEL_LDT;
-    }
+    if (sel)
+        desc_set_system(&p->arch.gdt[(SEL_LDT & 0xfff) / 8], base, v->arch.ldt_entries * 8 - 1,
+                        0x82);
     asm volatile("lldt %0" : : "r"(sel) : "memory");
 }
 
@@ -117,12 +112,6 @@ void vcpu_update_cr4(struct pcpu *p, const struct vcpu *v)
 
     if (cr4 != p->arch.cr4)
         write_cr4(p->arch.cr4 = cr4);
-}
-
-static void save_state(struct vcpu *v)
-{
-    save_segments(v);
-    fpu_save(v);
 }
 
 /* Everything of @next but its general registers. */
@@ -159,7 +148,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 
     irq_disable();
     if (!prev->domain->is_idle) {
-        save_state(prev);
+        save_segments(prev);
+        fpu_save(prev);
         tlb_load_root(p, hv_l4_paddr);
         cpumask_clear(&prev->domain->arch.tlb_cpus, p->id);
     }

@@ -11,14 +11,14 @@ extern const uint32_t symbol_count, symbol_offsets[];
 extern const char symbol_names[];
 extern const char image_start[], text_end[];
 
-const char *symbol_lookup(uintptr_t addr, uintptr_t *offset)
+static void show(uintptr_t addr)
 {
     uintptr_t at = addr - (uintptr_t)image_start;
     uint32_t low = 0, high = symbol_count;
     const char *name = symbol_names;
 
     if (addr < (uintptr_t)image_start || addr >= (uintptr_t)text_end)
-        return NULL;
+        return;
     while (low < high) { /* the first that begins after it */
         uint32_t mid = (low + high) / 2;
 
@@ -28,32 +28,21 @@ const char *symbol_lookup(uintptr_t addr, uintptr_t *offset)
             high = mid;
     }
     if (low == 0)
-        return NULL;
-    *offset = at - symbol_offsets[low - 1];
+        return;
     for (uint32_t i = 1; i < low; i++)
         name += strlen(name) + 1;
-    return name;
-}
-
-static void show(uintptr_t addr)
-{
-    uintptr_t offset;
-    const char *name = symbol_lookup(addr, &offset);
-
-    if (name)
-        pr_err("  [%#lx] %s+%#lx", addr, name, offset);
+    pr_err("  [%#lx] %s+%#lx", addr, name, at - symbol_offsets[low - 1]);
 }
 
 /* Only words on the same stack are read: those up to the end of its page or, on the main stack, of
  * the block (asm/layout.h). */
-void dump_stack(uintptr_t sp, uintptr_t bp)
+void dump_stack(uintptr_t sp)
 {
     uintptr_t base = ALIGN_DOWN(sp, STACK_SIZE);
     bool is_main = sp - base >= (STACK_GUARD_PAGE + 1) * PAGE_SIZE;
     uintptr_t end = is_main ? base + STACK_SIZE : ALIGN_UP(sp + 1, PAGE_SIZE);
     unsigned int shown = 0;
 
-    (void)bp;
     pr_err("stack:");
     for (sp = ALIGN_UP(sp, sizeof(uintptr_t)); sp < end && shown < MAX_SHOWN; sp += sizeof(sp)) {
         uintptr_t word = *(const uintptr_t *)sp;

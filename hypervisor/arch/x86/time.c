@@ -12,11 +12,6 @@
 #include <asm/system.h>
 #include <hv/domain.h>
 #include <hv/guest_access.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/printk.h>
-#include <hv/time.h>
-#include <xen/xen.h>
 
 #define PIT_HZ      1193182u
 #define PM_TIMER_HZ 3579545u
@@ -254,7 +249,7 @@ void time_update_wallclock(struct domain *d)
     struct shared_info *s = d->shared_info;
     uint64_t sec;
 
-    spin_lock(&wallclock_lock);
+    spin_guard(&wallclock_lock);
     sec = wallclock_ns / 1000000000 + (uint64_t)d->time_offset_seconds;
     WRITE_ONCE(s->wc_version, s->wc_version | 1);
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -263,17 +258,14 @@ void time_update_wallclock(struct domain *d)
     WRITE_ONCE(s->wc_nsec, (uint32_t)(wallclock_ns % 1000000000));
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
-    spin_unlock(&wallclock_lock);
 }
 
 void time_set_wallclock(uint64_t secs, uint32_t nsecs, uint64_t system_time_base)
 {
-    struct domain *d = NULL;
-
     spin_lock(&wallclock_lock);
     wallclock_ns = secs * 1000000000 + nsecs - system_time_base;
     spin_unlock(&wallclock_lock);
-    while ((d = domain_next(d)))
+    for_each_domain (d)
         time_update_wallclock(d);
 }
 
@@ -295,7 +287,8 @@ static void write_secondary(struct vcpu *v, struct vcpu_time_info t)
 
     arch_areas_open(v);
     t.version |= 1;
-    if (copy_to_guest(p, &t, sizeof(t)) == 0) { /* else not mapped now: the next switch tries again */
+    if (copy_to_guest(p, &t, sizeof(t)) ==
+        0) { /* else not mapped now: the next switch tries again */
         t.version++;
         (void)!copy_to_guest(version, &t.version, sizeof(t.version));
     }
@@ -343,11 +336,10 @@ static struct {
     bool done;
 } sync;
 
-void time_sync_cpu(unsigned int cpu_nr)
+void time_sync_cpu(void)
 {
     uint32_t n = 0;
 
-    (void)cpu_nr;
     while (!__atomic_load_n(&sync.done, __ATOMIC_ACQUIRE)) {
         if (__atomic_load_n(&sync.asked, __ATOMIC_ACQUIRE) == n) {
             cpu_relax();

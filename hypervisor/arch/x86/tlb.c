@@ -11,7 +11,6 @@
  * its own turn answers meanwhile. Locks held by a caller do no harm, as no interrupt handler takes
  * them. */
 #include <asm/cpu.h>
-#include <asm/detach.h>
 #include <asm/system.h>
 #include <asm/tlb.h>
 #include <hv/domain.h>
@@ -63,9 +62,8 @@ void tlb_flush_this(void)
     irq_restore(flags);
 }
 
-static void flush_ipi(struct cpu_regs *regs)
+static void flush_ipi(struct cpu_regs *regs __ignored)
 {
-    (void)regs;
     if (cpumask_test(&todo, smp_processor_id())) {
         tlb_flush_this();
         detach_reload_root();
@@ -77,7 +75,7 @@ static void flush_ipi(struct cpu_regs *regs)
 
 static void request(cpumask_t mask, bool caches)
 {
-    unsigned int self = smp_processor_id(), n;
+    unsigned int self = smp_processor_id();
 
     if (cpumask_test(&mask, self)) {
         tlb_flush_this();
@@ -89,7 +87,8 @@ static void request(cpumask_t mask, bool caches)
     spin_lock(&lock);
     WRITE_ONCE(caches_as_well, caches);
     __atomic_store_n(&todo.bits, mask.bits, __ATOMIC_SEQ_CST);
-    for_each_cpu(n, mask) lapic_send_ipi(n, VECTOR_TLB);
+    for_each_cpu (n, mask)
+        lapic_send_ipi(n, VECTOR_TLB);
     while (!cpumask_empty((cpumask_t){__atomic_load_n(&todo.bits, __ATOMIC_ACQUIRE)}))
         cpu_relax();
     spin_unlock(&lock);
@@ -111,10 +110,11 @@ void caches_write_back_all(void)
 static cpumask_t on_guest_roots(cpumask_t mask)
 {
     cpumask_t out = CPUMASK_NONE;
-    unsigned int n;
 
     mb();
-    for_each_cpu(n, mask) if (READ_ONCE(pcpus[n].arch.cr3) != hv_l4_paddr) out.bits |= 1UL << n;
+    for_each_cpu (n, mask)
+        if (READ_ONCE(pcpus[n].arch.cr3) != hv_l4_paddr)
+            out.bits |= 1UL << n;
     return out;
 }
 
@@ -136,7 +136,6 @@ void tlb_flush_since(const struct domain *d, uint32_t stamp)
     cpumask_t mask = cpu_online_map;
     cpumask_t need = CPUMASK_NONE;
     uint64_t t = __atomic_load_n(&clock, __ATOMIC_SEQ_CST);
-    unsigned int n;
 
     t -= (uint32_t)((uint32_t)t - stamp);
     if (d) {
@@ -144,7 +143,9 @@ void tlb_flush_since(const struct domain *d, uint32_t stamp)
         mask.bits = READ_ONCE(d->arch.tlb_cpus.bits);
     }
     mask = on_guest_roots(mask);
-    for_each_cpu(n, mask) if (READ_ONCE(pcpus[n].arch.tlb_stamp) <= t) need.bits |= 1UL << n;
+    for_each_cpu (n, mask)
+        if (READ_ONCE(pcpus[n].arch.tlb_stamp) <= t)
+            need.bits |= 1UL << n;
     tlb_flush_mask(need);
 }
 

@@ -57,7 +57,6 @@ static bool ldt_fault(struct vcpu *v, uint64_t cr2)
            mmu_ldt_fault(v, (unsigned int)(cr2 - percpu_area(smp_processor_id()) - PERCPU_LDT));
 }
 
-void ring0_trap(struct cpu_regs *regs);
 void ring0_trap(struct cpu_regs *regs)
 {
     uint64_t cr2 = regs->vector == TRAP_PF ? read_cr2() : 0;
@@ -84,7 +83,7 @@ void ring0_trap(struct cpu_regs *regs)
         panic("breakpoint in ring 0");
     console_force();
     dump_regs(regs);
-    dump_stack(regs->rsp, regs->rbp);
+    dump_stack(regs->rsp);
     panic("trap %u in ring 0, error code %#x, cr2 %#lx", regs->vector, regs->error_code, cr2);
 }
 
@@ -98,7 +97,6 @@ void traps_set_nmi_hook(void (*fn)(const struct cpu_regs *regs))
 /* #DB, NMI, #DF, #MC that interrupted ring 0, at any instruction. #DB there has been provoked by a
  * guest: a data breakpoint on the operand of the MOV SS before a SYSCALL (XSA-260), or TF kept over
  * SYSENTER. It decides nothing (XSA-265): drop TF and go on. */
-void ring0_ist_trap(struct cpu_regs *regs);
 void ring0_ist_trap(struct cpu_regs *regs)
 {
     switch (regs->vector) {
@@ -113,7 +111,7 @@ void ring0_ist_trap(struct cpu_regs *regs)
     default:
         console_force();
         dump_regs(regs);
-        dump_stack(regs->rsp, regs->rbp);
+        dump_stack(regs->rsp);
         panic("%s in ring 0", regs->vector == TRAP_DF ? "double fault" : "machine check");
     }
 }
@@ -148,7 +146,6 @@ static __attribute__((noinline)) void page_fault_detached(struct cpu_regs *regs,
     }
 }
 
-void guest_page_fault(struct cpu_regs *regs);
 void guest_page_fault(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
@@ -174,7 +171,6 @@ static void soft_interrupt(struct cpu_regs *regs, uint8_t vector, unsigned int i
     }
 }
 
-void guest_int80(struct cpu_regs *regs);
 void guest_int80(struct cpu_regs *regs)
 {
     irq_enable();
@@ -220,7 +216,6 @@ static void guest_no_device(struct cpu_regs *regs)
     inject_trap(regs, TRAP_NM, 0);
 }
 
-void guest_trap(struct cpu_regs *regs);
 void guest_trap(struct cpu_regs *regs)
 {
     switch (regs->vector) {
@@ -260,7 +255,6 @@ void guest_trap(struct cpu_regs *regs)
 /** guest_exit_fault - the final iretq faulted: its frame is intact in @regs, the guest's general
  * registers are in the fault's own frame, at @frame, which overlaps them. A selector of the LDT may
  * only want its page; everything else is for the failsafe callback. */
-void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame);
 void guest_exit_fault(struct cpu_regs *regs, const struct cpu_regs *frame)
 {
     uint64_t cr2 = read_cr2();

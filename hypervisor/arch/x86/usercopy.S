@@ -63,43 +63,6 @@ FUNC raw_clear_guest
         RECOVER 1b, fault_exit
         RECOVER 2b, fault_exit
 
-/* int raw_cmpxchg_guest(uint64_t *p, uint64_t old, uint64_t new, uint64_t *seen): locked; *seen is what
- * was there */
-FUNC raw_cmpxchg_guest
-        movq    %rcx, %r8
-        movq    %rsi, %rax
-        SMAP_PATCH 1
-1:      lock cmpxchgq %rdx, (%rdi)
-        SMAP_PATCH 0
-        movq    %rax, (%r8)
-        xorl    %eax, %eax
-        ret
-        RECOVER 1b, fault_exit
-
-/* int rdmsr_safe(uint32_t msr, uint64_t *v) */
-FUNC rdmsr_safe
-        movl    %edi, %ecx
-1:      rdmsr
-        movl    %eax, (%rsi)
-        movl    %edx, 4(%rsi)
-        xorl    %eax, %eax
-        ret
-        RECOVER 1b, efault_exit
-efault_exit:
-        movl    $-14, %eax
-        ret
-
-/* int wrmsr_safe(uint32_t msr, uint64_t v) */
-FUNC wrmsr_safe
-        movl    %edi, %ecx
-        movl    %esi, %eax
-        movq    %rsi, %rdx
-        shrq    $32, %rdx
-1:      wrmsr
-        xorl    %eax, %eax
-        ret
-        RECOVER 1b, efault_exit
-
 /* int xsetbv_safe(uint32_t index, uint64_t v) */
 FUNC xsetbv_safe
         movl    %edi, %ecx
@@ -110,6 +73,9 @@ FUNC xsetbv_safe
         xorl    %eax, %eax
         ret
         RECOVER 1b, efault_exit
+efault_exit:
+        movl    $-14, %eax
+        ret
 
 /* int load_ds(uint16_t sel) and so on: a selector that does not load leaves the null selector. */
         .macro LOAD_SEG name reg

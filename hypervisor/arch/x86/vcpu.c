@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What vcpu_op needs to know of x86. */
-#include <asm/processor.h>
+#include <asm/tlb.h>
 #include <hv/domain.h>
-
-static void load_root(uint64_t cr3)
-{
-    pcpu_self()->arch.cr3 = cr3;
-    write_cr3(cr3);
-}
 
 void arch_areas_open(struct vcpu *v)
 {
     if (!v->arch.in_kernel)
-        load_root(v->arch.cr3_kernel);
+        load_root(pcpu_self(), v->arch.cr3_kernel);
 }
 
 void arch_areas_close(struct vcpu *v)
 {
     if (!v->arch.in_kernel)
-        load_root(v->arch.cr3_user);
+        load_root(pcpu_self(), v->arch.cr3_user);
 }
 
 void arch_vcpu_send_nmi(struct vcpu *v)

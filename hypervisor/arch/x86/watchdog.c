@@ -4,7 +4,6 @@
  * A timer on each pcpu moves its counter once a second. The PIT, through the IO-APIC, sends an NMI
  * to all pcpus 20 times a second, which gets through when interrupts are off; who finds its counter
  * unmoved for too long says where it is and panics. */
-#include <asm/boot.h>
 #include <asm/irq.h>
 #include <asm/processor.h>
 #include <asm/system.h>
@@ -43,7 +42,7 @@ static void nmi(const struct cpu_regs *regs)
         console_force();
         dump_regs(regs);
         if (!regs_guest_mode(regs))
-            dump_stack(regs->rsp, regs->rbp);
+            dump_stack(regs->rsp);
         panic("watchdog: pcpu %u has been stuck for %u seconds", smp_processor_id(), LIMIT_SECONDS);
     }
 }
@@ -59,13 +58,10 @@ static void hang(void)
 
 void watchdog_init(void)
 {
-    unsigned int n;
-
 #ifdef SOCLE_DEBUG
     debugkey_register('H', "hang this CPU, for the watchdog", hang);
 #endif
-    for_each_cpu(n, cpu_online_map)
-    {
+    for_each_cpu (n, cpu_online_map) {
         timer_init(&watch[n].timer, beat, &watch[n], n);
         timer_set(&watch[n].timer, now() + SECONDS(1));
     }

@@ -6,7 +6,8 @@
 
 #include <hv/types.h>
 
-extern char boot_cmdline[1024]; /* the hypervisor's own, for XENVER_commandline; setup.c fills it in */
+extern char
+    boot_cmdline[1024]; /* the hypervisor's own, for XENVER_commandline; setup.c fills it in */
 
 enum cmdline_type {
     CMDLINE_BOOL,   /* bool; name, no-name, name=on|off|yes|no|true|false|enable|disable|1|0 */

@@ -56,8 +56,8 @@ static inline unsigned int cpumask_weight(cpumask_t m)
 }
 
 #define for_each_cpu(cpu, mask)                                                                    \
-    for (uint64_t cpu_todo = (mask).bits;                                                          \
-         cpu_todo && ((cpu) = ffs64(cpu_todo), true); cpu_todo &= cpu_todo - 1)
+    for (uint64_t cpu_todo = (mask).bits, cpu; cpu_todo && (cpu = ffs64(cpu_todo), true);          \
+         cpu_todo &= cpu_todo - 1)
 
 extern cpumask_t cpu_online_map;  /* pcpus that schedule */
 extern cpumask_t cpu_present_map; /* pcpus that firmware told of and that were started */

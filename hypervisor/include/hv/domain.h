@@ -29,9 +29,9 @@ struct vcpu {
 
     unsigned int id;
     struct domain *domain;
-    struct vcpu_info *info; /* in the direct map: own_info, or in a registered frame */
+    struct vcpu_info *info;     /* in the direct map: own_info, or in a registered frame */
     struct vcpu_info *own_info; /* inside shared_info; for ids >= 32: a private dummy */
-    mfn_t info_mfn;         /* frame of a registered vcpu_info, INVALID_MFN_N none */
+    mfn_t info_mfn;             /* frame of a registered vcpu_info, INVALID_MFN_N none */
 
     unsigned long pause_flags; /* bits VPF_*; atomic */
     int pause_count;           /* atomic */
@@ -60,13 +60,13 @@ struct domain {
     domid_t id;
     bool is_privileged; /* dom0: the control domain and owner of the hardware */
     bool is_idle;
-    bool is_xenstore;         /* keeps the store for others: only shown to the tools */
-    uint8_t is_dying;         /* enum domain_dying; under lock, read anywhere */
-    bool is_shut_down;        /* under lock */
+    bool is_xenstore;  /* keeps the store for others: only shown to the tools */
+    uint8_t is_dying;  /* enum domain_dying; under lock, read anywhere */
+    bool is_shut_down; /* under lock */
     bool is_shutting_down;
-    uint32_t shutdown_code;   /* SHUTDOWN_*, ~0 none */
+    uint32_t shutdown_code; /* SHUTDOWN_*, ~0 none */
     uint32_t suspend_port;  /* is sent on when it suspends; 0 none */
-    int refcnt;
+    int refcnt;             /* in unit tests, which have no table of domains */
     char name[32];
     uint8_t handle[16];
 
@@ -80,11 +80,11 @@ struct domain {
     uint8_t killing; /* domain_kill() is at work; atomic */
 
     spinlock_t page_lock;   /* LOCK_PAGES: the next five */
-    uint32_t page_list;      /* frame number of the first owned page, 0 none */
-    uint64_t tot_pages;      /* frames with PGC_ALLOCATED or still referenced after release */
-    uint64_t max_pages;      /* limit for tot_pages */
+    uint32_t page_list;     /* frame number of the first owned page, 0 none */
+    uint64_t tot_pages;     /* frames with PGC_ALLOCATED or still referenced after release */
+    uint64_t max_pages;     /* limit for tot_pages */
     uint64_t claimed_pages; /* set aside for it (page_claim()) */
-    uint32_t uid;            /* never used again by another domain; page.c gives it out; 0 not yet */
+    uint32_t uid;           /* never used again by another domain; page.c gives it out; 0 not yet */
 
     struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock; memory_domain_free() */
     unsigned int nr_e820;
@@ -94,10 +94,10 @@ struct domain {
     struct evtchn_table *evtchn;
     struct grant_table *gnttab;
 
-    unsigned long vm_assist;  /* bits VMASST_TYPE_*; atomic */
+    unsigned long vm_assist; /* bits VMASST_TYPE_*; atomic */
     int64_t time_offset_seconds;
     struct timer watchdog_timer[2];
-    uint8_t watchdog_inuse;   /* under LOCK_WATCHDOG */
+    uint8_t watchdog_inuse; /* under LOCK_WATCHDOG */
     spinlock_t watchdog_lock;
     unsigned long poll_mask[DIV_ROUND_UP(MAX_VCPUS, 64)]; /* vcpus in SCHEDOP_poll; atomic bits */
 
@@ -123,7 +123,7 @@ extern struct domain *idle_domain;
 struct domain_params {
     domid_t id;
     bool privileged;
-    unsigned int max_vcpus;   /* 1..MAX_VCPUS */
+    unsigned int max_vcpus; /* 1..MAX_VCPUS */
     uint64_t max_pages;
     unsigned int max_evtchn_port; /* highest port */
     unsigned int max_grant_frames, max_maptrack_frames;
@@ -159,12 +159,30 @@ void domain_put(struct domain *d);
 /** domain_next - iterate over all domains in id order; NULL starts; drops @prev's reference. */
 struct domain *domain_next(struct domain *prev);
 
+/** __put_domain - of a local variable: the reference that it holds, if any, ends with its block. */
+#define __put_domain __at_end(domain_put_at_end)
+static inline void domain_put_at_end(struct domain **d)
+{
+    if (*d)
+        domain_put(*d);
+}
+
+/** for_each_domain - @d has a reference meanwhile; the loop may be left at any place. */
+#define for_each_domain(d)                                                                         \
+    for (struct domain *d __put_domain = domain_next(NULL); d; d = domain_next(d))
+
 /** domain_vcpu - vcpu @id of @d or NULL; the index is bounded under speculation too. */
 struct vcpu *domain_vcpu(struct domain *d, unsigned int id);
+/** vcpu_from - the first vcpu of @d from *@at on, which moves there; NULL after the last. */
+static inline struct vcpu *vcpu_from(const struct domain *d, struct vcpu *const **at)
+{
+    while (*at < d->vcpu + d->max_vcpus && !**at)
+        ++*at;
+    return *at < d->vcpu + d->max_vcpus ? **at : NULL;
+}
+/** for_each_vcpu - @v may be freed in the loop. */
 #define for_each_vcpu(d, v)                                                                        \
-    for (unsigned int vcpu_i = 0; vcpu_i < (d)->max_vcpus; vcpu_i++)                               \
-        if (!((v) = (d)->vcpu[vcpu_i])) {                                                          \
-        } else
+    for (struct vcpu * v, *const *v##_at = (d)->vcpu; (v = vcpu_from(d, &v##_at)); v##_at++)
 
 /** domain_shutdown - SCHEDOP_shutdown and kin: all vcpus stop, dom0 is told; dom0's own ends the machine. */
 void domain_shutdown(struct domain *d, uint32_t reason);

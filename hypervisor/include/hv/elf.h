@@ -25,7 +25,6 @@ enum elf_note_source {
     ELF_NOTES_NONE,
     ELF_NOTES_SEGMENT, /* PT_NOTE */
     ELF_NOTES_SECTION, /* SHT_NOTE */
-    ELF_NOTES_LEGACY,  /* the string of section __xen_guest */
 };
 
 struct elf_pv_info {
@@ -38,11 +37,11 @@ struct elf_pv_info {
 
     enum elf_note_source source;
     uint64_t virt_base, paddr_offset;
-    uint64_t entry;                     /* XEN_ELFNOTE_ENTRY or the ELF header's */
-    uint64_t hypercall_page;            /* ELF_NO_ADDR, or a page between virt_base and virt_kend */
-    uint64_t init_p2m;                  /* ELF_NO_ADDR, or outside of the image */
-    uint64_t phys32_entry;              /* ELF_NO_ADDR if not given */
-    bool mod_start_pfn; /* the kernel can take an initrd that is not mapped for it */
+    uint64_t entry;          /* XEN_ELFNOTE_ENTRY or the ELF header's */
+    uint64_t hypercall_page; /* ELF_NO_ADDR, or a page between virt_base and virt_kend */
+    uint64_t init_p2m;       /* ELF_NO_ADDR, or outside of the image */
+    uint64_t phys32_entry;   /* ELF_NO_ADDR if not given */
+    bool mod_start_pfn;      /* the kernel can take an initrd that is not mapped for it */
     bool suspend_cancel;
     bool no_pae; /* it has other page tables than ours in mind */
     char loader[ELF_STRING_SIZE];

@@ -39,15 +39,13 @@ int evtchn_send(struct domain *d, uint32_t port);
  * -errno. */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote);
 
-/** evtchn_port_valid / evtchn_port_pending - for sched_op poll (XSA-221). */
-bool evtchn_port_valid(struct domain *d, uint32_t port);
-bool evtchn_port_pending(struct domain *d, uint32_t port);
+/** evtchn_port_pending - for sched_op poll: 1, 0, or -EINVAL: no such port (XSA-221). */
+int evtchn_port_pending(struct domain *d, uint32_t port);
 
 /** evtchn_vcpu_info_moved - after the vcpu_info has moved: whatever was pending is made visible. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 
-/** evtchn_dump - debug key. evtchn_audit - recount; number of errors found. */
-void evtchn_dump(struct domain *d);
+/** evtchn_audit - recount; number of errors found. */
 unsigned int evtchn_audit(struct domain *d);
 /** evtchn_audit_refs - report each frame that FIFO event channels of @d hold (general and
  * WRITABLE). */

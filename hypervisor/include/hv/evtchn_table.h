@@ -119,6 +119,21 @@ bool evtchn_2l_is_pending(const struct domain *d, const struct evtchn *chn);
 bool evtchn_2l_is_masked(const struct domain *d, const struct evtchn *chn);
 
 /* ---- evtchn_fifo.c: event words in pages of the guest. All under E4. ---- */
+
+#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+#define MAX_PAGES      (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
+
+struct fifo_vcpu {
+    spinlock_t lock;                           /* LOCK_EVTCHN_QUEUE */
+    struct evtchn_fifo_control_block *control; /* in a page of the guest; NULL none */
+    uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* last port appended, 0 none */
+};
+
+struct evtchn_fifo {
+    uint32_t nr_words; /* ports below it have a word; written under the table's lock */
+    event_word_t *page[MAX_PAGES];
+};
+
 void evtchn_fifo_set_pending(struct domain *d, struct evtchn *chn);
 void evtchn_fifo_clear_pending(struct domain *d, struct evtchn *chn);
 void evtchn_fifo_unmask(struct domain *d, struct evtchn *chn);
@@ -134,5 +149,3 @@ int evtchn_fifo_expand_array(struct domain *d, gfn_t array);
 void evtchn_fifo_stop(struct domain *d);
 /** evtchn_fifo_free - the memory; nobody refers to the domain. */
 void evtchn_fifo_free(struct domain *d);
-void evtchn_fifo_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable),
-                            void *ctx);

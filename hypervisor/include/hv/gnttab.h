@@ -28,7 +28,6 @@ void gnttab_domain_free(struct domain *d);
 uint32_t gnttab_max_frames(const struct domain *d);
 int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out);
 
-void gnttab_dump(struct domain *d);
 /** gnttab_audit - recount the pins of @d's entries from the maptracks of all domains, and compare
  * with active entries and status bits; number of errors found. All domains paused. */
 unsigned int gnttab_audit(struct domain *d);

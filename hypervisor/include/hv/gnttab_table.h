@@ -119,7 +119,8 @@ static inline void gnttab_peer_put(struct domain *self, struct domain *d)
 /* The operations on @count elements at @uop: the hypercall's result. */
 long gnttab_op_map_grant_ref(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count);
-long gnttab_op_unmap_and_replace(guest_ptr_t uop, unsigned int count);
+/* One element. */
+long gnttab_unmap_and_replace(struct domain *self, void *element);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
 
 /** gnttab_stop_here - between two elements: has the batch to make way? Never before the first

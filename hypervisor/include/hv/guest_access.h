@@ -23,5 +23,12 @@ int __must_check clear_guest(guest_ptr_t dst, size_t n);
     (GUEST_COPY_INLINE(n) ? copy_to_guest_fast(dst, src, n) : (copy_to_guest)(dst, src, n))
 #endif
 
+/** put_element, get_element - element @i, which is *@p, of the array that @handle, a XEN_GUEST_HANDLE,
+ * names. */
+#define put_element(handle, i, p)                                                                  \
+    copy_to_guest(guest_ptr_index(guest_ptr_of(handle), i, sizeof(*(p))), p, sizeof(*(p)))
+#define get_element(handle, i, p)                                                                  \
+    copy_from_guest(p, guest_ptr_index(guest_ptr_of(handle), i, sizeof(*(p))), sizeof(*(p)))
+
 /** guest_range_ok - [p, p+n) lies wholly in the guest's part of the address space. */
 bool guest_range_ok(guest_ptr_t p, size_t n);

@@ -12,6 +12,13 @@ void *heap_zalloc_array(size_t n, size_t size); /* NULL also if n * size overflo
  */
 void heap_free(void *p);
 
+/** __free_heap - of a local pointer: what it points to at the end of its block is freed. */
+#define __free_heap __at_end(heap_free_at_end)
+static inline void heap_free_at_end(void *p)
+{
+    heap_free(*(void **)p);
+}
+
 #define heap_new(type) ((type *)heap_zalloc(sizeof(type)))
 
 /** heap_used - bytes in live objects, for leak tests. */

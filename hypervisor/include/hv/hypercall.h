@@ -27,8 +27,6 @@ long do_console_io(unsigned int cmd, unsigned int count, guest_ptr_t buffer);
 long do_nmi_op(unsigned int cmd, guest_ptr_t arg);
 long do_domctl(guest_ptr_t arg);
 long do_sysctl(guest_ptr_t arg);
-long do_xsm_op(guest_ptr_t arg);
-long do_hvm_op(unsigned long op, guest_ptr_t arg);
 /* arch/x86/ */
 long do_set_trap_table(guest_ptr_t traps);
 long do_mmu_update(guest_ptr_t ureqs, unsigned int count, guest_ptr_t pdone,
@@ -67,15 +65,13 @@ extern unsigned int opt_preempt_every; /* debug builds: preempt=N */
  * once. */
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
 
-/** RUN_OP - the way of one operation: its argument into private memory, the worker, and back if it
- * has results. @worker's value is the hypercall's; the copy-out happens on success only. */
-#define RUN_OP(arg, type, worker, has_result)                                                      \
+/** RUN_OP - the way of one operation: its argument, a @type, into private memory as `op`; then @work, an
+ * expression of it whose value is the hypercall's; then back, if that is 0 and it @has_result. */
+#define RUN_OP(arg, type, has_result, work)                                                        \
     ({                                                                                             \
-        type run_op;                                                                               \
-        long run_rc = copy_from_guest(&run_op, arg, sizeof(run_op));                               \
-        if (run_rc == 0)                                                                           \
-            run_rc = worker(&run_op);                                                              \
+        type op;                                                                                   \
+        long run_rc = copy_from_guest(&op, arg, sizeof(op)) ?: (work);                             \
         if (run_rc == 0 && (has_result))                                                           \
-            run_rc = copy_to_guest(arg, &run_op, sizeof(run_op));                                  \
+            run_rc = copy_to_guest(arg, &op, sizeof(op));                                          \
         run_rc;                                                                                    \
     })

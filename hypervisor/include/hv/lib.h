@@ -25,9 +25,8 @@ char *strchr(const char *s, int c);
 #define vsnprintf hv_vsnprintf
 #endif
 
-/** hv_vsnprintf - formatted output: %d %i %u %x %X %o %p %s %c %% with flags - 0 + space #, width and
- * precision (also *), lengths hh h l ll z j t. Always terminated if @size > 0; returns the length
- * that the whole text would have. In ring 0 vsnprintf() and snprintf() are these. */
+/** hv_vsnprintf - formatted output: %d %u %x %p %s %c %% with flags - 0 #, width, precision (also *),
+ * lengths l ll z j t. Always terminated if @size > 0; returns the length that the whole text would have. In ring 0 vsnprintf() and snprintf() are these. */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
@@ -87,6 +86,9 @@ static inline unsigned int popcount64(uint64_t w)
         n++;
     return n;
 }
+
+/** fail_with - of a parser: note in @info why, and return @err. */
+#define fail_with(info, err, why) ((info)->error = (why), (err))
 
 /** muldiv64 - a * b / c with a 128-bit intermediate; saturates at UINT64_MAX. c != 0. */
 uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c);

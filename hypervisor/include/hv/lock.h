@@ -18,20 +18,20 @@
 #include <hv/types.h>
 
 enum lock_rank {
-    LOCK_DOMCTL,  /* serialises domain creation, destruction and other control operations */
-    LOCK_DOMLIST, /* the table of domains (hv/domain.h) */
-    LOCK_DOMAIN,  /* struct domain: vcpu states, life cycle */
-    LOCK_GNTTAB,  /* one domain's grant table: entries and pins */
-    LOCK_MAPTRACK, /* one domain's handles of grants that it maps */
-    LOCK_MMU,     /* one domain's page tables: every entry, every page-table type (hv/mmu.h) */
-    LOCK_PAGES,   /* one domain's list of pages and its limits */
-    LOCK_PHYSDEV, /* the machine's devices: which interrupt is whose pirq */
-    LOCK_EVTCHN,  /* one domain's event channels: binding, closing, layout */
-    LOCK_PIRQ,    /* one physical interrupt: who has it, to which port it goes */
+    LOCK_DOMCTL,       /* serialises domain creation, destruction and other control operations */
+    LOCK_DOMLIST,      /* the table of domains (hv/domain.h) */
+    LOCK_DOMAIN,       /* struct domain: vcpu states, life cycle */
+    LOCK_GNTTAB,       /* one domain's grant table: entries and pins */
+    LOCK_MAPTRACK,     /* one domain's handles of grants that it maps */
+    LOCK_MMU,          /* one domain's page tables: every entry, every page-table type (hv/mmu.h) */
+    LOCK_PAGES,        /* one domain's list of pages and its limits */
+    LOCK_PHYSDEV,      /* the machine's devices: which interrupt is whose pirq */
+    LOCK_EVTCHN,       /* one domain's event channels: binding, closing, layout */
+    LOCK_PIRQ,         /* one physical interrupt: who has it, to which port it goes */
     LOCK_EVTCHN_PORT,  /* one port: its state, for whom it delivers */
     LOCK_EVTCHN_QUEUE, /* FIFO: the queues of one vcpu */
-    LOCK_HEAP,    /* small objects */
-    LOCK_BUDDY,   /* the page allocator */
+    LOCK_HEAP,         /* small objects */
+    LOCK_BUDDY,        /* the page allocator */
     LOCK_WATCHDOG,
     LOCK_TIME,    /* the wall clock */
     LOCK_TIMER,   /* one pcpu's timers */
@@ -73,7 +73,8 @@ static inline bool spin_try(spinlock_t *l)
 {
     uint16_t free = 0;
 
-    return __atomic_compare_exchange_n(&l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&l->word, &free, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 void spin_wait(spinlock_t *l);
 
@@ -113,6 +114,33 @@ static inline void spin_unlock(spinlock_t *l)
 void spin_lock_pair(spinlock_t *a, spinlock_t *b);
 void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
 
+/** spin_guard - hold @l from here to the end of the block, however it is left. One in a block. */
+#define spin_guard(l) spinlock_t *guarded __at_end(spin_unguard) = spin_guarded(l)
+
+static inline spinlock_t *spin_guarded(spinlock_t *l)
+{
+    spin_lock(l);
+    return l;
+}
+
+static inline void spin_unguard(spinlock_t **l)
+{
+    spin_unlock(*l);
+}
+
 unsigned long spin_lock_irqsave(spinlock_t *l);
 void spin_unlock_irqrestore(spinlock_t *l, unsigned long flags);
 
+/** spin_guard_irq - the same as spin_guard(), with interrupts off meanwhile. */
+#define spin_guard_irq(l)                                                                          \
+    struct irq_guard guarded __at_end(spin_unguard_irq) = {(l), spin_lock_irqsave(l)}
+
+struct irq_guard {
+    spinlock_t *lock;
+    unsigned long flags;
+};
+
+static inline void spin_unguard_irq(struct irq_guard *g)
+{
+    spin_unlock_irqrestore(g->lock, g->flags);
+}

@@ -19,12 +19,12 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
+#include <hv/lib.h>
 
 struct page {
     uint64_t type;  /* PGT_*: type, flags, progress, count; atomic. While count is 0: PGR_* */
     uint64_t count; /* PGC_*: flags and reference count; atomic */
-    uint32_t next;  /* frame numbers of the neighbours on a free list or the owner's list; 0: none */
+    uint32_t next; /* frame numbers of the neighbours on a free list or the owner's list; 0: none */
     uint32_t prev;
     uint32_t owner; /* frame number of the owner's struct domain; 0: none */
     uint32_t stamp; /* TLB clock when the last writable reference (free: any reference) went */
@@ -83,17 +83,17 @@ static inline unsigned int pgt_done(uint64_t word)
  * neither cleared nor flushed; for anybody else it is. The unique id of a domain is never used
  * again, so a later domain in the same memory is not mistaken for the one that is gone. */
 #define PGR_OWNER_MASK  0xffffffffUL /* d->uid of the last owner; 0: the hypervisor, or unknown */
-#define PGR_FLUSH       (1UL << 32)  /* that domain's stale translations may exist: flush for others */
-#define PGR_ALWAYS      (1UL << 33)  /* and other domains' too, or it was a table: flush for anybody */
-#define PGR_ORDER_SHIFT 40           /* free: 1 + the block's order in its first frame on a list ... */
+#define PGR_FLUSH       (1UL << 32) /* that domain's stale translations may exist: flush for others */
+#define PGR_ALWAYS      (1UL << 33) /* and other domains' too, or it was a table: flush for anybody */
+#define PGR_ORDER_SHIFT 40 /* free: 1 + the block's order in its first frame on a list ... */
 #define PGR_ORDER_MASK  (0xffUL << PGR_ORDER_SHIFT)
-#define PGR_HOT         0x80UL       /* ... or this: kept back from merging. 0: neither */
+#define PGR_HOT         0x80UL /* ... or this: kept back from merging. 0: neither */
 
 /* ---- the table itself: frame_table, indexed by frame number, and the direct map ---- */
 #include <asm/directmap.h>
 
-extern uint64_t max_page;        /* frames [0, max_page) exist in the table, holes included */
-extern uint64_t total_pages;     /* frames of RAM */
+extern uint64_t max_page;    /* frames [0, max_page) exist in the table, holes included */
+extern uint64_t total_pages; /* frames of RAM */
 
 /** mfn_valid - the frame has an entry in the frame table and is RAM (XSA-32). */
 static inline bool mfn_valid(mfn_t m)
@@ -188,6 +188,12 @@ void page_alloc_drain(void);
 /** page_alloc_check - walk all free lists and check them; number of errors found. Debug, tests. */
 unsigned int page_alloc_check(void);
 
+/** order_for - of the smallest block of @bytes. */
+static inline unsigned int order_for(size_t bytes)
+{
+    return bytes > PAGE_SIZE ? fls64((bytes - 1) >> PAGE_SHIFT) : 0;
+}
+
 /* Convenience for the hypervisor's own page-sized objects. */
 void *page_alloc_virt(unsigned int order, unsigned int flags);
 void page_free_virt(void *va, unsigned int order);
@@ -253,22 +259,30 @@ bool page_discard(struct page *pg, struct domain *d);
 
 /** page_steal - take the frame @pg away from @d at one go: succeeds only if nobody but the caller
  * (one reference, got by page_get) and the owner's allocation refer to it and it has no typed use.
- * On success it is nobody's: off d's list, count 0, raw. Returns -EBUSY or -EINVAL. */
-int page_steal(struct page *pg, struct domain *d);
+ * On success it is nobody's: off d's list, count 0, raw. Returns -EBUSY or -EINVAL.
+ * @keep: for exchange, d->tot_pages does not move, so that the limit can neither be used up nor passed
+ * meanwhile (XSA-159); page_give_kept() and page_uncount() settle the account. */
+int page_steal(struct page *pg, struct domain *d, bool keep);
 
 /** page_give - the inverse: assign a raw frame to @d; -E2BIG over its limit, -EINVAL if dying. */
 int page_give(struct page *pg, struct domain *d);
 
-/* Exchange: like page_steal() and page_give(), but d->tot_pages does not move, so that the limit can
- * neither be used up nor passed meanwhile (XSA-159). page_give_kept() takes prepared raw frames and
- * fails only if @d is dying (-ESRCH); then page_uncount() settles the account of @n frames. */
-int page_steal_keep(struct page *pg, struct domain *d);
+/** page_give_kept - page_give() of frames that were stolen with @keep, in exchange: it takes prepared
+ * raw frames and fails only if @d is dying (-ESRCH); then page_uncount() settles the account of @n. */
 int page_give_kept(struct page *pg, unsigned int order, struct domain *d);
 void page_uncount(struct domain *d, uint64_t n);
 
 /** page_next_owned - walk the frames of @d: the one after @prev (NULL: the first) with a reference
  * taken, NULL at the end. The reference to @prev, which keeps the place, stays the caller's. */
 struct page *page_next_owned(struct domain *d, struct page *prev);
+
+/** __put_page - of a local variable: the reference that it holds, if any, ends with its block. */
+#define __put_page __at_end(page_put_at_end)
+static inline void page_put_at_end(struct page **pg)
+{
+    if (*pg)
+        page_put(*pg);
+}
 
 /** page_from_gfn - the only gate from a guest's frame number to a struct page: RAM, owned by @d, a
  * reference taken. NULL otherwise. */
@@ -303,3 +317,9 @@ void page_put_type(struct page *pg);
 /** page_get_writable / page_put_writable - general and WRITABLE reference in one. */
 bool __must_check page_get_writable(struct page *pg, struct domain *d);
 void page_put_writable(struct page *pg);
+
+/** page_from_gfn_writable - as page_from_gfn(), with a WRITABLE reference too. */
+static inline struct page *page_from_gfn_writable(struct domain *d, gfn_t g)
+{
+    return g.n < max_page && page_get_writable(&frame_table[g.n], d) ? &frame_table[g.n] : NULL;
+}

@@ -46,3 +46,6 @@ static inline unsigned int smp_processor_id(void)
 void smp_kick(unsigned int cpu);
 void cpu_relax(void);
 bool irqs_enabled(void);
+/** irqs_save - interrupts off; returns what irqs_restore() needs to bring back the state before. */
+unsigned long irqs_save(void);
+void irqs_restore(unsigned long flags);

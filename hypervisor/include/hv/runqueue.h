@@ -23,12 +23,12 @@ struct runqueue {
     cpumask_t idle;      /* R4 */
     struct list waiting; /* vcpus; the order is the policy's */
     unsigned int nr_waiting;
-    s_time_t balanced;   /* credit: when it was last compared with other queues */
+    s_time_t balanced; /* credit: when it was last compared with other queues */
 };
 
 struct sched_pcpu {
     struct runqueue *rq;
-    struct vcpu *curr;     /* the scheduler's choice; from context_switch() on also pcpu->curr */
+    struct vcpu *curr; /* the scheduler's choice; from context_switch() on also pcpu->curr */
     struct vcpu *idle;
     struct vcpu *assigned; /* null: whose pcpu this is */
     bool endless;          /* curr runs without a time limit */
@@ -50,6 +50,12 @@ struct runqueue *runqueue_at(unsigned int i);
 
 /** vcpu_queue_lock - lock the run queue that @v belongs to. */
 struct runqueue *vcpu_queue_lock(const struct vcpu *v);
+/** __unlock_queue - of the variable that it is assigned to: until the end of the block. */
+#define __unlock_queue __at_end(queue_unlock_at_end)
+static inline void queue_unlock_at_end(struct runqueue **rq)
+{
+    spin_unlock(&(*rq)->lock);
+}
 
 static inline bool vcpu_is_queued(const struct vcpu *v)
 {

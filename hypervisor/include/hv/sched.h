@@ -17,33 +17,33 @@
 
 /* What the schedulers keep in every vcpu. All under the lock of the run queue of v->sched.cpu. */
 struct sched_vcpu {
-    struct list queue;      /* on a run queue, or pointing at itself */
-    uint16_t cpu;           /* pcpu whose queue and lock it belongs to: where it runs or ran last */
-    uint8_t on_cpu;         /* its registers are live on `cpu`: nobody else may load them */
-    uint8_t parked;         /* credit: its domain's cap is used up; on no queue */
-    uint8_t yielded;        /* credit: somebody else first, this once */
-    uint8_t assigned;       /* null: `cpu` is its own */
-    uint8_t overridden;     /* hard is a temporary pin; saved_hard is what comes back */
-    cpumask_t hard, soft;   /* where it may run; where it should */
+    struct list queue;    /* on a run queue, or pointing at itself */
+    uint16_t cpu;         /* pcpu whose queue and lock it belongs to: where it runs or ran last */
+    uint8_t on_cpu;       /* its registers are live on `cpu`: nobody else may load them */
+    uint8_t parked;       /* credit: its domain's cap is used up; on no queue */
+    uint8_t yielded;      /* credit: somebody else first, this once */
+    uint8_t assigned;     /* null: `cpu` is its own */
+    uint8_t overridden;   /* hard is a temporary pin; saved_hard is what comes back */
+    cpumask_t hard, soft; /* where it may run; where it should */
     cpumask_t saved_hard;
-    int64_t vtime;          /* credit: time it got, in ns for a weight of 256 */
-    s_time_t since;         /* when it was last switched in */
-    s_time_t started;       /* up to when its time has been accounted */
+    int64_t vtime;    /* credit: time it got, in ns for a weight of 256 */
+    s_time_t since;   /* when it was last switched in */
+    s_time_t started; /* up to when its time has been accounted */
 };
 
 /* What the schedulers keep in every domain. */
 struct sched_domain {
-    uint16_t weight; /* relative share, 1..65535, default 256 */
-    uint16_t cap;    /* percent of one pcpu that all its vcpus may use together; 0: no cap */
-    int64_t budget;  /* cap: ns left, negative when overdrawn; atomic */
+    uint16_t weight;     /* relative share, 1..65535, default 256 */
+    uint16_t cap;        /* percent of one pcpu that all its vcpus may use together; 0: no cap */
+    int64_t budget;      /* cap: ns left, negative when overdrawn; atomic */
     struct timer refill; /* cap: once a period */
 };
 
 /* A policy. The lock of the vcpu's run queue is held where nothing else is said. */
 struct scheduler {
-    const char *name;        /* for sched= */
-    uint32_t id;             /* XEN_SCHEDULER_* of the sysctl interface */
-    unsigned int queue_cpus; /* so many pcpus share a run queue and its lock */
+    const char *name;                           /* for sched= */
+    uint32_t id;                                /* XEN_SCHEDULER_* of the sysctl interface */
+    unsigned int queue_cpus;                    /* so many pcpus share a run queue and its lock */
     unsigned int (*home)(const struct vcpu *v); /* an allowed pcpu to wait for; no locks held */
     void (*wake)(struct vcpu *v);  /* became runnable; it is not running, queued or parked */
     void (*sleep)(struct vcpu *v); /* it is not running and is not to run for now */

@@ -7,9 +7,9 @@
 
 enum softirq {
     SOFTIRQ_TIMER,
-    SOFTIRQ_IRQ,      /* device interrupts to be passed to their domain */
-    SOFTIRQ_TASKLET,  /* work items: domain destruction, debug keys, serial input */
-    SOFTIRQ_STOP,     /* never to do anything again: the machine is about to be audited and to end */
+    SOFTIRQ_IRQ,     /* device interrupts to be passed to their domain */
+    SOFTIRQ_TASKLET, /* work items: domain destruction, debug keys, serial input */
+    SOFTIRQ_STOP,    /* never to do anything again: the machine is about to be audited and to end */
     SOFTIRQ_SCHEDULE, /* last: it may not return here */
     NR_SOFTIRQS
 };

@@ -6,9 +6,9 @@
 
 typedef int64_t s_time_t; /* ns since boot */
 
-#define STIME_MAX ((s_time_t)0x7fffffffffffffffL)
-#define US(n)     ((s_time_t)(n)*1000)
-#define MS(n)     ((s_time_t)(n)*1000000)
+#define STIME_MAX  ((s_time_t)0x7fffffffffffffffL)
+#define US(n)      ((s_time_t)(n)*1000)
+#define MS(n)      ((s_time_t)(n)*1000000)
 #define SECONDS(n) ((s_time_t)(n)*1000000000)
 
 s_time_t now(void);

@@ -66,9 +66,9 @@ static inline guest_ptr_t guest_ptr_index(guest_ptr_t p, uint64_t i, size_t size
 
 #define INVALID_MFN_N (~0UL)
 
-#define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)   (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)     (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a)-1))
 #define DIV_ROUND_UP(x, d) (((x) + (d)-1) / (d))
 
 #define min(a, b)                                                                                  \
@@ -89,12 +89,22 @@ static inline guest_ptr_t guest_ptr_index(guest_ptr_t p, uint64_t i, size_t size
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/** TRY - go on if @expr is 0; else the function returns it, an error. */
+#define TRY(expr)                                                                                  \
+    do {                                                                                           \
+        __typeof__(expr) try_rc = (expr);                                                          \
+        if (unlikely(try_rc))                                                                      \
+            return try_rc;                                                                         \
+    } while (0)
+
 #define __must_check    __attribute__((warn_unused_result))
 #define __noreturn      __attribute__((noreturn))
 #define __printf(f, a)  __attribute__((format(printf, f, a)))
 #define __aligned(n)    __attribute__((aligned(n)))
 #define __section(name) __attribute__((section(name)))
-#define __maybe_unused  __attribute__((unused))
+#define __ignored       __attribute__((unused)) /* of a parameter */
+/* Of a local variable: @fn is called with its address at the end of its block. */
+#define __at_end(fn) __attribute__((cleanup(fn), unused))
 
 /* Read or write a word that another CPU or a guest may change: exactly one access. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))

@@ -494,10 +494,9 @@ static uint32_t ended;
 
 void machine_shutdown(uint32_t reason)
 {
-    struct vcpu *v;
-
     assert_true(current->domain->is_idle);
-    for_each_vcpu(dom0, v) assert_false(v->sched.on_cpu && v->sched.cpu == smp_processor_id());
+    for_each_vcpu (dom0, v)
+        assert_false(v->sched.on_cpu && v->sched.cpu == smp_processor_id());
     ended = reason + 1;
     longjmp(base, 1);
 }

@@ -403,9 +403,9 @@ static void masks(void **state)
     assert_int_equal(unmask(1, 0), 0);
     assert_int_equal(unmask(1, p + 1), 0);
     assert_int_equal(unmask(1, 4096), -EINVAL);
-    assert_true(evtchn_port_pending(dom[1], p));
+    assert_true(1 == evtchn_port_pending(dom[1], p));
     assert_false(evtchn_port_pending(dom[1], p + 1));
-    assert_true(evtchn_port_valid(dom[1], p) && !evtchn_port_valid(dom[1], ~0u));
+    assert_true(evtchn_port_pending(dom[1], p) >= 0 && evtchn_port_pending(dom[1], ~0u) == -EINVAL);
 }
 
 static void what_is_not_there(void **state)
@@ -706,7 +706,7 @@ static void compare(unsigned int d)
         struct model_port *m = &model[d][p];
         struct evtchn_status st;
 
-        if (!evtchn_port_valid(dom[d], p))
+        if (evtchn_port_pending(dom[d], p) == -EINVAL)
             continue;
         assert_int_equal(status(0, d, p, &st), 0);
         assert_int_equal(st.status, m->state);

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 
 /* string.c under other names, beside the C library's own. */
-#define memcmp    our_memcmp
-#define memchr    our_memchr
-#define strnlen   our_strnlen
-#define strlen    our_strlen
-#define strncmp   our_strncmp
-#define strcmp    our_strcmp
-#define strchr    our_strchr
+#define memcmp  our_memcmp
+#define memchr  our_memchr
+#define strnlen our_strnlen
+#define strlen  our_strlen
+#define strncmp our_strncmp
+#define strcmp  our_strcmp
+#define strchr  our_strchr
 #define STRING_UNDER_TEST
 #include "../../../hypervisor/common/string.c"
 #undef memcmp
@@ -67,17 +67,14 @@ static void formats(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         long long v = values[i];
 
-        SAME("%d|%i|%u|%x|%X|%o", (int)v, (int)v, (unsigned)v, (unsigned)v, (unsigned)v,
-             (unsigned)v);
+        SAME("%d|%u|%x", (int)v, (unsigned)v, (unsigned)v);
         SAME("%ld|%lu|%lx", (long)v, (unsigned long)v, (unsigned long)v);
         SAME("%lld|%llu|%llx", v, v, v);
-        SAME("%hd|%hu|%hhd|%hhu|%hhx", (int)v, (int)v, (int)v, (int)v, (int)v);
         SAME("%zu|%zx|%jd|%td", (size_t)v, (size_t)v, (intmax_t)v, (ptrdiff_t)v);
-        SAME("%5d|%-5d|%05d|%+d|% d|%+5d|%-+5d|%05x", (int)v, (int)v, (int)v, (int)v, (int)v,
-             (int)v, (int)v, (int)v);
+        SAME("%5d|%-5d|%05d|%05x", (int)v, (int)v, (int)v, (int)v);
         SAME("%.3d|%8.3d|%-8.3d|%08.3d|%.0d", (int)v, (int)v, (int)v, (int)v, (int)v);
         SAME("%#x|%#10x|%#010x|%#lx", (unsigned)v, (unsigned)v, (unsigned)v, (unsigned long)v);
-        SAME("%*d|%-*d|%.*d", 7, (int)v, -7, (int)v, 5, (int)v);
+        SAME("%7d|%-7d|%.*d", (int)v, (int)v, 5, (int)v);
     }
     SAME("%s|%10s|%-10s|%.2s|%5.1s|%.*s", "abc", "abc", "abc", "abc", "abc", 2, "xyz");
     SAME("%c|%3c|%-3c|%%", 'a', 'b', 'c');
@@ -101,7 +98,8 @@ static void odd_formats(void **state)
     hv_snprintf(buf, sizeof(buf), "%p", NULL);
     assert_string_equal(buf, "0x0");
     assert_int_equal(hv_snprintf(buf, sizeof(buf), "%999999999d", 1), 4096);
-    assert_int_equal(hv_snprintf(buf, sizeof(buf), "%*d", INT_MIN, 1), 4096);
+    hv_snprintf(buf, sizeof(buf), "%+d %hd %X %o", 1, 2, 3, 4); /* what nobody uses is not there */
+    assert_string_equal(buf, "%+d %hd %X %o");
 }
 
 static void copying_and_parsing(void **state)

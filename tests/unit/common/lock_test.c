@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "fake.h"
-#include <hv/irqflags.h>
 #include <pthread.h>
 
 #define THREADS 3

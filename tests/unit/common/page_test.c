@@ -159,7 +159,7 @@ static void op_transfer(int i, struct page *pg)
     if (!page_get(pg, dom[i]))
         return;
     f->refs++;
-    rc = page_steal(pg, dom[i]);
+    rc = page_steal(pg, dom[i], false);
     assert_int_equal(rc == 0, f->allocated && f->refs == 1);
     if (rc) {
         assert_int_equal(rc, f->allocated ? -EBUSY : -EINVAL);
@@ -193,7 +193,7 @@ static void op_exchange_back(int i, struct page *pg)
     if (!page_get(pg, dom[i]))
         return;
     f->refs++;
-    if (page_steal_keep(pg, dom[i])) {
+    if (page_steal(pg, dom[i], true)) {
         drop_ref(pg);
         return;
     }
@@ -298,15 +298,15 @@ static void limits(void **state)
     dom[1]->is_dying = DOMDYING_DYING;
     assert_null(page_alloc_domain(dom[1], 0, 0, true));
     assert_true(page_get(b, dom[0]));
-    assert_int_equal(page_steal(b, dom[0]), 0);
+    assert_int_equal(page_steal(b, dom[0], false), 0);
     assert_int_equal(page_give(b, dom[1]), -EINVAL);
     dom[1]->is_dying = DOMDYING_ALIVE;
     dom[1]->max_pages = 0;
     assert_int_equal(page_give(b, dom[1]), -E2BIG);
     dom[1]->max_pages = 1;
     assert_int_equal(page_give(b, dom[1]), 0);
-    assert_int_equal(page_steal_keep(b, dom[1]), -EBUSY); /* one reference too few */
-    assert_int_equal(page_steal(b, dom[0]), -EINVAL);
+    assert_int_equal(page_steal(b, dom[1], true), -EBUSY); /* one reference too few */
+    assert_int_equal(page_steal(b, dom[0], false), -EINVAL);
 }
 
 static void typed_or_shared_frames_are_not_stolen(void **state)
@@ -319,7 +319,7 @@ static void typed_or_shared_frames_are_not_stolen(void **state)
     for (int bit = 0; bit < 3; bit++) {
         pg->type = bit == 0 ? 1 : bit == 1 ? PGT_PINNED : PGT(PGT_L2) | PGT_PARTIAL;
         assert_true(page_get(pg, dom[0]));
-        assert_int_equal(page_steal(pg, dom[0]), -EBUSY);
+        assert_int_equal(page_steal(pg, dom[0], false), -EBUSY);
         page_put(pg);
         assert_int_equal(pg->count, PGC_ALLOCATED | 1);
         assert_false(page_discard(pg, dom[0]));
@@ -332,7 +332,7 @@ static void typed_or_shared_frames_are_not_stolen(void **state)
     page_assign_shared(sh, dom[0]);
     assert_non_null(page_from_gfn(dom[0], gfn(page_mfn(sh).n)));
     assert_null(page_from_gfn(dom[1], gfn(page_mfn(sh).n)));
-    assert_int_equal(page_steal(sh, dom[0]), -EINVAL);
+    assert_int_equal(page_steal(sh, dom[0], false), -EINVAL);
     assert_false(page_release(sh));
     assert_false(page_discard(sh, dom[0]));
     assert_int_equal(page_unshare(sh), -EBUSY);
@@ -439,7 +439,7 @@ static void racing_gets(void **state)
     for (n = 0; n < 200000 || stolen < 1000; n++) {
         if (!page_get(contested, dom[owner]))
             fail();
-        if (page_steal(contested, dom[owner]) == 0) {
+        if (page_steal(contested, dom[owner], false) == 0) {
             owner = !owner;
             assert_int_equal(page_give(contested, dom[owner]), 0);
             stolen++;

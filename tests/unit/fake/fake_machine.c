@@ -9,7 +9,6 @@
 #include <hv/guest_access.h>
 #include <hv/heap.h>
 #include <hv/hypercall.h>
-#include <hv/irqflags.h>
 #include <hv/mmu.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>

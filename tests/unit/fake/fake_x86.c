@@ -13,7 +13,7 @@
 
 #define WEAK __attribute__((weak))
 
-WEAK struct cpu_features cpu = {.paddr_bits = 40, .nx = true};
+WEAK struct cpu_features cpu = {.paddr_bits = 40};
 WEAK uint64_t hv_l4_paddr;
 
 /* The hypervisor's slots show no more than who wrote them. */
@@ -21,6 +21,18 @@ WEAK void hv_l4_fill(uint64_t *l4, bool m2p)
 {
     for (unsigned int i = 0; i < HV_L4_SLOTS; i++)
         l4[HV_L4_FIRST + i] = i || m2p ? 0xf111ed0000000000UL + i : 0;
+}
+
+WEAK bool iomem_permitted(const struct domain *d, mfn_t m)
+{
+    (void)d, (void)m;
+    return false;
+}
+
+WEAK bool iomem_read_only(mfn_t m)
+{
+    (void)m;
+    return false;
 }
 
 WEAK void tlb_load_root(struct pcpu *p, uint64_t cr3)

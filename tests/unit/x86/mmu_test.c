@@ -281,9 +281,9 @@ static void result_survives_the_undoing(void **state)
     fake_preempt_every = 1;
     ext[0] = (struct mmuext_op){.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = page_mfn(t.level[4]).n};
     ext[1] = (struct mmuext_op){.cmd = 99};
-    assert_int_equal(run(do_mmuext_op(guest_ptr((uintptr_t)ext), 2, guest_ptr((uintptr_t)&done),
-                                      DOMID_SELF)),
-                     -ENOSYS);
+    assert_int_equal(
+        run(do_mmuext_op(guest_ptr((uintptr_t)ext), 2, guest_ptr((uintptr_t)&done), DOMID_SELF)),
+        -ENOSYS);
     assert_int_equal(done, 1);
     assert_true(continued > 500);
     assert_plain(t.level[2]);
@@ -424,7 +424,6 @@ uint32_t tlb_clock(void)
 void tlb_flush_since(const struct domain *d, uint32_t stamp)
 {
     cpumask_t mask = d ? d->arch.tlb_cpus : (cpumask_t){15};
-    unsigned int cpu;
 
     all_flushed |= !d;
     for_each_cpu (cpu, mask)
@@ -434,8 +433,6 @@ void tlb_flush_since(const struct domain *d, uint32_t stamp)
 
 void tlb_flush_domain(const struct domain *d)
 {
-    unsigned int cpu;
-
     for_each_cpu (cpu, d->arch.tlb_cpus)
         flush_one(cpu);
 }
@@ -555,7 +552,8 @@ static void grant_entry_is_an_entry(void **state)
     assert_int_equal(pg->count, PGC_ALLOCATED | 2);
     assert_int_equal(pgt_count(pg->type), 1);
     assert_int_equal(mmu_grant_unmap(pte, mine, true, true, 0), -EINVAL);
-    assert_int_equal(mmu_grant_unmap(pte, pg, false, true, 0), -EINVAL); /* it can do more than that */
+    assert_int_equal(mmu_grant_unmap(pte, pg, false, true, 0),
+                     -EINVAL); /* it can do more than that */
     forget_flushes();
     assert_int_equal(mmu_grant_unmap(pte, pg, true, true, 0), 0);
     assert_true(flushed[0]);
@@ -644,12 +642,13 @@ static void trapped_writes(void **state)
     assert_true(WRITE("\x89\x07")); /* mov %eax,(%rdi) */
     assert_int_equal(*e, stored);
     r->rax = 0xffff;
-    assert_true(WRITE("\x66\x89\x47\x06") || true); /* another address than the fault's: see below */
+    assert_true(WRITE("\x66\x89\x47\x06") ||
+                true); /* another address than the fault's: see below */
     assert_int_equal(*e, stored);
 
     /* Refused: the fault is the guest's. */
     r->rax = to(t.level[2], PTE_P | PTE_W);
-    assert_false(WRITE("\x48\x89\x07")); /* a table, writable */
+    assert_false(WRITE("\x48\x89\x07"));     /* a table, writable */
     assert_false(WRITE("\x48\x89\x47\x08")); /* not the address of the fault */
     assert_false(WRITE("\x0f\x01\x07"));     /* sgdt: not on the list */
     assert_int_equal(*e, stored);
@@ -745,8 +744,8 @@ static void dying_domain_gets_no_new_references(void **state)
     assert_int_equal(mmuext_for(MMUEXT_UNPIN_TABLE, page_mfn(t.level[4]).n, guest->id), 0);
     guest->is_dying = DOMDYING_DYING;
     assert_int_equal(mmuext_for(MMUEXT_PIN_L4_TABLE, page_mfn(t.level[4]).n, guest->id), -EINVAL);
-    assert_int_equal(update_for(at(t.level[1], 0), 0, (unsigned int)(guest->id + 1) << 16 | DOMID_SELF),
-                     -ESRCH);
+    assert_int_equal(
+        update_for(at(t.level[1], 0), 0, (unsigned int)(guest->id + 1) << 16 | DOMID_SELF), -ESRCH);
 }
 
 static void strangers_are_refused(void **state)
@@ -785,7 +784,8 @@ static void *pinner(void *arg)
 
         op = (struct mmuext_op){.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = page_mfn(pg).n};
         (void)do_mmuext_op(guest_ptr((uintptr_t)&op), 1, guest_ptr(0), DOMID_SELF);
-        u = (struct mmu_update){at(own[0].level[1], i % 7 + 1), to(pg, i & 1 ? PTE_P | PTE_W : PTE_P)};
+        u = (struct mmu_update){at(own[0].level[1], i % 7 + 1),
+                                to(pg, i & 1 ? PTE_P | PTE_W : PTE_P)};
         (void)do_mmu_update(guest_ptr((uintptr_t)&u), 1, guest_ptr(0), DOMID_SELF);
         op.cmd = MMUEXT_UNPIN_TABLE;
         (void)do_mmuext_op(guest_ptr((uintptr_t)&op), 1, guest_ptr(0), DOMID_SELF);

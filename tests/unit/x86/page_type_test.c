@@ -57,8 +57,6 @@ uint32_t tlb_clock(void)
 
 void tlb_flush_mask(cpumask_t mask)
 {
-    unsigned int cpu;
-
     for_each_cpu (cpu, mask)
         flush_cpu(cpu);
 }
@@ -71,7 +69,6 @@ void tlb_flush_domain(const struct domain *d)
 void tlb_flush_since(const struct domain *d, uint32_t stamp)
 {
     cpumask_t mask = d ? d->arch.tlb_cpus : (cpumask_t){(1UL << CPUS) - 1};
-    unsigned int cpu;
 
     for_each_cpu (cpu, mask)
         if (pcpus[cpu].arch.tlb_stamp <= stamp)
@@ -102,7 +99,6 @@ static void fill_tlbs(void)
         const struct page *pg = mfn_page(mfn(n));
         int level = (int)pgt_type(pg->type) - PGT_L1 + 1;
         const pte_t *t = mfn_to_virt(mfn(n));
-        unsigned int cpu;
 
         if (!pg->owner || !(pg->type & PGT_VALIDATED) || level < 1 || level > 4)
             continue;
@@ -193,7 +189,8 @@ static void setup_machine(uint64_t s)
 }
 
 /* How often which state was seen: a test that never gets there proves nothing. */
-static unsigned long seen_valid[PGT_SEGDESC + 1], seen_partial[PGT_SEGDESC + 1], seen_ref, seen_pinned;
+static unsigned long seen_valid[PGT_SEGDESC + 1], seen_partial[PGT_SEGDESC + 1], seen_ref,
+    seen_pinned;
 
 static void count_states(void)
 {
@@ -256,7 +253,8 @@ static uint64_t any_frame(const struct domain *d)
 
 static pte_t any_entry(const struct domain *d)
 {
-    static const uint64_t odd[] = {PTE_PSE, PTE_PCD, PTE_PWT, PTE_G, PTE_GK, PTE_NX, 1UL << 62, PTE_AVL};
+    static const uint64_t odd[] = {PTE_PSE, PTE_PCD, PTE_PWT,   PTE_G,
+                                   PTE_GK,  PTE_NX,  1UL << 62, PTE_AVL};
     pte_t e = pte_make(mfn(any_frame(d)), 0);
 
     if (rnd(12))
@@ -321,7 +319,8 @@ static void op_build_tree(struct domain *d)
         for (unsigned int i = rnd(4) + 1; i > 0; i--) {
             uint64_t to = level == 1 || !lower || !rnd(20) ? some_frame(d) : lower;
 
-            p[any_slot()] = pte_make(mfn(to), PTE_P | (level > 1 || rnd(3) == 0 ? PTE_W : 0) | PTE_U);
+            p[any_slot()] =
+                pte_make(mfn(to), PTE_P | (level > 1 || rnd(3) == 0 ? PTE_W : 0) | PTE_U);
         }
         close_page(n);
         lower = n;
@@ -448,7 +447,7 @@ static void op_steal(struct domain *d)
 
     if (!pg)
         return;
-    if (page_steal(pg, d))
+    if (page_steal(pg, d, false))
         page_put(pg);
     else if (page_give(pg, dom[rnd(DOMAINS)]))
         page_free_raw(pg, 0);
@@ -457,7 +456,8 @@ static void op_steal(struct domain *d)
 static void op_grant(struct domain *d)
 {
     struct domain *from = dom[rnd(DOMAINS)];
-    uint64_t n = some_frame(from), where = rnd(2) ? any_va() : any_frame(d) << PAGE_SHIFT | rnd(512) * 8;
+    uint64_t n = some_frame(from),
+             where = rnd(2) ? any_va() : any_frame(d) << PAGE_SHIFT | rnd(512) * 8;
     struct page *pg = n ? page_from_gfn(from, gfn(n)) : NULL;
     bool pte = !(where >> 40), write = rnd(2);
 
@@ -479,9 +479,11 @@ static void op_continue(struct vcpu *v)
     if (!c.nr)
         return;
     if (c.nr == __HYPERVISOR_mmu_update)
-        rc = do_mmu_update(p, (unsigned int)c.args[1], guest_ptr(c.args[2]), (unsigned int)c.args[3]);
+        rc = do_mmu_update(p, (unsigned int)c.args[1], guest_ptr(c.args[2]),
+                           (unsigned int)c.args[3]);
     else
-        rc = do_mmuext_op(p, (unsigned int)c.args[1], guest_ptr(c.args[2]), (unsigned int)c.args[3]);
+        rc =
+            do_mmuext_op(p, (unsigned int)c.args[1], guest_ptr(c.args[2]), (unsigned int)c.args[3]);
     note(v, rc);
 }
 

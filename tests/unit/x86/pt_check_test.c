@@ -235,15 +235,6 @@ static void counts_do_not_wrap(void **state)
     pg->count = PGC_ALLOCATED | 1;
 }
 
-static void without_nx_there_is_no_nx_bit(void **state)
-{
-    (void)state;
-    cpu.nx = false;
-    mmu_init();
-    for (int level = 1; level <= 4; level++)
-        assert_int_equal(adjusted(control, level, PTE_P | PTE_NX), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,7 +247,6 @@ int main(void)
         cmocka_unit_test_setup(frames_of_the_hypervisor, setup),
         cmocka_unit_test_setup(device_memory, setup),
         cmocka_unit_test_setup(counts_do_not_wrap, setup),
-        cmocka_unit_test_setup(without_nx_there_is_no_nx_bit, setup), /* last: it stays so */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
 #define ACPI_MAX_CPUS      256
 #define ACPI_MAX_IOAPICS   16
 #define ACPI_MAX_OVERRIDES 24
-#define ACPI_MAX_NMIS      16
 #define ACPI_MAX_MCFG      16
 
 enum acpi_space { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
@@ -34,15 +33,6 @@ struct acpi_override { /* ISA interrupt @irq arrives as @gsi */
     uint8_t irq;
 };
 
-struct acpi_nmi {
-    bool local;   /* true: LINT pin @pin of processor @uid; false: GSI @pin */
-    uint32_t uid; /* ACPI_ALL_CPUS: of every processor */
-    uint32_t pin;
-    uint16_t flags;
-};
-
-#define ACPI_ALL_CPUS UINT32_MAX
-
 struct acpi_mcfg {
     uint64_t base; /* of bus 0, even when start_bus is not 0 */
     uint16_t segment;
@@ -57,14 +47,10 @@ struct acpi_info { /* zero or empty: the table or the thing is missing */
 
     bool have_madt, have_hpet, have_fadt;
 
-    uint64_t lapic_addr;
-    bool pcat_compat; /* there are two 8259 to be masked */
-    unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_nmis, nr_mcfg;
-    unsigned int nr_disabled;           /* processors named but not enabled */
+    unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_mcfg;
     struct acpi_cpu cpu[ACPI_MAX_CPUS]; /* enabled, each APIC id once, in the table's order */
     struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
     struct acpi_override override[ACPI_MAX_OVERRIDES];
-    struct acpi_nmi nmi[ACPI_MAX_NMIS];
     struct acpi_mcfg mcfg[ACPI_MAX_MCFG];
     bool lost; /* one of the arrays was too small */
 
@@ -74,7 +60,6 @@ struct acpi_info { /* zero or empty: the table or the thing is missing */
         uint64_t dsdt;
         uint32_t flags; /* ACPI_FADT_* */
         uint16_t boot_arch;
-        uint16_t sci;
         uint32_t smi_cmd;
         uint8_t acpi_enable;
         struct acpi_reg pm_timer; /* bits is 24 or 32 */
@@ -88,9 +73,8 @@ struct acpi_info { /* zero or empty: the table or the thing is missing */
 #define ACPI_FADT_TMR_VAL_EXT   (1u << 8)
 #define ACPI_FADT_RESET_REG_SUP (1u << 10)
 
-#define ACPI_BOOT_LEGACY_DEVICES (1u << 0)
-#define ACPI_BOOT_NO_VGA         (1u << 2)
-#define ACPI_BOOT_NO_CMOS_RTC    (1u << 5)
+#define ACPI_BOOT_NO_VGA      (1u << 2)
+#define ACPI_BOOT_NO_CMOS_RTC (1u << 5)
 
 /** acpi_find_rsdp - look for the RSDP in the EBDA's first KiB and in 0xe0000-0xfffff
  * Returns its address, 0 if there is none. */

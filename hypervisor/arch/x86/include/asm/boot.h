@@ -70,7 +70,7 @@ void smp_init_boot_cpu(void);
 void smp_start_all(unsigned int limit);
 void time_init(void);
 void time_init_this(void); /* further CPUs; the boot CPU calls time_sync_cpu() meanwhile */
-void time_sync_cpu(unsigned int cpu);
+void time_sync_cpu(void);
 uint64_t time_ns_to_tsc(uint64_t ns);
 int smp_prepare_cpu(unsigned int cpu); /* setup.c: scheduler, timers and idle vcpu; -ENOMEM */
 void delay_us(unsigned int us);        /* busy wait; before time_init() a guess */

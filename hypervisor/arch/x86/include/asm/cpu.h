@@ -8,18 +8,18 @@ struct cpu_features {
     uint32_t max_basic, max_ext;
     char vendor[13];
     uint32_t family, model, stepping;
-    uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, leaf7_edx, ext1_ecx, ext1_edx;
+    uint32_t leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx, ext1_edx;
     unsigned int paddr_bits;
-    bool nx, page1g, smep, smap, umip, fsgsbase, xsave, xsaveopt, tsc_deadline, x2apic, pcid, invpcid;
+    bool page1g, smep, smap, umip, fsgsbase, xsave, tsc_deadline, x2apic, invpcid;
     bool invariant_tsc, rdtscp, sysenter, amd;
-    uint64_t xcr0_mask;  /* state components that guests may use */
-    size_t xsave_size;   /* bytes of an XSAVE area with all of them; 512 without XSAVE */
+    uint64_t xcr0_mask; /* state components that guests may use */
+    size_t xsave_size;  /* bytes of an XSAVE area with all of them; 512 without XSAVE */
 };
 
 extern struct cpu_features cpu;
 extern uint64_t cr4_hv; /* CR4 while the hypervisor runs, before the guest's own bits */
 
-extern bool opt_smep;          /* use it if it is there */
+extern bool opt_smep;         /* use it if it is there */
 extern unsigned int opt_smap; /* 0 off, 1 on */
 #define SMAP_WHERE_IT_WORKS 2
 

@@ -2,13 +2,9 @@
 /* What CPUID tells a guest. */
 #pragma once
 
-#include <hv/types.h>
+#include <asm/processor.h>
 
 struct xen_domctl_cpu_policy;
-
-struct cpuid_leaf {
-    uint32_t a, b, c, d;
-};
 
 /* Words of features, in the ABI's order (1d 1c e1d e1c Da1 7b0 7c0 e7d e8b 7d0 7a1 e21a 7b1 7d2).
  */

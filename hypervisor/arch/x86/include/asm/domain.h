@@ -16,8 +16,8 @@
 struct guest_trap {
     uint64_t rip;
     uint16_t cs;
-    uint8_t dpl;       /* lowest privilege that may raise it by a software interrupt */
-    uint8_t masks;     /* upcalls are masked when it is entered */
+    uint8_t dpl;   /* lowest privilege that may raise it by a software interrupt */
+    uint8_t masks; /* upcalls are masked when it is entered */
 };
 
 struct pcpu;
@@ -28,17 +28,18 @@ struct arch_vcpu {
     struct cpu_regs regs; /* TSS.rsp0 points at its end while the vcpu runs */
 
     /* -- read by entry.S -- */
-    void *stack;             /* base of the pcpu's stack; set when switched in */
-    uint64_t in_kernel;      /* 1: guest kernel mode, kernel tables and GS are loaded; 0: user */
-    uint64_t cr3_kernel;     /* values for CR3; cr3_user 0 if there is no user table */
+    void *stack;         /* base of the pcpu's stack; set when switched in */
+    uint64_t in_kernel;  /* 1: guest kernel mode, kernel tables and GS are loaded; 0: user */
+    uint64_t cr3_kernel; /* values for CR3; cr3_user 0 if there is no user table */
     uint64_t cr3_user;
     uint64_t kernel_sp, kernel_ss; /* for entries from user mode: stack_switch */
-    uint64_t syscall_rip;    /* callbacks; 0: not registered */
+    uint64_t syscall_rip;          /* callbacks; 0: not registered */
     uint64_t event_rip;
     uint64_t failsafe_rip;
     uint64_t sysenter_rip;
     uint64_t syscall32_rip;
-    uint8_t syscall_masks, failsafe_masks, sysenter_masks, syscall32_masks; /* CALLBACKF_mask_events */
+    uint8_t syscall_masks, failsafe_masks, sysenter_masks,
+        syscall32_masks;             /* CALLBACKF_mask_events */
     uint8_t nmi_pending, nmi_masked; /* NMI for the guest; cleared by iret's own flag */
     uint64_t nmi_rip;
 
@@ -50,42 +51,42 @@ struct arch_vcpu {
     uint16_t ds, es, fs, gs; /* while not running */
     uint64_t fs_base, gs_base_kernel, gs_base_user;
 
-    uint64_t cr0_ts;  /* the guest's CR0.TS: X86_CR0_TS or 0 */
-    uint64_t cr4;     /* guest's view: bits that it may choose */
+    uint64_t cr0_ts; /* the guest's CR0.TS: X86_CR0_TS or 0 */
+    uint64_t cr4;    /* guest's view: bits that it may choose */
     uint64_t dr[4], dr6, dr7;
 
     mfn_t gdt_frames[GDT_GUEST_FRAMES];
     unsigned int gdt_entries;
     uint64_t ldt_base; /* linear */
     unsigned int ldt_entries;
-    unsigned int ldt_mapped;        /* bit per page of the LDT that was looked up; under mmu_lock */
-    mfn_t ldt_frames[LDT_FRAMES];   /* ... and these, each with a SEGDESC reference */
-    mfn_t old_table;                /* half-done table to be undone by the next page-table operation of
+    unsigned int ldt_mapped;      /* bit per page of the LDT that was looked up; under mmu_lock */
+    mfn_t ldt_frames[LDT_FRAMES]; /* ... and these, each with a SEGDESC reference */
+    mfn_t old_table; /* half-done table to be undone by the next page-table operation of
                                      * this vcpu, with a general reference; n 0: none */
 
     struct detached detached; /* L1 table that the guest writes to directly */
 
-    uint8_t iopl;         /* virtual IOPL: 0..3 */
-    uint64_t iobmp;       /* guest address of its I/O bitmap, physdev set_iobitmap */
+    uint8_t iopl;   /* virtual IOPL: 0..3 */
+    uint64_t iobmp; /* guest address of its I/O bitmap, physdev set_iobitmap */
     unsigned int iobmp_limit;
 
-    void *xsave;       /* FPU state, 64-byte aligned */
-    uint64_t xcr0;     /* as the guest set it */
+    void *xsave;   /* FPU state, 64-byte aligned */
+    uint64_t xcr0; /* as the guest set it */
 
-    cpumask_t dirty;   /* pcpus that may still hold its state or TLB entries; single bit */
-    struct pcpu *last_pcpu;  /* where it ran last; NULL nowhere yet */
-    struct pcpu *fpu_pcpu;   /* where its FPU state was loaded last */
+    cpumask_t dirty;        /* pcpus that may still hold its state or TLB entries; single bit */
+    struct pcpu *last_pcpu; /* where it ran last; NULL nowhere yet */
+    struct pcpu *fpu_pcpu;  /* where its FPU state was loaded last */
 };
 
 struct arch_domain {
-    spinlock_t mmu_lock;     /* LOCK_MMU; taken by mmu_lock() */
+    spinlock_t mmu_lock;      /* LOCK_MMU; taken by mmu_lock() */
     unsigned int nr_detached; /* vcpus with a detached table; under mmu_lock */
-    cpumask_t tlb_cpus;      /* pcpus that may hold translations of this domain's tables; atomic */
-    uint8_t relinquish_step; /* arch_domain_relinquish: how far */
+    cpumask_t tlb_cpus;       /* pcpus that may hold translations of this domain's tables; atomic */
+    uint8_t relinquish_step;  /* arch_domain_relinquish: how far */
     uint32_t relinquish_pos;
     bool strict_m2p;
-    struct pirqs *pirqs;     /* irq.c; NULL: it has no physical interrupts */
-    uint32_t pci_address;    /* what it wrote to port 0xcf8 last */
-    bool cpuid_limited;      /* any bit of these is set: */
-    uint32_t cpuid_off[14];  /* features that its CPUID policy has not: CPU_FEATURE_WORDS */
+    struct pirqs *pirqs;    /* irq.c; NULL: it has no physical interrupts */
+    uint32_t pci_address;   /* what it wrote to port 0xcf8 last */
+    bool cpuid_limited;     /* any bit of these is set: */
+    uint32_t cpuid_off[14]; /* features that its CPUID policy has not: CPU_FEATURE_WORDS */
 };

@@ -11,13 +11,11 @@
 #pragma once
 
 #include <hv/domain.h>
+#include <hv/guest_access.h>
 #include <hv/mmu.h>
 #include <asm/pte.h>
 
 struct cpu_regs;
-
-/** mmu_init - learn from the CPU which bits entries may have. Once, after cpu_detect(). */
-void mmu_init(void);
 
 /** mmu_lock, mmu_unlock - the one way to take a domain's mmu_lock: afterwards all its tables are attached
  * (detach.c, D3). */
@@ -32,6 +30,11 @@ static inline void mmu_unlock(struct domain *d)
 {
     spin_unlock(&d->arch.mmu_lock);
 }
+
+/** mmu_guard - hold it from here to the end of the block. */
+#define mmu_guard(d)                                                                               \
+    mmu_lock(d);                                                                                   \
+    spinlock_t *guarded __at_end(spin_unguard) = &(d)->arch.mmu_lock
 
 /** iomem_permitted - may @d map the frame @m, which is not RAM? The control domain may map all that
  * exists but the interrupt controllers and the timer that the hypervisor uses itself. */
@@ -61,6 +64,32 @@ void mmu_old_table(struct vcpu *v, struct page *pg);
 /** mmu_finish_old - undo it, if there is one. No locks held. 0 or -ERESTART. */
 int mmu_finish_old(struct vcpu *v);
 
+/* ---- lists of requests that can stop and go on: mmu_update, mmuext_op (mmu.c) ---- */
+
+#define MMU_UPDATE_PREEMPTED                                                                       \
+    0x80000000u /* in count: a continuation; *pdone holds what was done before */
+
+struct mmu_list {
+    unsigned int count; /* left to do */
+    uint32_t done;      /* before */
+    bool ends;          /* with the result rc */
+    long rc;
+};
+
+/** mmu_list_begin - hypercall @nr finds an old table, or that it is a continuation: how does it go on? */
+struct mmu_list mmu_list_begin(unsigned int nr, guest_ptr_t list, unsigned int count,
+                               guest_ptr_t pdone, unsigned int foreigndom);
+/** mmu_list_report - so many requests have been done. The ABI has no error for this. */
+static inline void mmu_list_report(guest_ptr_t pdone, uint32_t done)
+{
+    if (pdone.va && copy_to_guest(pdone, &done, sizeof(done)))
+        return;
+}
+/** mmu_list_stop - it stops before the @left requests at @next, if @rc is -ERESTART, or at its end,
+ * because there is an old table now: return this value. */
+long mmu_list_stop(unsigned int nr, guest_ptr_t next, unsigned int left, guest_ptr_t pdone,
+                   unsigned int foreigndom, long rc);
+
 /** mmu_frames_of - the domain whose frames a guest's `foreigndom` means: NULL and 0 for what is not RAM; the
  * idle domain, which has the m2p table's frames and no tables, for DOMID_XEN;
  * -ESRCH, -EPERM. mmu_frames_put() afterwards. */
@@ -86,6 +115,7 @@ pte_t *mmu_walk_l1(const struct vcpu *v, uint64_t va, pte_t *out);
 /** mmu_set_gdt_frames - @entries descriptors in the @frames named by the guest replace the GDT of @v,
  * which is current or runs nowhere. -EINVAL: not its frames, or a descriptor that it may not have. */
 int mmu_set_gdt_frames(struct vcpu *v, const uint64_t *frames, unsigned int entries);
+#define LDT_MAX_ENTRIES 8192
 /** mmu_set_ldt - the current vcpu's LDT; pages are looked up on first use. -EINVAL. */
 int mmu_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries);
 /** mmu_ldt_fault - the CPU touched byte @offset of the current vcpu's LDT window: map the page there.

@@ -26,27 +26,27 @@
 #define X86_CR4_SMEP       (1UL << 20)
 #define X86_CR4_SMAP       (1UL << 21)
 
-#define MSR_APIC_BASE       0x1b
-#define MSR_SYSENTER_CS     0x174
-#define MSR_SYSENTER_ESP    0x175
-#define MSR_SYSENTER_EIP    0x176
-#define MSR_MISC_ENABLE     0x1a0
-#define MSR_PAT             0x277
-#define MSR_TSC_DEADLINE    0x6e0
-#define MSR_X2APIC_BASE     0x800
-#define MSR_EFER            0xc0000080
-#define MSR_STAR            0xc0000081
-#define MSR_LSTAR           0xc0000082
-#define MSR_CSTAR           0xc0000083
-#define MSR_SYSCALL_MASK    0xc0000084
-#define MSR_FS_BASE         0xc0000100
-#define MSR_GS_BASE         0xc0000101
-#define MSR_SHADOW_GS_BASE  0xc0000102
+#define MSR_APIC_BASE      0x1b
+#define MSR_SYSENTER_CS    0x174
+#define MSR_SYSENTER_ESP   0x175
+#define MSR_SYSENTER_EIP   0x176
+#define MSR_MISC_ENABLE    0x1a0
+#define MSR_PAT            0x277
+#define MSR_TSC_DEADLINE   0x6e0
+#define MSR_X2APIC_BASE    0x800
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
+#define MSR_SHADOW_GS_BASE 0xc0000102
 
-#define EFER_SCE  (1UL << 0)
-#define EFER_LME  (1UL << 8)
-#define EFER_LMA  (1UL << 10)
-#define EFER_NXE  (1UL << 11)
+#define EFER_SCE (1UL << 0)
+#define EFER_LME (1UL << 8)
+#define EFER_LMA (1UL << 10)
+#define EFER_NXE (1UL << 11)
 
 static inline uint64_t rdmsr(uint32_t msr)
 {
@@ -61,9 +61,7 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
     asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-/** rdmsr_safe / wrmsr_safe - the same with fault recovery: 0 or -EFAULT (usercopy.S). */
-int rdmsr_safe(uint32_t msr, uint64_t *v);
-int wrmsr_safe(uint32_t msr, uint64_t v);
+/** xsetbv_safe - 0, or -EFAULT after a fault (usercopy.S). */
 int xsetbv_safe(uint32_t index, uint64_t v);
 
 static inline uint64_t rdtsc(void)
@@ -74,10 +72,16 @@ static inline uint64_t rdtsc(void)
     return lo | (uint64_t)hi << 32;
 }
 
-static inline void cpuid_count(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c,
-                               uint32_t *d)
+struct cpuid_leaf {
+    uint32_t a, b, c, d;
+};
+
+static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t sub)
 {
-    asm volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "a"(leaf), "c"(sub));
+    struct cpuid_leaf l;
+
+    asm volatile("cpuid" : "=a"(l.a), "=b"(l.b), "=c"(l.c), "=d"(l.d) : "a"(leaf), "c"(sub));
+    return l;
 }
 
 #define DEFINE_CR(n)                                                                               \

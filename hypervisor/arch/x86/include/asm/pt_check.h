@@ -32,7 +32,8 @@ int __must_check pt_adjust(const struct domain *d, int level, pte_t *pe);
  * Returns 0, or what pt_adjust() and pt_get_entry() say, and then nothing has changed. A table that was
  * left half done, by failure or because it lost its last reference, is now current's old_table.
  * @o->d's mmu_lock is held. */
-int __must_check pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep);
+int __must_check pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new,
+                           uint64_t keep);
 
 /** pt_replace_l1 - the same for an L1 entry that must still be @old; -EAGAIN if it is not. */
 int __must_check pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new);

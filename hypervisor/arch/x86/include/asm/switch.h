@@ -51,3 +51,6 @@ static inline void *pcpu_stack_base(void)
     asm("mov %%rsp, %0" : "=r"(sp));
     return (struct stack_top *)((sp | (STACK_SIZE - 1)) + 1) - 1;
 }
+
+/** desc_set_system - a descriptor of 16 bytes, of a TSS or LDT. desc.c */
+void desc_set_system(uint64_t desc[2], uint64_t base, uint32_t limit, uint64_t type);

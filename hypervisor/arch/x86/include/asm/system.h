@@ -6,13 +6,13 @@
 #include <asm/regs.h>
 
 /* Interrupt vectors. 0x20..0xdf are for devices. */
-#define VECTOR_TIMER    0xf0 /* local APIC timer */
-#define VECTOR_KICK     0xf1 /* look at your softirqs */
-#define VECTOR_TLB      0xf2 /* shoot-down */
-#define VECTOR_STOP     0xf3 /* halt: panic or shutdown on another pcpu */
-#define VECTOR_SERIAL   0xe0
-#define VECTOR_ERROR    0xfe
-#define VECTOR_SPURIOUS 0xff
+#define VECTOR_TIMER     0xf0 /* local APIC timer */
+#define VECTOR_KICK      0xf1 /* look at your softirqs */
+#define VECTOR_TLB       0xf2 /* shoot-down */
+#define VECTOR_STOP      0xf3 /* halt: panic or shutdown on another pcpu */
+#define VECTOR_SERIAL    0xe0
+#define VECTOR_ERROR     0xfe
+#define VECTOR_SPURIOUS  0xff
 #define VECTOR_SYSCALL80 0x80 /* guests' int 0x80 has its own fast entry */
 
 /** irq_dispatch - C part of every interrupt entry; interrupts are off. irq.c */
@@ -36,7 +36,7 @@ const void *map_boot(uint64_t paddr, size_t len);
 int percpu_area_init(unsigned int cpu);
 static inline uintptr_t percpu_area(unsigned int cpu);
 
-extern uint64_t hv_l4[];      /* master L4 table: its slots 256.. are copied into every guest L4 */
+extern uint64_t hv_l4[]; /* master L4 table: its slots 256.. are copied into every guest L4 */
 extern uint64_t hv_l4_paddr;
 /** hv_l4_fill - write the hypervisor's slots into a guest L4 table (its direct-map address);
  * the m2p slot only if @m2p. */
@@ -50,5 +50,4 @@ static inline uintptr_t percpu_area(unsigned int cpu)
 
 /* The traps' symbolizer and stack printer (traps.c, symbols.c). */
 void dump_regs(const struct cpu_regs *regs);
-void dump_stack(uintptr_t sp, uintptr_t bp);
-const char *symbol_lookup(uintptr_t addr, uintptr_t *offset);
+void dump_stack(uintptr_t sp);

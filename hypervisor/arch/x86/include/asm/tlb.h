@@ -23,6 +23,13 @@ static inline void tlb_invlpg(uint64_t va)
     invlpg(va);
 }
 
+/** load_root - from user to kernel tables of a vcpu, or back: what is global is common to both. */
+static inline void load_root(struct pcpu *p, uint64_t cr3)
+{
+    p->arch.cr3 = cr3;
+    write_cr3(cr3);
+}
+
 static inline void caches_write_back(void)
 {
     asm volatile("wbinvd" : : : "memory");

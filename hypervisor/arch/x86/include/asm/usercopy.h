@@ -10,8 +10,6 @@
 /** raw_copy_guest, raw_clear_guest - 0, or 1 after a fault. */
 int raw_copy_guest(void *dst, const void *src, size_t n);
 int raw_clear_guest(void *dst, size_t n);
-/** raw_cmpxchg_guest - locked, 8 bytes; *@seen is what was there. 0, or 1 after a fault. */
-int raw_cmpxchg_guest(uint64_t *p, uint64_t old, uint64_t new, uint64_t *seen);
 
 /** load_ds .. load_gs_user - load a selector register; 1 if it did not load and is null now. */
 int load_ds(unsigned int sel);
@@ -122,7 +120,6 @@ static inline __attribute__((always_inline)) int copy_from_guest_fast(void *dst,
 static inline __attribute__((always_inline)) int copy_to_guest_fast(guest_ptr_t dst,
                                                                     const void *src, size_t n)
 {
-    return unlikely(!guest_range_ok_inline(dst.va, n))
-               ? -EFAULT
-               : put_guest_inline((void *)dst.va, src, n);
+    return unlikely(!guest_range_ok_inline(dst.va, n)) ? -EFAULT
+                                                       : put_guest_inline((void *)dst.va, src, n);
 }
