@@ -137,15 +137,14 @@ is "its memory is back" until_true 20 free_memory
 is "its loop devices are free" equal "$(losetup -a)" ""
 is "its network cards are gone" equal "$(ls /sys/class/net | grep vif)" ""
 
-# ---- other kernels ----
+# ---- other kernels, at once ----
 
+is "pvgrub is made a guest" xl create /guest/grub.cfg
 is "Debian's kernel for clouds is made a guest" xl create /guest/cloud.cfg
 is "it comes up" until_true 300 logged cloud 1 'userland: 1 CPUs, .*cloud'
-is "it shuts down when it is asked to" xl shutdown -w cloud
-is "pvgrub is made a guest" xl create /guest/grub.cfg
-is "it boots what it finds on its disk" until_true 300 logged grub 1 'userland: 1 CPUs'
+is "pvgrub boots what it finds on its disk" until_true 300 logged grub 1 'userland: 1 CPUs'
 is "with the command line that it found" typed grub 'cat /proc/cmdline' 'from=pvgrub'
-is "it is destroyed" xl destroy grub
+is "they shut down when they are asked to" xl shutdown -w -a
 is "it is gone" until_true 30 only_dom0
 is "its memory is back" until_true 20 free_memory
 finish

@@ -87,7 +87,7 @@ my %initramfs = map { $_ => guest_initramfs($_) } qw(stable cloud);
 my $root = "$Dom0::dir/xl-root";
 remove_tree($root);
 make_path("$root/boot/grub");
-system("cp $initramfs{cloud} $root/boot/initrd && cp " . kernel_of('cloud') . " $root/boot/vmlinuz") == 0 or die "cp\n";
+system("cp $initramfs{stable} $root/boot/initrd && cp " . kernel_of('stable') . " $root/boot/vmlinuz") == 0 or die "cp\n";
 put('xl-root/boot/grub/grub.cfg', 0644, <<'END');
 set timeout=0
 menuentry linux {
