@@ -54,8 +54,9 @@ bool kernel_has_device(const struct device *d, bool serving)
 {
     char path[128];
 
-    snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/%s-%u-%u%s", d->kind, d->domid,
-             d->id, serving && strcmp(d->kind, "vbd") == 0 ? "/physical_device" : "");
+    /* Not by the bus, from whose list it is taken before the driver has let go. */
+    snprintf(path, sizeof(path), "/sys/devices/%s-%u-%u%s", d->kind, d->domid, d->id,
+             serving && strcmp(d->kind, "vbd") == 0 ? "/physical_device" : "");
     return access(path, F_OK) == 0;
 }
 

@@ -122,6 +122,14 @@ is "nothing is left" until_true 30 nothing_left
 is "nothing else is gone" equal "$(xenstore-read /keep/this)" 1
 xenstore-rm /keep
 
+# What ends has let go of all when it says so.
+again() {
+    for n in 1 2 3 4 5 6; do
+        hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' 'nics=[{"ifname":"web"}]' && socle destroy hello || return 1
+    done
+}
+is "the same devices again and again" again
+
 # Scripts of users.
 cat >/tmp/script <<'END'
 #!/bin/sh
