@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Commands of socle about domains. Domain 1 was started by the hypervisor.
+if [ $hv = xen ]; then
+    mkdir -p /var/lib/xenstored /run/xenstored
+    xenstored --pid-file=/run/xenstored.pid
+fi
 until_true 20 xenstore-write /local/domain/0/name Domain-0
 is "the guest is made" socle create /etc/socle/hello.json name=guest
 

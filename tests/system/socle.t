@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
-# What socle tells of domains and does to them, in a stock dom0 beside a small guest.
+# What socle tells of domains and does to them, in a stock dom0 beside a small guest; on Xen with Debian's xenstored.
 use strict;
 use warnings;
 use FindBin;
@@ -8,8 +8,9 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
+my $store = $Dom0::xen ? "$Dom0::debian/xenstored" : "$Dom0::out/dom0-tools/socle-stored";
 my $boot = Dom0::boot(name => 'socle', smp => 2, options => 'dom0_mem=512M', scripts => ['socle'],
-                      files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), '/usr/bin/xenstore-write',
+                      files => ["$Dom0::out/dom0-tools/socle", $store, '/usr/bin/xenstore-write',
                                 "usr/lib/socle/hello.elf=$Dom0::out/guests/hello.elf", "etc/socle/hello.json=config/examples/hello.json"]);
 Dom0::report($boot, 'socle');
 done_testing;
