@@ -15,7 +15,7 @@
 
 /* ---- bitmaps ---- */
 
-int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map)
+static int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map)
 {
     unsigned int bytes = min(DIV_ROUND_UP(map->nr_bits, 8u), (unsigned int)sizeof(mask->bits));
 

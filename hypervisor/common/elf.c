@@ -174,7 +174,8 @@ static bool text_is(const char *s, size_t len, const char *word)
     return len == strlen(word) && memcmp(s, word, len) == 0;
 }
 
-int elf_feature_number(const char *name, size_t len)
+/* XENFEAT_x of a name without its prefix, -1 if the ABI has none. */
+static int feature_number(const char *name, size_t len)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(feature_names); i++) {
         if (feature_names[i] && text_is(name, len, feature_names[i]))
@@ -193,7 +194,7 @@ static int take_features(struct elf_pv_info *info, const struct value *v, void *
         bar = memchr(s, '|', (size_t)(end - s));
         bar = bar ? bar : end;
         bool required = s[0] == '!';
-        int nr = elf_feature_number(s + required, (size_t)(bar - s) - required);
+        int nr = feature_number(s + required, (size_t)(bar - s) - required);
 
         if (nr >= 0) {
             info->features_supported |= 1u << nr;

@@ -230,7 +230,9 @@ void gnttab_domain_free(struct domain *d)
 
 /* ---- operations on tables ---- */
 
-struct domain *gnttab_target(domid_t id, int16_t *status)
+/* The domain an operation names, with a reference: the caller's own, or any if privileged. NULL and
+ * *@status GNTST_bad_domain or GNTST_permission_denied. */
+static struct domain *get_target(domid_t id, int16_t *status)
 {
     struct domain *d = domain_by_id_or_self(id);
 
@@ -266,7 +268,7 @@ static long setup_table(struct gnttab_setup_table *op, guest_ptr_t uop)
 
     if (op->nr_frames && !guest_range_ok(guest_ptr_of(op->frame_list), 1))
         return -EFAULT;
-    d = gnttab_target(op->dom, &op->status);
+    d = get_target(op->dom, &op->status);
     if (d) {
         spin_lock(&d->gnttab->lock);
         rc = grow(d, op->nr_frames);
@@ -278,7 +280,7 @@ static long setup_table(struct gnttab_setup_table *op, guest_ptr_t uop)
 
 static long query_size(struct gnttab_query_size *op)
 {
-    struct domain *d __put_domain = gnttab_target(op->dom, &op->status);
+    struct domain *d __put_domain = get_target(op->dom, &op->status);
 
     if (d) {
         op->nr_frames = READ_ONCE(d->gnttab->nr_frames);
@@ -290,7 +292,7 @@ static long query_size(struct gnttab_query_size *op)
 /* There are none in version 1; to ask for none is fine. */
 static long get_status_frames(struct gnttab_get_status_frames *op, guest_ptr_t uop)
 {
-    struct domain *d __put_domain = gnttab_target(op->dom, &op->status);
+    struct domain *d __put_domain = get_target(op->dom, &op->status);
 
     if (d && op->nr_frames)
         op->status = GNTST_general_error;
@@ -311,7 +313,7 @@ static long set_version(struct gnttab_set_version *op, guest_ptr_t uop)
 static long get_version(struct gnttab_get_version *op)
 {
     int16_t status;
-    struct domain *d __put_domain = gnttab_target(op->dom, &status);
+    struct domain *d __put_domain = get_target(op->dom, &status);
 
     op->version = 1;
     return d ? 0 : status == GNTST_bad_domain ? -ESRCH : -EPERM;

@@ -16,7 +16,8 @@ struct memop {
     unsigned int bits;
 };
 
-int memory_flags_bits(unsigned int flags)
+/* Decode XENMEMF_*: the address width to allocate below, 0 for any; -EINVAL. */
+static int flags_bits(unsigned int flags)
 {
     unsigned int bits = XENMEMF_get_address_bits(flags);
     unsigned int node = XENMEMF_get_node(flags);
@@ -130,7 +131,7 @@ long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
 
     if (copy_from_guest(&r, arg, sizeof(r)))
         return (long)start;
-    bits = r.mem_flags ? memory_flags_bits(r.mem_flags) : 0;
+    bits = r.mem_flags ? flags_bits(r.mem_flags) : 0;
     if (bits < 0 || r.nr_extents > UINT32_MAX >> MEMOP_EXTENT_SHIFT || start >= r.nr_extents ||
         (r.extent_order && r.extent_order > memory_max_order()))
         return (long)start;

@@ -229,10 +229,3 @@ unsigned int audit_everything(uint64_t *frames)
     }
     return errors;
 }
-
-unsigned int audit_all(void)
-{
-    uint64_t frames;
-
-    return audit_everything(&frames);
-}

@@ -17,14 +17,15 @@ struct entry {
     uint32_t error_code;
 };
 
-void vcpu_enter_kernel(struct vcpu *v)
+/* Switch page tables and GS base of the running vcpu. */
+static void vcpu_enter_kernel(struct vcpu *v)
 {
     v->arch.in_kernel = 1;
     asm volatile("swapgs" : : : "memory");
     load_root(pcpu_self(), v->arch.cr3_kernel);
 }
 
-void vcpu_enter_user(struct vcpu *v)
+static void vcpu_enter_user(struct vcpu *v)
 {
     v->arch.in_kernel = 0;
     ports_close(pcpu_self());

@@ -329,7 +329,8 @@ void *map_window(uint64_t paddr)
     return (char *)va + (paddr & ~PAGE_MASK);
 }
 
-const void *map_boot(uint64_t paddr, size_t len)
+/* A write-back mapping of firmware tables; the next one may end it. NULL: too large. */
+static const void *map_boot(void *ctx __ignored, uint64_t paddr, size_t len)
 {
     unsigned int at = PT_ENTRIES - BOOT_WINDOW_PAGES;
     uint64_t first = paddr >> PAGE_SHIFT;
@@ -346,12 +347,7 @@ const void *map_boot(uint64_t paddr, size_t len)
     return (const char *)FIXMAP_VIRT + at * PAGE_SIZE + (paddr & ~PAGE_MASK);
 }
 
-static const void *firmware_map(void *ctx __ignored, uint64_t paddr, size_t len)
-{
-    return map_boot(paddr, len);
-}
-
-const struct phys_reader firmware_reader = {.map = firmware_map};
+const struct phys_reader firmware_reader = {.map = map_boot};
 
 /* ---- pcpus ---- */
 

@@ -41,9 +41,8 @@ struct sysctl_row {
 extern const struct domctl_row arch_domctl[];
 extern const struct sysctl_row arch_sysctl[];
 
-/** cpumask_from_guest, cpumask_to_guest - a bitmap in the guest's memory: what it lacks counts as
+/** cpumask_to_guest - a bitmap in the guest's memory: what it lacks counts as
  * 0, what it has too much is ignored, or cleared. -EFAULT. */
-int cpumask_from_guest(cpumask_t *mask, const struct xenctl_bitmap *map);
 int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);
 
 /** domain_get_info - all fields. */

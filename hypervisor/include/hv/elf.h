@@ -73,6 +73,3 @@ typedef int elf_put_fn(void *ctx, uint64_t offset, const void *src, uint64_t len
  * The pieces cover [0, virt_kend - virt_kstart) without hole or overlap; bss and the gaps between
  * segments are zero pieces. Returns 0 or what @put returned. */
 int elf_pv_load(const struct elf_pv_info *info, elf_put_fn *put, void *ctx);
-
-/** elf_feature_number - XENFEAT_x of a name without its prefix, -1 if the ABI has none. */
-int elf_feature_number(const char *name, size_t len);

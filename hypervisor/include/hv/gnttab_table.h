@@ -88,10 +88,6 @@ static inline int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool w
     return GNTST_bad_page;
 }
 
-/** gnttab_target - the domain an operation names, with a reference: the caller's own, or any if
- * privileged. NULL and *@status GNTST_bad_domain or GNTST_permission_denied. */
-struct domain *gnttab_target(domid_t id, int16_t *status);
-
 /** gnttab_peer - the domain @id, whoever asks; NULL if there is none. It needs no reference if it
  * is @self, the current domain. gnttab_peer_put() afterwards. */
 static inline struct domain *gnttab_peer(struct domain *self, domid_t id)

@@ -24,10 +24,6 @@ static inline void memory_target_put_at_end(struct domain **d)
 /** memory_max_order - largest extent the current domain may ask for (XSA-31, XSA-158). */
 unsigned int memory_max_order(void);
 
-/** memory_flags_bits - decode XENMEMF_*: the address width to allocate below, 0 for any; -EINVAL.
- */
-int memory_flags_bits(unsigned int flags);
-
 /** memory_range_ok - elements [first, last] of a list of frame numbers at @list lie in guest space;
  * an empty list (first == last + 1) does. */
 bool memory_range_ok(guest_ptr_t list, uint64_t first, uint64_t last);
@@ -51,17 +47,16 @@ void memory_domain_free(struct domain *d);
 
 /* ---- debug/: the auditor of debug builds ---- */
 #ifdef SOCLE_DEBUG
-/** audit_all - recount every reference and type of every frame from the page tables and compare;
- * all domains paused by the caller. Returns the number of errors, each printed. audit_everything tells
- * also how many frames it has seen. */
-unsigned int audit_all(void);
+/** audit_everything - recount every reference and type of every frame from the page tables and compare;
+ * all domains paused by the caller. Returns the number of errors, each printed, and how many frames it has
+ * seen. */
 unsigned int audit_everything(uint64_t *frames);
 
 /** audit_mark_free - remember how much memory is free: before the first domain is built.
  * audit_expect_free - so many pages more have been given to the allocator since. */
 void audit_mark_free(void);
 void audit_expect_free(uint64_t pages);
-/** audit_at_shutdown - the last act: all pcpus to their idle vcpus, audit_all(), then destroy every
+/** audit_at_shutdown - the last act: all pcpus to their idle vcpus, audit_everything(), then destroy every
  * domain, dom0 too, and see whether all memory has come back. On the idle vcpu. Prints one line,
  * "audit: ok (N frames, M pages free)" or "audit: FAILED, ...". */
 void audit_at_shutdown(void);

@@ -28,9 +28,6 @@ void lapic_send_ipi(unsigned int cpu, uint8_t vector);
 void *map_device(uint64_t paddr, size_t len);
 /** map_window - the same for one page, at any time, until the next call; under LOCK_PCI. */
 void *map_window(uint64_t paddr);
-/** map_boot - write-back mapping of firmware tables during boot; NULL if too large. The next call may
- * end it. RAM is reached through the direct map instead. */
-const void *map_boot(uint64_t paddr, size_t len);
 
 /** percpu_area_init - page tables, stacks, GDT, TSS and entry stubs of @cpu; -ENOMEM. paging.c, desc.c */
 int percpu_area_init(unsigned int cpu);

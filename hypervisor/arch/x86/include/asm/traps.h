@@ -29,10 +29,6 @@ void bounce_sysenter(struct cpu_regs *regs);
 /** bounce_failsafe - the segments or the frame that the guest asked to return with did not load. */
 void bounce_failsafe(struct cpu_regs *regs);
 
-/** vcpu_enter_kernel / vcpu_enter_user - switch page tables and GS base of the running vcpu. */
-void vcpu_enter_kernel(struct vcpu *v);
-void vcpu_enter_user(struct vcpu *v);
-
 /* ---- emulate.c ---- */
 
 /** emulate_privileged - #GP with error code 0: perform the instruction on the guest's behalf.
