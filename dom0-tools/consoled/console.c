@@ -399,6 +399,7 @@ void console_turn(const struct pollset *set, int64_t now)
         stream_turn(&c->stream, set);
         if (c->state == OPEN)
             feed(c);
+        stream_give(&c->stream);
         if (c->state != ENDED)
             pty_give(&c->pty, &c->stream.history, pty_limit(c));
     }

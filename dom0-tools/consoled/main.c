@@ -106,7 +106,6 @@ static int serve(const char *pid_file, bool hypervisor_log)
 {
     int rc, events, messages;
 
-    umask(077);
     if ((rc = make_dir(console_settings.run_dir)))
         return complain(console_settings.run_dir, rc);
     if ((rc = make_dir(console_settings.log_dir)))
@@ -114,6 +113,7 @@ static int serve(const char *pid_file, bool hypervisor_log)
     rc = daemon_pid_file(pid_file);
     if (rc)
         return complain(rc == -EBUSY ? "it runs already" : pid_file, rc);
+    umask(077);
     if ((events = host_open()) < 0)
         return complain("no way to the hypervisor", events);
     if (hypervisor_log)

@@ -101,15 +101,18 @@ void reader_give(struct reader *r, const struct history *h, bool ended)
         r->pos = history_end(h);
     if (!r->welcome)
         r->welcome = send_message(r, CONSOLE_DATA, NULL, 0);
-    for (unsigned int i = 0; i < TURN && !r->left; i++) {
+    for (unsigned int i = 0; !r->left && !r->full; i++) {
         len = history_peek(h, &r->pos, &data, &missed);
         if (len > CONSOLE_DATA_MAX)
             len = CONSOLE_DATA_MAX;
-        if (!len || !send_message(r, CONSOLE_DATA, data, len))
+        if (!len)
             break;
-        r->pos += len;
+        if (i == TURN) /* or so it looks until the next turn */
+            r->full = true;
+        else if (send_message(r, CONSOLE_DATA, data, len))
+            r->pos += len;
     }
-    if (!len && ended && !r->left && send_message(r, CONSOLE_END, NULL, 0))
+    if (!len && ended && !r->left && !r->full && send_message(r, CONSOLE_END, NULL, 0))
         r->dead = true;
 }
 

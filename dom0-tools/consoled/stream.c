@@ -214,7 +214,6 @@ void stream_turn(struct stream *s, const struct pollset *set)
     }
     if (pollset_events(set, s->place))
         accept_readers(s);
-    stream_give(s);
 }
 
 void stream_give(struct stream *s)

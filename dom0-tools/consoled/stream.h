@@ -46,10 +46,10 @@ void stream_reopen_log(struct stream *s);
 /** stream_poll - wait for readers; @input: and for what they say. */
 void stream_poll(struct stream *s, struct pollset *set, bool input);
 
-/** stream_turn - what poll has found: new readers, their input, and what they may have now. */
+/** stream_turn - what poll has found: new readers, their input. stream_give() has to follow. */
 void stream_turn(struct stream *s, const struct pollset *set);
 
-/** stream_give - show all readers what is new. */
+/** stream_give - show all readers what is new, and let go of those that are done. */
 void stream_give(struct stream *s);
 
 /** stream_end - nothing more comes. The history's file goes, readers fetch the rest. */

@@ -122,7 +122,7 @@ static int connect_once(void)
     if (rc) {
         close(s.fd);
         s.fd = -1;
-    } else if (s.input_over) {
+    } else if (s.input_over && !s.in_len) {
         shutdown(s.fd, SHUT_WR);
     }
     return rc;

@@ -146,6 +146,19 @@ static inline void kit_turn(void)
     kit_wake = until;
 }
 
+/* The same, if something wakes it; returns whether. */
+static inline bool kit_wait(void)
+{
+    static struct pollset set;
+
+    set.nr = 0;
+    kit_wake = console_poll(&set);
+    if (poll(set.fds, set.nr, 0) <= 0 && kit_wake > kit_now)
+        return false;
+    console_turn(&set, kit_now);
+    return true;
+}
+
 static inline int kit_connect(const char *name, uint64_t from)
 {
     struct console_hello hello = {.magic = CONSOLE_MAGIC, .from = from};

@@ -637,6 +637,37 @@ static void a_slow_reader(void **state)
     close(quick);
 }
 
+/* It gets all of a long history without anything else that happens. */
+static void a_late_reader(void **state)
+{
+    char text[1000];
+    size_t all = 0;
+    int fd;
+    long n;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    console_settings.history = 1 << 20;
+    found(1);
+    for (unsigned int i = 0; i < 1000; i++) {
+        kit_write(1, text, sizeof(text));
+        event(1);
+        kit_now += EVENT_COST;
+    }
+    kit_turn();
+    fd = kit_connect("1", 0);
+    while (kit_wait()) {
+        while ((n = receive(fd)) >= 0)
+            all += n;
+    }
+    assert_int_equal(all, 1000 * sizeof(text));
+    gone(1);
+    kit_turn();
+    assert_int_equal(receive(fd), 0);
+    assert_int_equal(got.kind, CONSOLE_END);
+    close(fd);
+}
+
 /* It came while the domain was still there; nobody has looked at it before the end. */
 static void a_reader_in_the_last_moment(void **state)
 {
@@ -751,10 +782,12 @@ static void spoiled_indexes(void **state)
     fake_guests[2].page.in_cons = 5;
     fd = kit_connect("2", 0);
     kit_turn();
+    kit_turn();
     send(fd, "x", 1, 0);
     kit_turn();
-    kit_turn();
     assert_int_equal(fake_guests[2].mapped, 0);
+    assert_non_null(
+        strstr(receive_all(fd), "the ring's indexes")); /* at once: nothing else may come */
     close(fd);
     says(3, "others go on");
     check_guest_log("guest3.log", "others go on");
@@ -974,6 +1007,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(readers_that_are_refused, start, stop),
         cmocka_unit_test_setup_teardown(a_reader_that_begins_wrongly, start, stop),
         cmocka_unit_test_setup_teardown(a_slow_reader, start, stop),
+        cmocka_unit_test_setup_teardown(a_late_reader, start, stop),
         cmocka_unit_test_setup_teardown(a_reader_in_the_last_moment, start, stop),
         cmocka_unit_test_setup_teardown(the_end_does_not_wait, start, stop),
         cmocka_unit_test_setup_teardown(a_flood, start, stop),
