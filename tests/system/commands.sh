@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Each command of socle, good and bad, on two guests: hello, which watches no nodes of the store, and a stock Linux
-# with 2 of 4 vcpus and 96 of 160 MiB.
+# with 2 of 4 vcpus, 112 of 160 MiB, a disk and a network card.
 # What xl says of the same is compared.
 mkdir -p /var/lib/xen /var/run/xen /run/xen
 until_true 60 xenstore-exists /
@@ -49,6 +49,7 @@ node() {
     xenstore-read "/local/domain/$(socle domid "$1")/$2"
 }
 
+truncate -s 4M /guest/disk
 free=$(socle info free_memory)
 is "hello is made" socle create /guest/hello.json
 is "Linux is made, paused" socle create -p /guest/linux.json
@@ -114,10 +115,10 @@ is "not more than the machine has" refused \
 is "two again" socle vcpu-set linux 2
 is "they are used" until_true 200 row_is linux vcpus 2
 
-is "memory as it was made" row_is linux memory 96
-is "it gives memory back" socle mem-set linux 80m
-is "it shows" until_true 200 row_is linux memory 80
-is "xl knows" shows '^linux +[0-9]+ +80 ' xl list
+is "memory as it was made" row_is linux memory 112
+is "it gives memory back" socle mem-set linux 100m
+is "it shows" until_true 200 row_is linux memory 100
+is "xl knows" shows '^linux +[0-9]+ +100 ' xl list
 is "it takes more than it began with" socle mem-set linux 131072k
 is "it shows" until_true 200 row_is linux memory 128
 is "not more than its limit" refused "socle: linux: 164864 KiB are more than its limit, 163840 KiB" socle mem-set linux 161
@@ -154,10 +155,17 @@ is "as JSON" shows '"uptime": [0-9]+' socle uptime -j hello
 is "briefly" shows ' up +[0-9]+:[0-9][0-9]:[0-9][0-9], hello \([0-9]+\)$' socle uptime -s hello
 
 numbers() { # of a table of top that will be the same a moment later
-    awk '$1 != "Domain-0" { print $1, $5, $7, $9, $10, $13 }'
+    awk '$1 != "Domain-0" { print $1, $5, $7, $9, $13 }'
 }
 is "top" equal "$(socle top -b -i 1 | head -n 1)" "$(xentop -b -i 1 | head -n 1)"
 is "its numbers are those of xentop" equal "$(socle top -b -i 1 | numbers)" "$(xentop -b -i 1 | numbers)"
+traffic() { # cards, disks, and whether there was something to count: KiB sent, received; reads, sectors
+    socle top -b -i 1 | awk '$1 == "linux" { print $10, $13, ($11 >= 2), ($12 >= 2), ($15 > 0), ($17 >= 2048) }'
+}
+traffic_is() {
+    equal "$(traffic)" "$1"
+}
+is "what went through devices is counted" until_true 60 traffic_is "1 1 1 1 1 1"
 is "loads come with the second look" at_least "$(socle top -b -i 2 -d 1 | awk '$1 == "Domain-0" { print int($4 * 10) }' | tail -n 1)" 1
 is "top as JSON" shows '"cpu_percent": [0-9]+\.[0-9],' socle top --json -i 1
 is "vcpus in top" shows '^VCPUs\(sec\):  0: +[0-9]+s  1: +[0-9]+s$' socle top -b -v -i 1
