@@ -34,7 +34,7 @@ is "it is started again" until_true 20 by_socket xenstore-exists /a/b
 is "the tree is the same" equal "$(by_socket xenstore-ls -f -p /)" "$tree"
 
 # The kernel waits for answers as long as it takes: each request is done, once, and each change is told of.
-is "clients of the kernel, while it is killed at any moment" storm 3 16
+is "clients of the kernel, while it is killed at any moment" storm 2 12
 is "it is up again" until_true 20 by_socket xenstore-write /list/x 1
 is "the kernel removes" by_kernel xenstore-rm /list
 is "and a program goes on" until_true 20 by_socket xenstore-write /a/d 3
