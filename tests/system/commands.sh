@@ -128,8 +128,8 @@ is "not below what it has" refused "socle: linux: 102400 KiB are less than its t
 is "no size" misused socle mem-set linux 1x
 is "dom0 needs some" refused "socle: 0: the control domain needs 131072 KiB" socle mem-set 0 1
 
-is "dom0 gives memory back, too" socle mem-set 0 400
-is "it shows" until_true 200 row_is 0 memory 400
+is "dom0 gives memory back, too" socle mem-set 0 490
+is "it shows" until_true 200 row_is 0 memory 490
 is "it takes it back" socle mem-set 0 512
 is "it shows" until_true 200 row_is 0 memory 512
 is "and a vcpu" socle vcpu-set 0 1
