@@ -40,6 +40,7 @@ typed() {
     (
         echo "$2"
         until_true 60 grep -qE -- "$3" /tmp/console
+        printf '\035' # Ctrl-], which ends xl console
     ) | timeout 70 script -qc "xl console $1" /dev/null >/tmp/console 2>&1
     grep -qE -- "$3" /tmp/console || { tail -n 15 /tmp/console; return 1; }
 }
