@@ -93,7 +93,7 @@ is "it comes up" until_true 300 logged linux 1 'userland: 2 CPUs'
 is "it is described as JSON" shows '"name": "linux"' xl list -l linux
 is "its disks are listed" shows '^51728 .* 4 ' xl block-list linux
 is "its network card is listed" shows '00:16:3e:01:02:03 +0 +4 ' xl network-list linux
-is "it mounts its disk and writes" typed linux 'mount /dev/xvda /mnt && date >/mnt/file && umount /mnt && echo wrote $((40 + 2))' 'wrote 42'
+is "it mounts its disk and writes" typed linux 'until mount /dev/xvda /mnt; do sleep 1; done && date >/mnt/file && umount /mnt && echo wrote $((40 + 2))' 'wrote 42'
 is "it reads the other one" typed linux 'mount -r /dev/xvdb /mnt && echo $(ls /mnt/boot); umount /mnt' '^grub initrd vmlinuz'
 is "which it may not write" typed linux 'dd if=/dev/zero of=/dev/xvdb count=1; echo status $?' 'status 1'
 is "it reaches dom0" typed linux 'ping -c 1 10.9.8.1' '1 packets received'
@@ -120,14 +120,14 @@ id=$(xl domid linux)
 is "it reboots" typed linux 'reboot -f' 'reboot: Restarting system'
 is "and comes up again" until_true 300 logged linux 2 'userland: 2 CPUs'
 is "as another domain" at_least "$(xl domid linux)" $((id + 1))
-is "what it wrote is still there" typed linux 'mount /dev/xvda /mnt && wc -l /mnt/file; umount /mnt' '^1 /mnt/file'
+is "what it wrote is still there" typed linux 'until mount /dev/xvda /mnt; do sleep 1; done && wc -l /mnt/file; umount /mnt' '^1 /mnt/file'
 
 is "it is saved" xl save linux /tmp/saved
 is "and gone" until_true 30 only_dom0
 is "its memory is back" until_true 20 free_memory
 is "it is restored" xl restore /tmp/saved
 rm -f /tmp/saved
-is "and goes on" typed linux 'cat /mnt/file /proc/uptime; mount /dev/xvda /mnt && wc -l /mnt/file; umount /mnt' '^1 /mnt/file'
+is "and goes on" typed linux 'cat /mnt/file /proc/uptime; until mount /dev/xvda /mnt; do sleep 1; done && wc -l /mnt/file; umount /mnt' '^1 /mnt/file'
 is "it reaches dom0 again" typed linux 'ping -c 1 10.9.8.1' '1 packets received'
 
 is "it crashes when it is told to" typed linux 'echo c >/proc/sysrq-trigger' 'sysrq triggered crash'
