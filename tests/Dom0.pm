@@ -14,8 +14,8 @@ use Test::More;
 
 chdir "$FindBin::Bin/../..";
 our $out = $ENV{O} || 'build';
-our $dir = "$out/tests/system";
 our $xen = ($ENV{PEER} // '') eq 'xen';
+our $dir = "$out/tests/system" . ($xen ? '/xen' : ''); # the same test may run on both at once
 # Programs of Debian's own toolstack, unpacked; who takes one along gets their libraries, too.
 our $debian = "$out/package/xen-utils-4.17/usr/lib/xen-4.17/bin";
 make_path($dir, "$out/log");
@@ -40,7 +40,7 @@ sub initramfs {
     close $fh or die "$session: $!\n";
     chmod 0755, $session;
     system('dom0-tools/image/make-initramfs', '-o', "$dir/$name.cpio", '-k', "$out/kernel/$suite",
-           "etc/session=$session", @$files, (map { "$libs/" . s{.*/}{}r . "=$_" } @libs), map { "bin/$_=$dir/$_" } @$programs) == 0 or die "make-initramfs failed\n";
+           "etc/session=$session", @$files, (map { "$libs/" . s{.*/}{}r . "=$_" } @libs), map { "bin/$_=$out/tests/system/$_" } @$programs) == 0 or die "make-initramfs failed\n";
     return "$dir/$name.cpio";
 }
 
@@ -130,6 +130,17 @@ sub filesystem {
     local $ENV{PATH} = "$ENV{PATH}:/sbin";
     system('mke2fs', '-q', '-t', 'ext4', '-d', $tree, @options, $image, "${kib}k") == 0 or die "mke2fs failed\n";
     remove_tree($tree);
+}
+
+# A file of the tests', for dom0 or its guests; returns its path.
+sub put {
+    my ($name, $mode, $text) = @_;
+
+    open my $fh, '>', "$dir/$name" or die "$name: $!\n";
+    print $fh $text;
+    close $fh or die "$name: $!\n";
+    chmod $mode, "$dir/$name";
+    return "$dir/$name";
 }
 
 # A file of pseudo-random bytes; returns its MD5.

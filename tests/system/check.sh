@@ -33,6 +33,22 @@ at_most() {
     [ "$1" -le "$2" ] || { echo "$1, more than $2"; return 1; }
 }
 
+# shows PATTERN COMMAND...: its output has a line like that
+shows() {
+    pattern=$1
+    shift
+    "$@" >/tmp/shown 2>&1
+    grep -qE -- "$pattern" /tmp/shown || { cat /tmp/shown; return 1; }
+}
+
+# refused LINE COMMAND...: it fails, and says nothing but that
+refused() {
+    text=$1
+    shift
+    said=$("$@" 2>&1) && { echo "not refused: $said"; return 1; }
+    equal "$said" "$text"
+}
+
 # until_true SECONDS COMMAND...: waits for it to succeed.
 until_true() {
     tries=$(($1 * 5))

@@ -7,18 +7,6 @@ until_true 60 xenstore-exists /
 xen-init-dom0 >/dev/null
 log=/var/log/socle/linux.log
 
-shows() { # shows PATTERN COMMAND...: its output has a line like that
-    pattern=$1
-    shift
-    "$@" >/tmp/shown 2>&1
-    grep -qE "$pattern" /tmp/shown || { cat /tmp/shown; return 1; }
-}
-refused() { # refused LINE COMMAND...: and it says nothing but that
-    text=$1
-    shift
-    said=$("$@" 2>&1) && { echo "not refused: $said"; return 1; }
-    equal "$said" "$text"
-}
 misused() {
     "$@" >/dev/null 2>&1
     equal $? 2

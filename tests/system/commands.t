@@ -10,28 +10,16 @@ use Test::More;
 
 my $bin = $Dom0::debian;
 
-my $test = $Dom0::xen ? 'commands-xen' : 'commands'; # both may run at once
-
-sub put {
-    my ($name, $mode, $text) = @_;
-
-    open my $fh, '>', "$Dom0::dir/$test-$name" or die "$name: $!\n";
-    print $fh $text;
-    close $fh or die "$name: $!\n";
-    chmod $mode, "$Dom0::dir/$test-$name";
-    return "$Dom0::dir/$test-$name";
-}
-
-my $conf = put('xl.conf', 0644, qq(autoballoon="off"\n));
-my $hello = put('hello.json', 0644, <<'END');
+my $conf = Dom0::put("commands-xl.conf", 0644, qq(autoballoon="off"\n));
+my $hello = Dom0::put("commands-hello.json", 0644, <<'END');
 {"name": "hello", "kernel": "hello.elf", "memory": 32}
 END
-my $linux = put('linux.json', 0644, <<'END');
+my $linux = Dom0::put("commands-linux.json", 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 112, "maxmem": 160,
  "vcpus": 2, "maxvcpus": 4, "disks": [{"path": "/guest/disk", "vdev": "xvda"}], "nics": [{"mac": "00:16:3e:00:00:01"}]}
 END
 # It tells its CPUs and memory whenever they change.
-my $init = put('init', 0755, <<'END');
+my $init = Dom0::put("commands-init", 0755, <<'END');
 #!/bin/busybox sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t devtmpfs dev /dev
@@ -54,9 +42,9 @@ while :; do
     sleep 1
 done
 END
-my $poweroff = put('poweroff', 0755, "#!/bin/busybox sh\n/bin/busybox poweroff -f\n");
-my $reboot = put('reboot', 0755, "#!/bin/busybox sh\n/bin/busybox reboot -f\n");
-system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/$test-guest.cpio", '-k', "$Dom0::out/kernel/stable",
+my $poweroff = Dom0::put("commands-poweroff", 0755, "#!/bin/busybox sh\n/bin/busybox poweroff -f\n");
+my $reboot = Dom0::put("commands-reboot", 0755, "#!/bin/busybox sh\n/bin/busybox reboot -f\n");
+system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/commands-guest.cpio", '-k', "$Dom0::out/kernel/stable",
        '-m', 'dom0-tools/image/modules-guest', "init=$init", "sbin/poweroff=$poweroff", "sbin/reboot=$reboot") == 0
     or die "make-initramfs failed\n";
 my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
@@ -67,7 +55,7 @@ my $boot = Dom0::boot(
               "etc/xen/xl.conf=$conf", (map { "/usr/bin/xenstore-$_" } qw(exists read write)),
               (map { "$bin/$_" } qw(xl xen-init-dom0 xentop)), "guest/hello.json=$hello",
               "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
-              "guest/initrd=$Dom0::dir/$test-guest.cpio",
+              "guest/initrd=$Dom0::dir/commands-guest.cpio",
               map { s{^/}{}r . "=$_" } glob '/lib/x86_64-linux-gnu/libgcc_s.so.1']);
 Dom0::report($boot, 'commands');
 done_testing;

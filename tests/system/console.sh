@@ -28,12 +28,6 @@ create() {
 say() {
     printf '%s\r' "$2" | timeout 60 socle console "$1" >/dev/null 2>&1 &
 }
-refused() {
-    text=$1
-    shift
-    said=$("$@" 2>&1) && { echo "not refused: $said"; return 1; }
-    equal "$said" "$text"
-}
 # All of a domain's log, the oldest first.
 whole_log() {
     for n in $(seq 30 -1 1); do

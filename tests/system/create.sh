@@ -4,13 +4,7 @@
 until_true 20 xenstore-ls /
 log=/var/log/socle
 
-shows() { # shows PATTERN COMMAND...: its output has a line like that
-    pattern=$1
-    shift
-    "$@" >/tmp/shown 2>&1
-    grep -qE "$pattern" /tmp/shown || { cat /tmp/shown; return 1; }
-}
-refused() { # refused PATTERN COMMAND...: and that is all it says
+refused_like() { # refused_like PATTERN COMMAND...: and that is all it says
     pattern=$1
     shift
     "$@" >/tmp/shown 2>&1 && { echo "not refused"; return 1; }
@@ -46,16 +40,16 @@ memory=$(free_memory)
 
 is "a small guest is made, paused" socle create --paused /guest/hello.json
 is "it waits" shows '^hello .* --p---' socle list
-is "its name is taken" refused 'hello: there is a domain hello already: its id is [0-9]+' socle create /guest/hello.json
+is "its name is taken" refused_like 'hello: there is a domain hello already: its id is [0-9]+' socle create /guest/hello.json
 is "it is let go" socle unpause hello
 is "it speaks" until_true 60 grep -q 'hello from a paravirtual guest' $log/hello.log
 is "destroy" socle destroy hello
 is "all is back" until_true 4 all_is_back
 
 is "memory that is not there" \
-    refused 'hello: not enough memory: 9000 MiB are wanted, [0-9]+ MiB are free, [0-9]+ MiB are missing \(socle mem-set 0 .*\)' \
+    refused_like 'hello: not enough memory: 9000 MiB are wanted, [0-9]+ MiB are free, [0-9]+ MiB are missing \(socle mem-set 0 .*\)' \
     socle create /guest/hello.json memory=9000
-is "a kernel that is none" refused 'hello: /guest/initrd: neither a bzImage nor .*' socle create /guest/hello.json kernel=/guest/initrd
+is "a kernel that is none" refused_like 'hello: /guest/initrd: neither a bzImage nor .*' socle create /guest/hello.json kernel=/guest/initrd
 is "all is back" until_true 4 all_is_back
 
 # Each call to hypervisor and store fails once: nothing is left, at once.
@@ -95,7 +89,7 @@ all_killed() {
 }
 is "killed before every other call" all_killed
 is "all is back" until_true 4 all_is_back
-is "Ctrl-C" refused 'hello: interrupted' trip int 40
+is "Ctrl-C" refused_like 'hello: interrupted' trip int 40
 is "all is back" until_true 4 all_is_back
 
 many() {

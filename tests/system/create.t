@@ -9,25 +9,15 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
-sub put {
-    my ($name, $mode, $text) = @_;
-
-    open my $fh, '>', "$Dom0::dir/$name" or die "$name: $!\n";
-    print $fh $text;
-    close $fh or die "$name: $!\n";
-    chmod $mode, "$Dom0::dir/$name";
-    return "$Dom0::dir/$name";
-}
-
 my $bin = $Dom0::debian;
-my $hello = put('create-hello.json', 0644, <<'END');
+my $hello = Dom0::put('create-hello.json', 0644, <<'END');
 {"name": "hello", "kernel": "hello.elf", "memory": 8}
 END
-my $linux = put('create-linux.json', 0644, <<'END');
+my $linux = Dom0::put('create-linux.json', 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 128,
  "maxmem": 160, "vcpus": 2, "maxvcpus": 4}
 END
-my $init = put('create-init', 0755, <<'END');
+my $init = Dom0::put('create-init', 0755, <<'END');
 #!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mount -t sysfs sys /sys

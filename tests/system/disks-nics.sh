@@ -7,18 +7,6 @@ until_true 20 test -b /dev/vda
 xenconsoled --log=guest --pid-file=/run/xenconsoled.pid
 log=/var/log/xen/console/guest
 
-shows() { # shows PATTERN COMMAND...: its output has a line like that
-    pattern=$1
-    shift
-    "$@" >/tmp/shown 2>&1
-    grep -qE "$pattern" /tmp/shown || { cat /tmp/shown; return 1; }
-}
-refused() {
-    text=$1
-    shift
-    said=$("$@" 2>&1) && { echo "not refused: $said"; return 1; }
-    equal "$said" "$text"
-}
 says() { # the guest, on its console
     tr -d '\r' <$log-linux.log | grep -qx "$1" || { tail -n 5 $log-linux.log; return 1; }
 }

@@ -9,30 +9,19 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
-sub put {
-    my ($name, $mode, $text) = @_;
-
-    open my $fh, '>', "$Dom0::dir/$name" or die "$name: $!\n";
-    print $fh $text;
-    close $fh or die "$name: $!\n";
-    chmod $mode, "$Dom0::dir/$name";
-    return "$Dom0::dir/$name";
-}
-
 my $bin = $Dom0::debian;
-my $name = $Dom0::xen ? 'disks-nics-xen' : 'disks-nics';
-my $linux = put("$name.json", 0644, <<'END');
+my $linux = Dom0::put("disks-nics.json", 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 144, "vcpus": 2,
  "disks": [{"path": "/img/a", "vdev": "xvda"}, {"path": "/img/b", "vdev": "xvdb", "readonly": true},
            {"path": "/dev/vda", "vdev": "xvdc"}],
  "nics": [{"mac": "00:16:3e:00:00:01"}, {"ifname": "second", "rate": "100Mb/s"}]}
 END
-my $hello = put("$name-hello.json", 0644, <<'END');
+my $hello = Dom0::put("disks-nics-hello.json", 0644, <<'END');
 {"name": "hello", "kernel": "hello.elf", "memory": 16}
 END
 
 # What the guest does; dom0 reads it on its console.
-my $init = put("$name-init", 0755, <<'END');
+my $init = Dom0::put("disks-nics-init", 0755, <<'END');
 #!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
@@ -65,10 +54,10 @@ echo "got $(nc 10.0.2.100 1000 </dev/null | sum)"
 echo "back came $(nc 10.0.2.100 1001 </dev/xvdb | sum)"
 poweroff -f
 END
-system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/$name-guest.cpio", '-k', "$Dom0::out/kernel/stable",
+system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/disks-nics-guest.cpio", '-k', "$Dom0::out/kernel/stable",
        '-m', 'dom0-tools/image/modules-guest', "init=$init") == 0 or die "make-initramfs failed\n";
 my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
-my ($disk, $net) = map { "$Dom0::dir/$name.$_" } qw(disk net);
+my ($disk, $net) = map { "$Dom0::dir/disks-nics.$_" } qw(disk net);
 my $net_sum = Dom0::make_data($net, 1 << 20, 'net');
 Dom0::make_data($disk, 4 << 20, 'disk');
 
@@ -80,7 +69,7 @@ my $boot = Dom0::boot(
     files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-network)), "$bin/xenconsoled",
               map({ "/usr/bin/xenstore-$_" } qw(ls read rm write)), "guest/linux.json=$linux", "guest/hello.json=$hello",
               "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
-              "guest/initrd=$Dom0::dir/$name-guest.cpio"]);
+              "guest/initrd=$Dom0::dir/disks-nics-guest.cpio"]);
 Dom0::report($boot, 'disks-nics');
 unlink $disk, $net;
 done_testing;

@@ -9,10 +9,7 @@ use lib "$FindBin::Bin/..";
 use Dom0;
 use Test::More;
 
-my $config = "$Dom0::dir/mortal.json";
-open my $fh, '>', $config or die "$config: $!\n";
-print $fh qq({"name": "mortal", "kernel": "mortal.elf", "memory": 16}\n);
-close $fh or die "$config: $!\n";
+my $config = Dom0::put('mortal.json', 0644, qq({"name": "mortal", "kernel": "mortal.elf", "memory": 16}\n));
 
 my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
 my $boot = Dom0::boot(

@@ -9,10 +9,7 @@ use Dom0;
 use Test::More;
 
 my @configs = map {
-    my $config = "$Dom0::dir/hostile-$_.json";
-    open my $fh, '>', $config or die "$config: $!\n";
-    print $fh qq({"name": "$_", "kernel": "$_.elf", "memory": 16}\n);
-    close $fh or die "$config: $!\n";
+    my $config = Dom0::put("hostile-$_.json", 0644, qq({"name": "$_", "kernel": "$_.elf", "memory": 16}\n));
     ("guest/$_.json=$config", "guest/$_.elf=$Dom0::out/guests/system-$_.elf");
 } qw(attacker mortal);
 

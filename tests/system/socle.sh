@@ -17,12 +17,6 @@ state_has() {
 state_lacks() {
     ! state_has "$1"
 }
-refused() {
-    text=$1
-    shift
-    said=$("$@" 2>&1) && { echo "not refused: $said"; return 1; }
-    equal "$said" "$text"
-}
 logged() {
     socle dmesg | grep -q "$1"
 }

@@ -16,12 +16,6 @@ is "xenstored starts" xenstored --pid-file=/run/xenstored.pid
 is "dom0 is entered into the store" xen-init-dom0
 is "xenconsoled starts" xenconsoled --log=guest --pid-file=/run/xenconsoled.pid
 
-shows() { # shows PATTERN COMMAND...: its output has a line like that
-    pattern=$1
-    shift
-    "$@" >/tmp/shown 2>&1
-    grep -qE -- "$pattern" /tmp/shown || { cat /tmp/shown; return 1; }
-}
 free_memory() {
     equal "$(xl info free_memory)" "$before"
 }

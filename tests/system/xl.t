@@ -15,16 +15,6 @@ my $utils = $Dom0::debian;
 my $common = "$Dom0::out/package/xen-utils-common";
 my $pvgrub = "$Dom0::out/package/grub-xen-host/usr/lib/grub-xen/grub-x86_64-xen.bin";
 
-sub put {
-    my ($name, $mode, $text) = @_;
-
-    open my $fh, '>', "$Dom0::dir/$name" or die "$name: $!\n";
-    print $fh $text;
-    close $fh or die "$name: $!\n";
-    chmod $mode, "$Dom0::dir/$name";
-    return "$Dom0::dir/$name";
-}
-
 # What `which` finds, to be found at the same place in dom0.
 sub host_programs {
     return map { my $path = qx(which $_) =~ s/\n//r; $path or die "no $_\n"; "$path=$path" =~ s{^/}{}r } @_;
@@ -39,7 +29,7 @@ sub make_initramfs {
 
 # ---- what guests are made of ----
 
-my $init = put('guest-init', 0755, <<'END');
+my $init = Dom0::put('guest-init', 0755, <<'END');
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /mnt
 /bin/busybox --install -s /bin
@@ -55,7 +45,7 @@ echo "userland: $(nproc) CPUs, $(uname -r)"
 while :; do setsid cttyhack sh; done
 END
 
-my $poweroff = put('guest-poweroff', 0755, "#!/bin/busybox sh\n/bin/busybox poweroff -f\n");
+my $poweroff = Dom0::put('guest-poweroff', 0755, "#!/bin/busybox sh\n/bin/busybox poweroff -f\n");
 
 # The userland of guests with the kernel $suite, which has its front ends, and perhaps ext4, as modules.
 sub guest_initramfs {
@@ -88,7 +78,7 @@ my $root = "$Dom0::dir/xl-root";
 remove_tree($root);
 make_path("$root/boot/grub");
 system("cp $initramfs{stable} $root/boot/initrd && cp " . kernel_of('stable') . " $root/boot/vmlinuz") == 0 or die "cp\n";
-put('xl-root/boot/grub/grub.cfg', 0644, <<'END');
+Dom0::put('xl-root/boot/grub/grub.cfg', 0644, <<'END');
 set timeout=0
 menuentry linux {
     linux /boot/vmlinuz console=hvc0 quiet from=pvgrub
@@ -102,7 +92,7 @@ system("mke2fs -q -t ext2 -d $root $Dom0::dir/xl-disk.img 32M") == 0 or die "mke
 
 sub config {
     my ($name, $kernel, $memory, $more) = @_;
-    my $file = put("$name.cfg", 0644, <<"END" . $more);
+    my $file = Dom0::put("$name.cfg", 0644, <<"END" . $more);
 name = "$name"
 type = "pv"
 kernel = "/guest/$kernel"
@@ -129,7 +119,7 @@ END
     config('grub', 'pvgrub', 128, <<'END'),
 disk = [ "phy:/dev/vda,xvda,r" ]
 END
-    'etc/xen/xl.conf=' . put('xl.conf', 0644, qq(autoballoon="off"\n)),
+    'etc/xen/xl.conf=' . Dom0::put('xl.conf', 0644, qq(autoballoon="off"\n)),
     (map { "bin/$_=$utils/$_" } qw(xl xenstored xenconsoled xen-init-dom0 xentop)),
     (map { "usr/lib/xen-4.17/bin/$_=$utils/$_" } qw(xenconsole libxl-save-helper)),
     (map { "$hotplug/" . s{.*/}{}r . "=$_" } grep { -f } glob "$common/$hotplug/*"),
