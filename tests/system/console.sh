@@ -12,7 +12,7 @@ if grep -q consoled /etc/inittab; then
     killall socle-consoled
 fi
 start() {
-    until_true 20 socle-consoled --daemon --hypervisor-log --log-size $kib --log-keep 30
+    until_true 20 socle-consoled --daemon --hypervisor-log --history 512 --log-size $kib --log-keep 30
 }
 kill_it() {
     kill -9 $(cat /run/socle/consoled.pid)
@@ -40,6 +40,15 @@ lines() {
     tr -d '\r' | awk -v nr="$1" '
         /^line / { n++; if ($2 != sprintf("%06u", n)) { print "line " n " is " $0; bad = 1; exit 1 } }
         END { if (!bad && n != nr) { print n " lines, not " nr; exit 1 } }'
+}
+up_to_done() {
+    sed '/done/q' | wc -c
+}
+# On a busy host it may be slow to read, and is told so: then this much is missing, and no more.
+all_or_told() {
+    told=$(sed -n 's/^socle: \([0-9]*\) bytes are missing here.*/\1/p' /tmp/one.err | awk '{ n += $1 } END { print n + 0 }')
+    [ $told != 0 ] || lines 40000 </tmp/one || return
+    equal $(($(up_to_done </tmp/one) + told)) $(up_to_done </tmp/log)
 }
 log_has() {
     grep -qa "$2" "$log/$1.log"
@@ -80,7 +89,7 @@ is "it speaks" until_true 60 log_has a ready
 is "its log is for root only" equal "$(stat -c %a $log/a.log)" 600
 is "input comes to it, with an echo" say a hello
 is "and its answer" until_true 20 log_has a "what is hello?"
-socle console a </dev/null >/tmp/one &
+socle console a </dev/null >/tmp/one 2>/tmp/one.err &
 socle console "$id" </dev/null >/tmp/two &
 is "a reader has what was before" until_true 20 grep -qa ready /tmp/one
 is "another one, too" until_true 20 grep -qa ready /tmp/two
@@ -122,7 +131,7 @@ is "all are written" until_true 240 log_has a done
 whole_log a >/tmp/log
 is "the log has each line once" lines 40000 </tmp/log
 is "so has a reader that was there all the time" until_true 60 grep -qa done /tmp/one
-is "each once" lines 40000 </tmp/one
+is "each once" all_or_told
 is "logs are bounded" at_most "$(stat -c %s $log/a.log.1)" $((kib * 1024))
 is "and rotated" test -e $log/a.log.4
 is "no longer than needed" equal "$(ls $run | xargs)" "$id $id.history hypervisor.history"
