@@ -95,15 +95,15 @@ is "dom0 reaches it" ping -c 1 10.9.8.2
 is "a disk is added" xl block-attach linux phy:/dev/vda,xvdc,r
 is "which it finds" typed linux 'until [ -e /dev/xvdc ]; do sleep 1; done; echo found $((40 + 3))' 'found 43'
 is "and is removed" xl block-detach linux xvdc
-is "it gives memory back" xl mem-set linux 130
-is "and shows it" until_true 60 shows '^linux +[0-9]+ +130 ' xl list
+is "it gives memory back" xl mem-set linux 120
+is "and shows it" until_true 60 shows '^linux +[0-9]+ +120 ' xl list
 is "it gives a vcpu back" xl vcpu-set linux 1
 is "and shows it" until_true 60 shows '^linux .* --p ' xl vcpu-list
 is "and may have it again" xl vcpu-set linux 2
 is "which it takes" typed linux 'until echo 1 >/sys/devices/system/cpu/cpu1/online; do sleep 1; done; echo now $(nproc)' 'now 2'
 is "and shows it" all_online linux
 is "its memory is dumped" xl dump-core linux /tmp/core
-is "all of it" at_least "$(stat -c %s /tmp/core)" $((130 << 20))
+is "all of it" at_least "$(stat -c %s /tmp/core)" $((120 << 20))
 is "into an ELF file" equal "$(head -c 4 /tmp/core | tail -c 3)" ELF
 rm -f /tmp/core
 is "it hears sysrq" xl sysrq linux h

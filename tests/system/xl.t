@@ -104,7 +104,7 @@ END
 my $hotplug = "etc/xen/scripts";
 my @files = (
     config('hello', 'hello.elf', 32, ''),
-    config('linux', 'vmlinuz', 112, <<'END'),
+    config('linux', 'vmlinuz', 136, <<'END'),
 ramdisk = "/guest/initrd"
 extra = "console=hvc0 quiet xen_legacy_crash"
 vcpus = 2
