@@ -79,10 +79,10 @@ static long highest_gpfn(const struct domain *d)
 /* @n pages in all will be wanted by @d: those that it does not have are set aside. 0: no more. */
 static long claim(struct domain *d, uint64_t n)
 {
-    if (!n)
+    if (!n) {
         page_unclaim(d, d->claimed_pages);
-    if (!n)
         return 0;
+    }
     if (d->claimed_pages || d->is_dying || n > d->max_pages || n <= d->tot_pages)
         return -EINVAL;
     if (!page_claim((int64_t)(n - d->tot_pages)))
