@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "cpus.h"
 #include "nearest.h"
+#include "number.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -250,18 +251,6 @@ static bool take_action(const struct node *n, const struct key *k, void *object,
         }
     }
     return false;
-}
-
-/* A number at *@s of at most @max; steps behind it. */
-static bool number_at(const char **s, unsigned long max, unsigned long *value)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)**s) || strspn(*s, "0123456789") > 9)
-        return false;
-    *value = strtoul(*s, &end, 10);
-    *s = end;
-    return *value <= max;
 }
 
 static bool take_cpus(const struct node *n, const struct key *k, void *object,

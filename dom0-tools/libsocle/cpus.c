@@ -2,21 +2,9 @@
 /* Sets of CPUs, as people write them. */
 #include "cpus.h"
 
-#include <ctype.h>
-#include <stdlib.h>
+#include "number.h"
+
 #include <string.h>
-
-/* A number at *@s; steps behind it. */
-static bool number_at(const char **s, unsigned long *value)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)**s) || strspn(*s, "0123456789") > 9)
-        return false;
-    *value = strtoul(*s, &end, 10);
-    *s = end;
-    return *value < CPUS_MAX;
-}
 
 /* "all", "3" or "0-3" at *@s; steps behind it. */
 static bool range_at(const char **s, unsigned long *first, unsigned long *last)
@@ -27,10 +15,10 @@ static bool range_at(const char **s, unsigned long *first, unsigned long *last)
         *s += 3;
         return true;
     }
-    if (!number_at(s, first))
+    if (!number_at(s, CPUS_MAX - 1, first))
         return false;
     *last = *first;
-    if (**s == '-' && ((*s)++, !number_at(s, last)))
+    if (**s == '-' && ((*s)++, !number_at(s, CPUS_MAX - 1, last)))
         return false;
     return *last >= *first;
 }
