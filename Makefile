@@ -362,7 +362,8 @@ prove := O=$(O) QEMU=$(QEMU) prove $(if $(V),-v) --exec tests/run
 # Stock kernels are fetched only if they are wanted.
 test: deps ## run all tests; only=NAME those whose file name contains it, V=1 shows every result
 	@$(MAKE) all fuzzers $(if $(filter tests/system/%,$(tests)),$(system-needs))
-	@$(prove) -j2 $(tests)
+	@rm -rf $(O)/log/failures
+	@$(prove) -j2 $(tests) || { status=$$?; O=$(O) tests/failures; exit $$status; }
 
 test-all: export FULL = 1
 test-all: test ## the same, on every combination of CPU model, machine, CPUs and memory

@@ -14,6 +14,7 @@ use IO::Select;
 use Time::HiRes qw(time);
 
 my $running; # QEMU's process group
+my @unclear; # boots that did not end well or lacked what they were asked for
 $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HUP);
 
 # run(name => ..., modules => [...], smp, memory, cpu, machine, options, qemu => [...], timeout,
@@ -23,11 +24,11 @@ $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HU
 sub run {
     my (%o) = @_;
     my $out = $ENV{O} || 'build';
-    my $self = bless {lines => [], timeout => $o{timeout} || 180, until => $o{until}, linger => $o{linger},
+    my $self = bless {name => $o{name}, log => "$out/log/$o{name}.log", lines => [], timeout => $o{timeout} || 180, until => $o{until}, linger => $o{linger},
                       foreign => $o{foreign} || !!$ENV{HV}};
 
     make_path("$out/log");
-    open my $log, '>', "$out/log/$o{name}.log" or die "$out/log/$o{name}.log: $!\n";
+    open my $log, '>', $self->{log} or die "$self->{log}: $!\n";
     $log->autoflush(1);
     # Should we be gone, timeout(1) still ends QEMU.
     my @command = ('timeout', '--foreground', '-s', 'KILL', $self->{timeout} + 10,
@@ -49,6 +50,7 @@ sub run {
     local $SIG{PIPE} = 'IGNORE';
     $self->_collect($pid, $out_r, $log, $in_w, @{$o{input} || []});
     undef $running;
+    push @unclear, $self if $self->ended;
     return $self;
 }
 
@@ -107,7 +109,14 @@ sub _collect {
 sub lines { @{$_[0]{lines}} }
 sub hypervisor_lines { map { /^\((?:socle|XEN)\) (.*)/ ? $1 : () } $_[0]->lines }
 sub guest_lines { grep { !/^\((?:socle|XEN|d\d+)\) / } $_[0]->lines }
-sub has { my ($self, $re) = @_; scalar grep { $_ =~ $re } $self->lines }
+
+sub has {
+    my ($self, $re) = @_;
+    my $n = grep { $_ =~ $re } $self->lines;
+
+    push @unclear, $self if !$n;
+    return $n;
+}
 
 # Why it was not a regular end; undef if it was one.
 sub ended { $_[0]{ended} }
@@ -119,7 +128,7 @@ sub results {
 
     for ($self->guest_lines) {
         if (/^(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*SKIP\b\s*(.*))?$/i) {
-            push @results, {ok => !$1, name => $2, skip => $3, notes => [@notes]};
+            push @results, {ok => !$1, name => $2, skip => $3, notes => [folded(@notes)]};
             @notes = ();
         } elsif (/^#\s?(.*)/) {
             push @notes, $1;
@@ -128,24 +137,54 @@ sub results {
     return @results;
 }
 
+# Lines of which each is there only once; those that differ in nothing but numbers are one.
+sub folded {
+    my (%count, @first);
+
+    for (@_) {
+        my $kind = s/0x[0-9a-f]+|\d+/0/gr;
+        push @first, [$kind, $_] if !$count{$kind}++;
+    }
+    return map { $count{$_->[0]} > 1 ? "$_->[1] (and so on, $count{$_->[0]} times)" : $_->[1] } @first;
+}
+
+# The last lines of all, and what QEMU had to complain of.
+sub tail {
+    my ($self) = @_;
+
+    open my $fh, '<', $self->{log} or return "$self->{log}: $!";
+    my @lines = grep { /\S/ } map { chomp; s/.*\e\[K//r } readline $fh;
+    return ('last on the console:', @lines > 15 ? @lines[-15 .. -1] : @lines);
+}
+
 # What else must be true of a boot whose dom0 printed TAP.
 sub verdicts {
     my ($self) = @_;
+
+    @unclear = grep { $_ != $self } @unclear;
     my $count = () = $self->results;
     my ($plan) = map { /^1\.\.(\d+)/ ? $1 : () } $self->guest_lines;
     my @bail = grep { /^Bail out!/ } $self->guest_lines;
     my @hv = $self->hypervisor_lines;
     my @bad = grep { /\bpanic\b|\bBUG\b|audit: FAILED|lock order/i } @hv;
-    my @last = @hv > 12 ? @hv[-12 .. -1] : @hv;
+    my $all = defined $plan && $plan == $count && !@bail;
     my @verdicts = (
-        {ok => defined $plan && $plan == $count && !@bail, name => 'all tests ran',
-         notes => [@bail, 'planned ' . ($plan // 'nothing') . ", saw $count"]},
+        {ok => $all, name => 'all tests ran',
+         notes => [@bail, 'planned ' . ($plan // 'nothing') . ", saw $count", $self->tail]},
         {ok => !@bad && !$self->ended, name => 'the hypervisor survived',
-         notes => [$self->ended // (), @bad, @last]});
+         notes => [$self->ended // (), @bad, $all ? $self->tail : ()]});
 
     push @verdicts, {ok => !!grep({ /^audit: ok/ } @hv), name => 'the auditor agrees',
                      notes => [grep({ /audit/ } @hv), 'without its lines the machine was reset before']} if !$self->{foreign};
     return @verdicts;
+}
+
+# If the test has failed by then, how those ended for which there are no verdicts.
+END {
+    my %seen;
+    for my $boot ($? ? grep { !$seen{$_}++ } @unclear : ()) {
+        print STDERR "# $boot->{name}: failed: ", $boot->ended // 'it lacks something', "\n", map { "# $_\n" } $boot->tail;
+    }
 }
 
 1;
