@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* Addresses for guests: by dnsmasq, which also answers their questions for names, or by busybox's udhcpd. */
+/* Addresses for guests: by dnsmasq, which also answers their questions for names, or by busybox's udhcpd.
+ *
+ * Neither looks whether somebody uses an address before it gives it away: while they wait for an answer, seconds, they
+ * serve nobody else, and a guest that claims every address would keep all others from having one. Nobody else gives
+ * addresses here, so what they have given to one is what they must not give to another. */
 #include "network.h"
 
 #include "../libsocle/alloc.h"
@@ -103,6 +107,8 @@ static int start_dnsmasq(const struct bridge *b, struct error *err)
                     "--conf-file=/dev/null",
                     "--bind-interfaces",
                     "--except-interface=lo",
+                    "--no-ping",
+                    "--dhcp-authoritative",
                     words[0],
                     words[1],
                     words[2],
@@ -142,7 +148,7 @@ static void put_name_servers(FILE *f)
 static int start_udhcpd(const struct bridge *b, struct error *err)
 {
     char conf[128], pid[128], leases[128], text[16];
-    char *argv[] = {"udhcpd", conf, NULL};
+    char *argv[] = {"udhcpd", "-a", "0", conf, NULL};
     uint32_t first, last;
     FILE *f;
 
@@ -159,6 +165,8 @@ static int start_udhcpd(const struct bridge *b, struct error *err)
     fprintf(f, "interface %s\npidfile %s\nlease_file %s\n", b->name, pid, leases);
     fprintf(f, "start %s\n", address_text(first, text));
     fprintf(f, "end %s\n", address_text(last, text));
+    /* Who refuses what it is given shall not use up all that there are. */
+    fprintf(f, "decline_time 10\nconflict_time 10\nauto_time 60\n");
     fprintf(f, "opt subnet %s\n", address_text(~(~0u >> b->prefix), text));
     fprintf(f, "opt router %s\nopt lease 43200\n", address_text(b->address, text));
     put_name_servers(f);

@@ -41,6 +41,8 @@ is "a card" hello nics='[{}]' # and with it the bridge, modules, and a server th
 is "its guest ends" socle destroy hello
 is "it has brought its bridge" shows '^xenbr0 +up' socle-network list
 before=$(traces)
+modprobe tun
+is "ten at once have an address, whatever a neighbour claims" dhcp xenbr0 10 4
 
 # A guest that uses all it has.
 is "a guest with disks and cards" socle create /guest/linux.json

@@ -63,6 +63,7 @@ Dom0::make_data($disk, 4 << 20, 'disk');
 
 my $boot = Dom0::boot(
     name => 'disks-nics', smp => 2, memory => 1024, options => 'dom0_mem=640M', scripts => ['disks-nics'], timeout => 1200,
+    programs => ['dhcp'],
     disk => ['virtio', $disk],
     nic => ['virtio-net-pci', "guestfwd=tcp:10.0.2.100:1000-cmd:cat $net", 'guestfwd=tcp:10.0.2.100:1001-cmd:cat'],
     values => {net_sum => $net_sum},
