@@ -11,7 +11,7 @@ static void check(const struct insn *i, size_t len)
 {
     if (i->length == 0 || i->length > INSN_MAX_LENGTH || i->length > len)
         abort();
-    if (i->op <= INSN_NONE || i->op >= INSN_NR_OPS || i->reg > 15 || i->rm > 15)
+    if (i->op <= INSN_NONE || i->op > INSN_XSETBV || i->reg > 15 || i->rm > 15)
         abort();
     if (i->size != 0 && i->size != 1 && i->size != 2 && i->size != 4 && i->size != 8)
         abort();
@@ -19,26 +19,24 @@ static void check(const struct insn *i, size_t len)
         abort();
     if (i->reg_high && (i->size != 1 || i->reg > 3))
         abort();
-    if (i->lock && (i->op < INSN_ADD || i->op > INSN_CMPXCHG8B))
-        abort();
 }
 
 static void compute(const struct insn *i, const uint8_t *data, size_t size)
 {
-    uint64_t gpr[16] = {0}, flags = data[size - 1], val;
+    struct cpu_regs regs = {0};
+    uint64_t flags = data[size - 1], val;
 
-    for (size_t n = 0; n < size && n < sizeof(gpr); n++)
-        ((uint8_t *)gpr)[n] = data[size - 1 - n];
+    for (size_t n = 0; n < size && n < sizeof(regs); n++)
+        ((uint8_t *)&regs)[n] = data[size - 1 - n];
     if (i->has_mem)
-        (void)insn_address(i, gpr, gpr[3], gpr[4]);
-    val = insn_source(i, gpr);
+        (void)insn_address(i, &regs);
     if (i->size == 0)
         return;
-    val = insn_alu(i->op, gpr[5], val, gpr[0], i->size, &flags);
-    if (i->size < 8 && val >> (8 * i->size))
+    val = insn_alu(i->op, regs.rbp, insn_source(i, &regs), regs.rax, i->size, &flags);
+    if (val & ~insn_size_mask(i->size))
         abort();
-    insn_reg_set(gpr, i->reg, i->reg_high, i->size, val);
-    if (insn_reg_get(gpr, i->reg, i->reg_high, i->size) != val)
+    insn_reg_set(&regs, i->reg, i->reg_high, i->size, val);
+    if ((*regs_gpr(&regs, i->reg) >> (i->reg_high ? 8 : 0) & insn_size_mask(i->size)) != val)
         abort();
 }
 

@@ -103,11 +103,6 @@ void cpu_policy_init(void)
     init_xstate();
 }
 
-uint64_t guest_cr4(const struct vcpu *v)
-{
-    return v->arch.cr4;
-}
-
 static void hypervisor_leaf(uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)
 {
     switch (leaf - XEN_CPUID_FIRST_LEAF) {

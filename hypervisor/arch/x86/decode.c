@@ -11,10 +11,9 @@ struct state {
     const uint8_t *bytes;
     size_t len;
     unsigned int pos;
-    int err;      /* the first thing that went wrong; checked once, at the end */
-    uint8_t rex;  /* 0: none */
-    uint8_t rep;  /* 0, 0xf2, 0xf3 */
-    uint8_t segp; /* the segment prefix, 0: none */
+    int err;     /* the first thing that went wrong; checked once, at the end */
+    uint8_t rex; /* 0: none */
+    uint8_t rep; /* 0, 0xf2, 0xf3 */
     bool opsize, lock;
     uint8_t opcode; /* its last byte */
     struct insn i;
@@ -79,24 +78,16 @@ static uint8_t prefixes(struct state *s)
         case 0x66:
             s->opsize = true;
             break;
-        case 0x67:
-            s->i.address_size = 4;
-            break;
         case 0xf0:
             s->lock = true;
             break;
         case 0xf2 ... 0xf3:
             s->rep = byte;
             break;
-        case 0x26:
+        case 0x26: /* segments with base 0 */
         case 0x2e:
         case 0x36:
         case 0x3e:
-        case 0x64 ... 0x65:
-            /* Of two different ones of which one is fs or gs, processors do not agree which counts.
-             */
-            refuse_if(s, s->segp && s->segp != byte && (s->segp >= 0x64 || byte >= 0x64));
-            s->segp = byte;
             break;
         case 0x40 ... 0x4f:
             s->rex = byte;
@@ -256,22 +247,16 @@ static void store_moffs(struct state *s)
     s->i.size = size_by_opcode(s);
     s->i.src = INSN_SRC_REG;
     s->i.has_mem = true;
-    s->i.mem.disp = (int64_t)fetch_uint(s, s->i.address_size);
-}
-
-static void string(struct state *s)
-{
-    refuse_if(s, s->rep == 0xf2);
-    s->i.size = size_by_opcode(s);
-    s->i.rep = s->rep == 0xf3;
+    s->i.mem.disp = (int64_t)fetch_uint(s, 8);
 }
 
 /* Ports are never wider than 4 bytes: REX.W has no effect, also not on 0x66... which it overrides.
  */
 static void port_string(struct state *s)
 {
-    string(s);
-    s->i.size = min(s->i.size, (uint8_t)4);
+    refuse_if(s, s->rep == 0xf2);
+    s->i.size = min(size_by_opcode(s), (uint8_t)4);
+    s->i.rep = s->rep == 0xf3;
 }
 
 static void port_dx(struct state *s)
@@ -312,22 +297,20 @@ static void debug_register(struct state *s)
     special_register(s, 0xff);
 }
 
-/* 0f 01: with a register operand the whole byte is an opcode of its own, but for smsw and lmsw. */
+/* 0f 01: with a register operand both fields tell the instruction, but for smsw. */
 static void group7(struct state *s)
 {
-    static const uint8_t by_memory[8] = {[4] = INSN_SMSW, [6] = INSN_LMSW, [7] = INSN_INVLPG};
-    static const uint8_t by_byte[0x40] = {
-        [0x10] = INSN_XGETBV, [0x11] = INSN_XSETBV, [0x38] = INSN_SWAPGS, [0x39] = INSN_RDTSCP};
-    uint8_t byte = s->pos < s->len ? s->bytes[s->pos] : 0; /* modrm() sees to it that it is there */
     unsigned int nr = modrm(s);
 
     refuse_if(s, s->rep);
-    if (s->i.has_mem || nr == 4 || nr == 6) {
-        s->i.op = by_memory[nr];
-        s->i.size = nr == 4 && !s->i.has_mem ? operand_size(s) : nr == 7 ? 0 : 2;
-    } else {
+    if (s->i.has_mem) {
+        s->i.op = nr == 7 ? INSN_INVLPG : INSN_NONE;
+    } else if (nr == 4) {
+        s->i.op = INSN_SMSW;
+        s->i.size = operand_size(s);
+    } else if ((s->i.rm & 7) == 1) {
         no_prefix(s);
-        s->i.op = by_byte[byte & 0x3f];
+        s->i.op = nr == 2 ? INSN_XSETBV : nr == 7 ? INSN_RDTSCP : INSN_NONE;
     }
 }
 
@@ -370,14 +353,11 @@ static const struct opcode one_byte[256] = {
     [0x86 ... 0x87] = {store_reg, INSN_XCHG},
     [0x88 ... 0x89] = {store_reg, INSN_MOV},
     [0xa2 ... 0xa3] = {store_moffs, INSN_MOV},
-    [0xa4 ... 0xa5] = {string, INSN_MOVS},
-    [0xaa ... 0xab] = {string, INSN_STOS},
     [0xc6 ... 0xc7] = {mov_imm},
     [0xe4 ... 0xe5] = {port_imm, INSN_IN},
     [0xe6 ... 0xe7] = {port_imm, INSN_OUT},
     [0xec ... 0xed] = {port_dx, INSN_IN},
     [0xee ... 0xef] = {port_dx, INSN_OUT},
-    [0xf4] = {plain, INSN_HLT},
     [0xf6 ... 0xf7] = {unary},
     [0xfa] = {plain, INSN_CLI},
     [0xfb] = {plain, INSN_STI},
@@ -396,8 +376,6 @@ static const struct opcode two_bytes[256] = {
     [0x30] = {plain, INSN_WRMSR},
     [0x31] = {plain, INSN_RDTSC},
     [0x32] = {plain, INSN_RDMSR},
-    [0x33] = {plain, INSN_RDPMC},
-    [0xa2] = {plain, INSN_CPUID},
     [0xab] = {bit_string, INSN_BTS},
     [0xb0 ... 0xb1] = {store_reg, INSN_CMPXCHG},
     [0xb3] = {bit_string, INSN_BTR},
@@ -419,7 +397,6 @@ int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
     struct state s = {.bytes = bytes, .len = len};
     const struct opcode *o = one_byte;
 
-    s.i.address_size = 8;
     s.i.mem = (struct insn_mem){.base = INSN_NO_REG, .index = INSN_NO_REG, .scale = 1};
 
     s.opcode = prefixes(&s);
@@ -436,62 +413,58 @@ int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
     if (s.err)
         return s.err;
     s.i.length = (uint8_t)s.pos;
-    s.i.lock = s.lock || s.i.op == INSN_XCHG;
-    s.i.seg = s.segp == 0x64 ? INSN_SEG_FS : s.segp == 0x65 ? INSN_SEG_GS : INSN_SEG_NONE;
     *insn = s.i;
     return 0;
 }
 
 /* ---- Registers and addresses ---- */
 
-static uint64_t size_mask(unsigned int size)
-{
-    return size == 8 ? UINT64_MAX : (1ul << (8 * size)) - 1;
-}
+/* rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+const uint8_t regs_gpr_offset[16] = {
+    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
+    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
+    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
+    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
+    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
+    offsetof(struct cpu_regs, r15),
+};
 
-uint64_t insn_reg_get(const uint64_t gpr[16], unsigned int reg, bool high, unsigned int size)
-{
-    return (gpr[reg & 15] >> (high ? 8 : 0)) & size_mask(size);
-}
-
-void insn_reg_set(uint64_t gpr[16], unsigned int reg, bool high, unsigned int size, uint64_t val)
+void insn_reg_set(struct cpu_regs *regs, unsigned int reg, bool high, unsigned int size,
+                  uint64_t val)
 {
     unsigned int shift = high ? 8 : 0;
-    uint64_t mask = size == 4 ? UINT64_MAX : size_mask(size) << shift;
+    uint64_t mask = size == 4 ? UINT64_MAX : insn_size_mask(size) << shift;
+    uint64_t *gpr = regs_gpr(regs, reg);
 
-    val = (val & size_mask(size)) << shift;
-    gpr[reg & 15] = (gpr[reg & 15] & ~mask) | val;
+    *gpr = (*gpr & ~mask) | (val & insn_size_mask(size)) << shift;
 }
 
 /* A bit string reaches 2^63 bits either way from its address (XSA-195): the number is signed, of
  * the operand's size, and what does not fit one operand moves the address by whole operands. */
-static uint64_t bit_displacement(const struct insn *i, const uint64_t gpr[16])
+static uint64_t bit_displacement(const struct insn *i, struct cpu_regs *regs)
 {
-    int64_t bit = (int64_t)sign_extend(gpr[i->reg & 15], i->size);
+    int64_t bit = (int64_t)sign_extend(*regs_gpr(regs, i->reg), i->size);
     unsigned int log2_bits = i->size == 8 ? 6 : i->size == 4 ? 5 : 4;
 
     return (uint64_t)(bit >> log2_bits) * i->size;
 }
 
-uint64_t insn_address(const struct insn *i, const uint64_t gpr[16], uint64_t rip_next,
-                      uint64_t seg_base)
+uint64_t insn_address(const struct insn *i, struct cpu_regs *regs)
 {
     uint64_t addr = (uint64_t)i->mem.disp;
 
     if (i->mem.rip_relative)
-        addr += rip_next;
+        addr += regs->rip + i->length;
     if (i->mem.base != INSN_NO_REG)
-        addr += gpr[i->mem.base & 15];
+        addr += *regs_gpr(regs, i->mem.base);
     if (i->mem.index != INSN_NO_REG)
-        addr += gpr[i->mem.index & 15] * i->mem.scale;
+        addr += *regs_gpr(regs, i->mem.index) * i->mem.scale;
     if (i->bit_string)
-        addr += bit_displacement(i, gpr);
-    if (i->address_size == 4)
-        addr = (uint32_t)addr;
-    return addr + seg_base;
+        addr += bit_displacement(i, regs);
+    return addr;
 }
 
-uint64_t insn_source(const struct insn *i, const uint64_t gpr[16])
+uint64_t insn_source(const struct insn *i, struct cpu_regs *regs)
 {
     uint64_t val = 0;
 
@@ -499,17 +472,17 @@ uint64_t insn_source(const struct insn *i, const uint64_t gpr[16])
     case INSN_SRC_NONE:
         break;
     case INSN_SRC_REG:
-        val = insn_reg_get(gpr, i->reg, i->reg_high, i->size);
+        val = *regs_gpr(regs, i->reg) >> (i->reg_high ? 8 : 0);
         break;
     case INSN_SRC_IMM:
-        val = i->imm & size_mask(i->size);
+        val = i->imm;
         break;
     case INSN_SRC_DX:
-        return gpr[2] & 0xffff;
+        return (uint16_t)regs->rdx;
     }
     if (i->op == INSN_BTS || i->op == INSN_BTR || i->op == INSN_BTC)
         val &= 8u * i->size - 1;
-    return val;
+    return val & insn_size_mask(i->size);
 }
 
 /* ---- Arithmetic ---- */
@@ -543,7 +516,7 @@ static uint64_t bit_op(enum insn_op op, uint64_t d, uint64_t nr, unsigned int si
 uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, unsigned int size,
                   uint64_t *flags)
 {
-    uint64_t mask = size_mask(size), d = dst & mask, s = src & mask, r;
+    uint64_t mask = insn_size_mask(size), d = dst & mask, s = src & mask, r;
     uint64_t carries = 0, changed = INSN_FLAGS_ARITH;
     bool carry = (op == INSN_ADC || op == INSN_SBB) && (*flags & X86_EFLAGS_CF);
 
@@ -557,8 +530,6 @@ uint64_t insn_alu(enum insn_op op, uint64_t dst, uint64_t src, uint64_t acc, uns
     switch (op) {
     case INSN_MOV:
     case INSN_XCHG:
-    case INSN_STOS:
-    case INSN_MOVS:
         return s;
     case INSN_NOT:
         return ~d & mask;

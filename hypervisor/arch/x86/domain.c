@@ -214,7 +214,7 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
     c->fs_base = a->fs_base;
     c->gs_base_kernel = a->gs_base_kernel;
     c->gs_base_user = a->gs_base_user;
-    c->ctrlreg[0] = (read_cr0() & ~(uint64_t)X86_CR0_TS) | a->cr0_ts;
+    c->ctrlreg[0] = guest_cr0(v);
     c->ctrlreg[1] = a->cr3_user;
     c->ctrlreg[2] = v->info->arch.cr2;
     c->ctrlreg[3] = a->table_kernel.n << PAGE_SHIFT;

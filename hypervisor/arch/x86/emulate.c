@@ -14,27 +14,6 @@
 #include <asm/traps.h>
 #include <hv/hypercall.h>
 
-const uint8_t regs_gpr_offset[16] = {
-    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
-    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
-    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
-    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
-    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
-    offsetof(struct cpu_regs, r15),
-};
-
-void regs_to_gpr(const struct cpu_regs *regs, uint64_t out[16])
-{
-    for (unsigned int i = 0; i < 16; i++)
-        out[i] = *regs_gpr((struct cpu_regs *)regs, i);
-}
-
-void regs_from_gpr(struct cpu_regs *regs, const uint64_t in[16])
-{
-    for (unsigned int i = 0; i < 16; i++)
-        *regs_gpr(regs, i) = in[i];
-}
-
 size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
 {
     size_t first = min((size_t)15, (size_t)(PAGE_SIZE - (regs->rip & ~PAGE_MASK)));
@@ -90,19 +69,15 @@ static void open_ports(const struct vcpu *v)
 static bool emulate_in_out(struct cpu_regs *regs, const struct insn *i)
 {
     struct vcpu *v = regs_vcpu(regs);
-    unsigned int port = i->src == INSN_SRC_IMM ? (uint8_t)i->imm : (uint16_t)regs->rdx;
+    uint16_t port = i->src == INSN_SRC_IMM ? (uint8_t)i->imm : (uint16_t)regs->rdx;
 
     if (!io_permitted(v, port, i->size))
         return false;
     open_ports(v);
-    if (i->op == INSN_OUT) {
-        port_write(v->domain, (uint16_t)port, i->size, (uint32_t)regs->rax);
-    } else {
-        uint32_t val = port_read(v->domain, (uint16_t)port, i->size);
-        uint64_t keep = i->size == 4 ? 0 : regs->rax & ~((1UL << i->size * 8) - 1);
-
-        regs->rax = keep | (val & (i->size == 4 ? ~0u : (1u << i->size * 8) - 1));
-    }
+    if (i->op == INSN_OUT)
+        port_write(v->domain, port, i->size, (uint32_t)regs->rax);
+    else
+        insn_reg_set(regs, 0, false, i->size, port_read(v->domain, port, i->size));
     return true;
 }
 
@@ -110,30 +85,25 @@ static bool emulate_in_out(struct cpu_regs *regs, const struct insn *i)
 static bool emulate_string_io(struct cpu_regs *regs, const struct insn *i, bool *again)
 {
     struct vcpu *v = regs_vcpu(regs);
-    unsigned int port = (uint16_t)regs->rdx;
-    uint64_t *index = i->op == INSN_INS ? &regs->rdi : &regs->rsi;
+    uint16_t port = (uint16_t)regs->rdx;
+    bool in = i->op == INSN_INS;
+    uint64_t *index = in ? &regs->rdi : &regs->rsi;
     uint32_t val = 0;
 
-    if (i->address_size != 8 || !io_permitted(v, port, i->size) ||
-        (i->seg != INSN_SEG_NONE && i->op == INSN_OUTS))
+    if (!io_permitted(v, port, i->size))
         return false;
     if (i->rep && !regs->rcx)
         return true;
-    if (i->op == INSN_INS) {
-        val = port_read(v->domain, (uint16_t)port, i->size);
-        if (copy_to_guest(guest_ptr(*index), &val, i->size)) {
-            inject_page_fault(regs, *index, PFEC_W);
-            *again = true;
-            return true;
-        }
-    } else {
-        if (copy_from_guest(&val, guest_ptr(*index), i->size)) {
-            inject_page_fault(regs, *index, 0);
-            *again = true;
-            return true;
-        }
-        port_write(v->domain, (uint16_t)port, i->size, val);
+    if (in)
+        val = port_read(v->domain, port, i->size);
+    if (in ? copy_to_guest(guest_ptr(*index), &val, i->size)
+           : copy_from_guest(&val, guest_ptr(*index), i->size)) {
+        inject_page_fault(regs, *index, in ? PFEC_W : 0);
+        *again = true;
+        return true;
     }
+    if (!in)
+        port_write(v->domain, port, i->size, val);
     *index += regs->rflags & X86_EFLAGS_DF ? -(uint64_t)i->size : i->size;
     if (i->rep)
         *again = --regs->rcx != 0;
@@ -146,7 +116,7 @@ static bool read_cr(struct vcpu *v, unsigned int n, uint64_t *val)
 {
     switch (n) {
     case 0:
-        *val = (read_cr0() & ~X86_CR0_TS) | v->arch.cr0_ts;
+        *val = guest_cr0(v);
         return true;
     case 2:
         *val = READ_ONCE(v->info->arch.cr2);
@@ -155,7 +125,7 @@ static bool read_cr(struct vcpu *v, unsigned int n, uint64_t *val)
         *val = v->arch.table_kernel.n << PAGE_SHIFT;
         return true;
     case 4:
-        *val = guest_cr4(v);
+        *val = v->arch.cr4;
         return true;
     default:
         return false;
@@ -203,8 +173,6 @@ static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i, bool *aga
     case INSN_MOV_TO_CR:
         return write_cr(v, i->reg, *reg, again);
     case INSN_MOV_FROM_DR:
-        if (i->reg > 7)
-            return false;
         *reg = do_get_debugreg(i->reg);
         return true;
     default:
@@ -240,19 +208,6 @@ static bool emulate_tsc(struct cpu_regs *regs, const struct insn *i)
     return true;
 }
 
-static bool emulate_smsw(struct cpu_regs *regs, const struct insn *i)
-{
-    struct vcpu *v = regs_vcpu(regs);
-    uint64_t g[16];
-
-    if (i->has_mem)
-        return false;
-    regs_to_gpr(regs, g);
-    insn_reg_set(g, i->rm, false, i->size, (read_cr0() & ~X86_CR0_TS) | v->arch.cr0_ts);
-    regs_from_gpr(regs, g);
-    return true;
-}
-
 /* The instructions of ring 0. */
 static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i, bool *again)
 {
@@ -270,15 +225,10 @@ static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i, bool *ag
     case INSN_RDMSR:
     case INSN_WRMSR:
         return emulate_msr(regs, i);
-    case INSN_INVLPG: {
-        uint64_t g[16], va;
-
-        regs_to_gpr(regs, g);
-        va = insn_address(i, g, regs->rip + i->length, 0);
-        if (i->seg == INSN_SEG_NONE && guest_code_ok(va))
-            invlpg(va);
-        return i->seg == INSN_SEG_NONE;
-    }
+    case INSN_INVLPG:
+        if (guest_code_ok(insn_address(i, regs)))
+            invlpg(insn_address(i, regs));
+        return true;
     case INSN_WBINVD:
     case INSN_INVD: /* never without writing back: the cache is everybody's */
         if (v->domain->is_privileged)
@@ -310,7 +260,8 @@ static bool emulate_insn(struct cpu_regs *regs, const struct insn *i, bool *agai
     case INSN_RDTSCP:
         return emulate_tsc(regs, i);
     case INSN_SMSW: /* traps on CPUs with UMIP */
-        return emulate_smsw(regs, i);
+        insn_reg_set(regs, i->rm, false, i->size, guest_cr0(v));
+        return true;
     default:
         return guest_in_kernel(v) && emulate_kernel(regs, i, again);
     }

@@ -12,15 +12,9 @@
 
 struct access {
     struct insn i;
-    uint64_t gpr[16];
     uint64_t flags;
     unsigned int shift; /* of the operand in its entry, bits */
 };
-
-static uint64_t size_mask(unsigned int size)
-{
-    return size == 8 ? ~0UL : (1UL << size * 8) - 1;
-}
 
 /* The live L1 table of @v's domain that @va is mapped to, read-only, by the entry *@window. */
 static struct page *table_at(struct vcpu *v, uint64_t va, pte_t **window)
@@ -41,25 +35,6 @@ static struct page *table_at(struct vcpu *v, uint64_t va, pte_t **window)
     return READ_ONCE(**window) & PTE_W ? NULL : pg;
 }
 
-/* Only the registers that matter: the decoder's own numbering leads to them. */
-static void read_registers(struct cpu_regs *regs, struct access *a)
-{
-    const struct insn *i = &a->i;
-
-    if (unlikely(i->op == INSN_CMPXCHG8B)) {
-        regs_to_gpr(regs, a->gpr);
-        return;
-    }
-    if (i->mem.base != INSN_NO_REG)
-        a->gpr[i->mem.base] = *regs_gpr(regs, i->mem.base);
-    if (i->mem.index != INSN_NO_REG)
-        a->gpr[i->mem.index] = *regs_gpr(regs, i->mem.index);
-    if (i->src == INSN_SRC_REG)
-        a->gpr[i->reg] = *regs_gpr(regs, i->reg);
-    if (i->op == INSN_CMPXCHG)
-        a->gpr[0] = regs->rax;
-}
-
 static bool decode(struct cpu_regs *regs, uint64_t va, struct access *a)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
@@ -67,37 +42,36 @@ static bool decode(struct cpu_regs *regs, uint64_t va, struct access *a)
 
     if (insn_decode(bytes, guest_fetch(regs, bytes), i))
         return false;
-    if (i->op < INSN_MOV || i->op > INSN_CMPXCHG8B || !i->has_mem || i->seg != INSN_SEG_NONE)
+    if (i->op < INSN_MOV || i->op > INSN_CMPXCHG8B || !i->has_mem)
         return false;
-    read_registers(regs, a);
-    if (insn_address(i, a->gpr, regs->rip + i->length, 0) != va || va & (i->size - 1))
+    if (insn_address(i, regs) != va || va & (i->size - 1))
         return false;
     a->shift = (va & 7) * 8;
     return true;
 }
 
-static uint64_t accumulator(const struct access *a)
+static uint64_t accumulator(const struct access *a, const struct cpu_regs *regs)
 {
     if (a->i.op == INSN_CMPXCHG8B)
-        return (uint32_t)a->gpr[0] | a->gpr[2] << 32;
-    return a->gpr[0] & size_mask(a->i.size);
+        return (uint32_t)regs->rax | regs->rdx << 32;
+    return regs->rax & insn_size_mask(a->i.size);
 }
 
-static uint64_t source(const struct access *a)
+static uint64_t source(const struct access *a, struct cpu_regs *regs)
 {
     if (a->i.op == INSN_CMPXCHG8B)
-        return (uint32_t)a->gpr[3] | a->gpr[1] << 32;
-    return insn_source(&a->i, a->gpr);
+        return (uint32_t)regs->rbx | regs->rcx << 32;
+    return insn_source(&a->i, regs);
 }
 
 /* What the instruction makes of the entry @old. */
-static pte_t result(struct access *a, const struct cpu_regs *regs, pte_t old)
+static pte_t result(struct access *a, struct cpu_regs *regs, pte_t old)
 {
-    uint64_t mask = size_mask(a->i.size), val;
+    uint64_t mask = insn_size_mask(a->i.size), val;
 
     a->flags = regs->rflags;
-    val =
-        insn_alu(a->i.op, old >> a->shift & mask, source(a), accumulator(a), a->i.size, &a->flags);
+    val = insn_alu(a->i.op, old >> a->shift & mask, source(a, regs), accumulator(a, regs),
+                   a->i.size, &a->flags);
     return (old & ~(mask << a->shift)) | val << a->shift;
 }
 
@@ -106,27 +80,19 @@ static bool is_cmpxchg(const struct access *a)
     return a->i.op == INSN_CMPXCHG || a->i.op == INSN_CMPXCHG8B;
 }
 
-static void set_register(struct access *a, struct cpu_regs *regs, unsigned int n, uint64_t val)
-{
-    insn_reg_set(a->gpr, n, n == a->i.reg && a->i.reg_high, a->i.size, val);
-    *regs_gpr(regs, n) = a->gpr[n];
-}
-
 /* Registers other than flags and rip that the instruction changes. */
-static void write_back(struct access *a, struct cpu_regs *regs, pte_t old)
+static void write_back(const struct access *a, struct cpu_regs *regs, pte_t old)
 {
-    uint64_t was = old >> a->shift & size_mask(a->i.size);
+    uint64_t was = old >> a->shift & insn_size_mask(a->i.size);
 
     switch (a->i.op) {
     case INSN_XCHG:
     case INSN_XADD:
-        set_register(a, regs, a->i.reg, was);
+        insn_reg_set(regs, a->i.reg, a->i.reg_high, a->i.size, was);
         break;
     case INSN_CMPXCHG:
-        if (!(a->flags & X86_EFLAGS_ZF)) {
-            a->i.reg_high = false;
-            set_register(a, regs, 0, was);
-        }
+        if (!(a->flags & X86_EFLAGS_ZF))
+            insn_reg_set(regs, 0, false, a->i.size, was);
         break;
     case INSN_CMPXCHG8B:
         if (!(a->flags & X86_EFLAGS_ZF)) {
@@ -149,7 +115,7 @@ static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_
 
     if (likely(a->i.op == INSN_MOV && a->i.size == 8)) {
         a->flags = regs->rflags;
-        return pt_update(&o, 1, slot, source(a), 0);
+        return pt_update(&o, 1, slot, source(a, regs), 0);
     }
     old = READ_ONCE(*slot);
     new = result(a, regs, old);

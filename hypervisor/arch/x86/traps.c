@@ -4,6 +4,7 @@
  * From a guest, anything can come and ends in the guest: its handler is entered, the instruction is
  * emulated, or the domain is crashed. From ring 0 only the instructions of the exception table may
  * fault; everything else is our own mistake and a panic. */
+#include <asm/mmu.h>
 #include <asm/processor.h>
 #include <asm/system.h>
 #include <asm/traps.h>

@@ -82,27 +82,6 @@ WEAK int domain_kill(struct domain *d)
 
 /* ---- emulate.c ---- */
 
-WEAK const uint8_t regs_gpr_offset[16] = {
-    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
-    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
-    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
-    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
-    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
-    offsetof(struct cpu_regs, r15),
-};
-
-WEAK void regs_to_gpr(const struct cpu_regs *regs, uint64_t gpr[16])
-{
-    for (unsigned int i = 0; i < 16; i++)
-        gpr[i] = *regs_gpr((struct cpu_regs *)regs, i);
-}
-
-WEAK void regs_from_gpr(struct cpu_regs *regs, const uint64_t gpr[16])
-{
-    for (unsigned int i = 0; i < 16; i++)
-        *regs_gpr(regs, i) = gpr[i];
-}
-
 WEAK size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15])
 {
     return copy_from_guest(buf, guest_ptr(regs->rip), 15) ? 0 : 15;

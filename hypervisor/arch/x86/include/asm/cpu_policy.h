@@ -14,8 +14,6 @@ struct xen_domctl_cpu_policy;
 void cpu_policy_init(void);
 /** guest_cpuid - the answer for @v; leaves that do not exist are zero. */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out);
-/** guest_cr4 - the CR4 that @v sees. */
-uint64_t guest_cr4(const struct vcpu *v);
 
 /** cpu_policy_features - those of the machine (@host) or the most that a guest can have. */
 void cpu_policy_features(bool host, uint32_t words[CPU_FEATURE_WORDS]);

@@ -30,20 +30,16 @@ enum insn_op {
     INSN_XADD,
     INSN_CMPXCHG,
     INSN_CMPXCHG8B, /* size 8: edx:eax against, ecx:ebx in */
-    INSN_STOS,      /* string: rdi, rsi, rcx by address_size; the destination is always es: */
-    INSN_MOVS,
 
     /* Privileged or sensitive. */
     INSN_IN,  /* size 1, 2, 4; src is INSN_SRC_IMM (port in imm) or INSN_SRC_DX */
     INSN_OUT, /* likewise */
     INSN_INS, /* string, port in dx */
     INSN_OUTS,
-    INSN_HLT,
     INSN_CLI,
     INSN_STI,
     INSN_CLTS,
-    INSN_LMSW,        /* size 2; register rm or memory */
-    INSN_SMSW,        /* register rm of the operand size, or 2 bytes of memory */
+    INSN_SMSW,        /* register rm */
     INSN_MOV_FROM_CR, /* gpr rm = cr reg; size 8 */
     INSN_MOV_TO_CR,   /* cr reg = gpr rm */
     INSN_MOV_FROM_DR,
@@ -52,15 +48,10 @@ enum insn_op {
     INSN_WRMSR,
     INSN_RDTSC,
     INSN_RDTSCP,
-    INSN_RDPMC,
     INSN_INVLPG, /* memory operand: its address */
     INSN_INVD,
     INSN_WBINVD,
-    INSN_XGETBV,
     INSN_XSETBV,
-    INSN_SWAPGS,
-    INSN_CPUID,
-    INSN_NR_OPS
 };
 
 enum insn_src {
@@ -69,8 +60,6 @@ enum insn_src {
     INSN_SRC_IMM, /* imm, sign-extended to 64 bits */
     INSN_SRC_DX,
 };
-
-enum insn_seg { INSN_SEG_NONE, INSN_SEG_FS, INSN_SEG_GS }; /* the others have base 0 */
 
 #define INSN_NO_REG 0xff
 
@@ -83,12 +72,9 @@ struct insn_mem {
 
 struct insn {
     enum insn_op op;
-    uint8_t length;       /* bytes, 1..15 */
-    uint8_t size;         /* of the operand: 1, 2, 4, 8; 0 where there is none */
-    uint8_t address_size; /* 4 or 8 */
-    bool rep;             /* string instructions only */
-    bool lock;            /* by prefix, or implied by xchg */
-    enum insn_seg seg;
+    uint8_t length; /* bytes, 1..15 */
+    uint8_t size;   /* of the operand: 1, 2, 4, 8; 0 where there is none */
+    bool rep;       /* string instructions only */
     enum insn_src src;
     bool has_mem;    /* mem is valid; otherwise a modrm operand is register rm */
     bool bit_string; /* bts/btr/btc with a register: its bits beyond the word move the address */
@@ -106,21 +92,31 @@ struct insn {
  * the fault it would have got without an emulator. */
 int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn);
 
-/** insn_address - linear address of the memory operand (mem, or the moved word for bit_string)
- * @gpr       rax rcx rdx rbx rsp rbp rsi rdi r8..r15, in the hardware's numbering
- * @rip_next  address of the following instruction
- * @seg_base  base of insn->seg, 0 for INSN_SEG_NONE
- * All 64 bits are kept; the caller checks for canonical form and range. Needs has_mem. */
-uint64_t insn_address(const struct insn *insn, const uint64_t gpr[16], uint64_t rip_next,
-                      uint64_t seg_base);
+/** insn_size_mask - the bits of an operand of @size bytes, 1 to 8. */
+static inline uint64_t insn_size_mask(unsigned int size)
+{
+    return UINT64_MAX >> (64 - 8 * size);
+}
+
+/** regs_gpr - general register @n, in the hardware's numbering. */
+extern const uint8_t regs_gpr_offset[16];
+static inline uint64_t *regs_gpr(struct cpu_regs *regs, unsigned int n)
+{
+    return (uint64_t *)((char *)regs + regs_gpr_offset[n & 15]);
+}
+
+/** insn_address - linear address of the memory operand (mem, or the moved word for bit_string), if the
+ * instruction is the one at @regs->rip. All 64 bits are kept; the caller checks for canonical form and
+ * range. Needs has_mem. */
+uint64_t insn_address(const struct insn *insn, struct cpu_regs *regs);
 
 /** insn_source - value of the source operand, zero-extended from the operand size
- * For bit instructions: the bit's number within the operand. */
-uint64_t insn_source(const struct insn *insn, const uint64_t gpr[16]);
+ * For bit instructions: the bit's number within the operand. Needs a size. */
+uint64_t insn_source(const struct insn *insn, struct cpu_regs *regs);
 
-/** insn_reg_get, insn_reg_set - registers by size; a 4-byte write clears the upper half. */
-uint64_t insn_reg_get(const uint64_t gpr[16], unsigned int reg, bool high, unsigned int size);
-void insn_reg_set(uint64_t gpr[16], unsigned int reg, bool high, unsigned int size, uint64_t val);
+/** insn_reg_set - a register by size; a 4-byte write clears the upper half. */
+void insn_reg_set(struct cpu_regs *regs, unsigned int reg, bool high, unsigned int size,
+                  uint64_t val);
 
 #define INSN_FLAGS_ARITH                                                                           \
     (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_OF)

@@ -9,6 +9,12 @@
 /* CR4 bits that a guest may choose for itself; the rest is the hypervisor's. */
 #define GUEST_CR4_BITS (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE)
 
+/** guest_cr0 - as @v sees it. */
+static inline uint64_t guest_cr0(const struct vcpu *v)
+{
+    return (read_cr0() & ~X86_CR0_TS) | v->arch.cr0_ts;
+}
+
 struct tss {
     uint32_t reserved0;
     uint64_t rsp0, rsp1, rsp2, reserved1;
@@ -41,7 +47,6 @@ void gdt_load(struct pcpu *p, struct vcpu *v);
 void ldt_window_clear(struct pcpu *p);
 void vcpu_load_ldtr(struct pcpu *p, const struct vcpu *v);
 void vcpu_update_cr4(struct pcpu *p, const struct vcpu *v);
-void vcpu_update_runstate_area(struct vcpu *v);
 void idle_loop(void) __noreturn;
 
 static inline void *pcpu_stack_base(void)

@@ -40,15 +40,6 @@ bool emulate_forced(struct cpu_regs *regs);
 void emulate_retire(struct cpu_regs *regs, unsigned int length);
 /** guest_fetch - copy instruction bytes at the guest's rip: how many could be had, 0..15. */
 size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15]);
-/** regs_to_gpr / regs_from_gpr - general registers in the hardware's numbering. */
-void regs_to_gpr(const struct cpu_regs *regs, uint64_t gpr[16]);
-void regs_from_gpr(struct cpu_regs *regs, const uint64_t gpr[16]);
-/** regs_gpr - one of them, number @n. */
-extern const uint8_t regs_gpr_offset[16];
-static inline uint64_t *regs_gpr(struct cpu_regs *regs, unsigned int n)
-{
-    return (uint64_t *)((char *)regs + regs_gpr_offset[n & 15]);
-}
 
 /* ---- callback.c, descriptor.c: checks shared with whole contexts ---- */
 int trap_set(struct vcpu *v, const struct trap_info *ti);
@@ -60,10 +51,6 @@ int debugreg_check_dr7(const struct vcpu *v, uint64_t *dr7);
 /** traps_set_nmi_hook - called on every NMI, with whatever it interrupted; it must not return to that
  * through anything that takes locks. */
 void traps_set_nmi_hook(void (*fn)(const struct cpu_regs *regs));
-
-/* ---- page tables ---- */
-bool ptwrite_fault(struct cpu_regs *regs, uint64_t cr2);
-bool mmu_ldt_fault(struct vcpu *v, unsigned int offset);
 
 /* ---- entry.S, switch.c ---- */
 extern const uintptr_t trap_entries[256];
