@@ -9,7 +9,6 @@
 #include <hv/control.h>
 #include <hv/evtchn_table.h>
 #include <hv/hypercall.h>
-#include <hv/irq.h>
 
 #define PAUSES_MAX 1000000
 
@@ -258,23 +257,6 @@ static long op_set_debugging(struct domctl_call *c)
     return c->op.u.setdebugging.enable ? -EOPNOTSUPP : 0;
 }
 
-/* Devices are dom0's: what others do not have can be taken away from them, and not given. */
-static long op_irq_permission(struct domctl_call *c)
-{
-    int rc = pirq_check(dom0, c->op.u.irq_permission.pirq);
-
-    return rc ? rc : c->op.u.irq_permission.allow_access ? -EOPNOTSUPP : 0;
-}
-
-static long op_iomem_permission(struct domctl_call *c)
-{
-    const struct xen_domctl_iomem_permission *p = &c->op.u.iomem_permission;
-
-    if (p->first_mfn + p->nr_mfns - 1 < p->first_mfn)
-        return -EINVAL;
-    return p->allow_access ? -EOPNOTSUPP : 0;
-}
-
 /* The port of a suspended domain on which the tools hear of it. */
 static long op_subscribe(struct domctl_call *c)
 {
@@ -401,8 +383,6 @@ static const struct domctl_row rows[] = {
     {XEN_DOMCTL_setdomainhandle, .fn = op_set_handle},
     {XEN_DOMCTL_settimeoffset, .fn = op_set_time},
     {XEN_DOMCTL_setdebugging, OTHER, .fn = op_set_debugging},
-    {XEN_DOMCTL_irq_permission, .fn = op_irq_permission},
-    {XEN_DOMCTL_iomem_permission, .fn = op_iomem_permission},
     {XEN_DOMCTL_sendtrigger, .fn = op_trigger},
     {XEN_DOMCTL_subscribe, .fn = op_subscribe},
     {XEN_DOMCTL_set_virq_handler, .fn = op_virq_handler},

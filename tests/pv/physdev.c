@@ -9,6 +9,7 @@
 // qemu: -icount shift=0,sleep=off -rtc clock=vm
 // domu: name=b mem=16M vcpus=1 -- peer
 #include <pv/test.h>
+#include <pv/control.h>
 #include <xen/physdev.h>
 
 #define NR_PIRQS  1024
@@ -886,7 +887,7 @@ static long refused_bind(long pirq, long b, long c, long d)
 TEST(nobody_else_has_any)
 {
     struct physdev_map_pirq m = {
-        .domid = 1, .type = MAP_PIRQ_TYPE_GSI, .index = CLOCK_GSI, .pirq = -1};
+        .domid = 1, .type = MAP_PIRQ_TYPE_MSI, .index = -1, .pirq = -1, .devfn = (int)edu.at};
     struct physdev_unmap_pirq u = {.domid = 1, .pirq = CLOCK_GSI};
     struct peer p;
 
@@ -897,17 +898,156 @@ TEST(nobody_else_has_any)
     for (int cmd = 0; cmd < 40; cmd++)
         if (cmd != PHYSDEVOP_set_iopl && cmd != PHYSDEVOP_set_iobitmap &&
             !check_eq(peer_call(&p, refused, cmd, 0, 0, 0),
-                      cmd == PHYSDEVOP_eoi ? -EINVAL : -EPERM))
+                      cmd == PHYSDEVOP_eoi || cmd == PHYSDEVOP_irq_status_query ? -EINVAL : -EPERM))
             note("command %d", cmd);
     check_eq(peer_call(&p, refused_bind, CLOCK_GSI, 0, 0, 0), -EPERM);
     check_eq(peer_call(&p, refused_bind, NR_PIRQS, 0, 0, 0), -EPERM);
     check_eq(unmap(CLOCK_GSI), 0);
     check_eq(op(PHYSDEVOP_map_pirq, &m), -EPERM); /* not for it either */
-    check_eq(op(PHYSDEVOP_unmap_pirq, &u), -EPERM);
+    check_eq(op(PHYSDEVOP_unmap_pirq, &u), -EINVAL);
     m.domid = u.domid = 99;
     check_eq(op(PHYSDEVOP_map_pirq, &m), -ESRCH);
     check_eq(op(PHYSDEVOP_unmap_pirq, &u), -ESRCH);
     peer_disconnect(&p);
+}
+
+static struct line peers;
+
+static long bind_there(long pirq, long b, long c, long d)
+{
+    (void)b, (void)c, (void)d;
+    events_enable();
+    return bind(&peers, (unsigned)pirq);
+}
+
+static long came_there(long n, long b, long c, long d)
+{
+    (void)b, (void)c, (void)d;
+    evtchn_wait_until(&peers.came, time_now() + 20 * NS_PER_MS);
+    time_delay(NS_PER_MS);
+    return peers.came - n;
+}
+
+static long close_there(long a, long b, long c, long d)
+{
+    (void)a, (void)b, (void)c, (void)d;
+    evtchn_set_handler(peers.port, NULL, NULL);
+    return evtchn_close(peers.port);
+}
+
+static long eoi_there(long pirq, long b, long c, long d)
+{
+    (void)b, (void)c, (void)d;
+    return eoi((unsigned)pirq);
+}
+
+static long status_there(long pirq, long b, long c, long d)
+{
+    (void)b, (void)c, (void)d;
+    return status((unsigned)pirq);
+}
+
+static long map_for_peer(int gsi, int pirq)
+{
+    struct physdev_map_pirq m = {.domid = 1, .type = MAP_PIRQ_TYPE_GSI, .index = gsi, .pirq = pirq};
+    int rc = op(PHYSDEVOP_map_pirq, &m);
+
+    return rc ? rc : m.pirq;
+}
+
+static long unmap_for_peer(int gsi)
+{
+    return op(PHYSDEVOP_unmap_pirq, &(struct physdev_unmap_pirq){.domid = 1, .pirq = gsi});
+}
+
+static long permit(unsigned pirq, bool allow)
+{
+    struct xen_domctl op = {.u.irq_permission = {.pirq = pirq, .allow_access = allow}};
+
+    return domctl(XEN_DOMCTL_irq_permission, 1, &op);
+}
+
+#define IN_PEER(fn, arg) peer_call(&p, (fn), (long)(arg), 0, 0, 0)
+
+TEST(a_line_is_given_to_another_domain)
+{
+    struct line l;
+    struct peer p;
+
+    need_devices();
+    if (peer_connect(&p, 1))
+        skip("no second domain");
+    check_eq(permit(edu.gsi, true), -EPERM); /* not mapped: not ours to give */
+    check_eq(permit(NR_PIRQS, true), -EINVAL);
+    check_eq(map_for_peer(edu.gsi, 99), -EINVAL);
+    check_eq(map_for_peer(-1, -1), -EINVAL);
+    check_eq(map_for_peer(9999, -1), -EINVAL);
+    need_eq(map_for_peer(edu.gsi, edu.gsi), edu.gsi);
+    check_eq(permit(edu.gsi, true), 0);
+    need_eq(IN_PEER(bind_there, edu.gsi), 0);
+    check_eq(IN_PEER(bind_there, edu.gsi), -EEXIST);
+    check_eq(IN_PEER(status_there, edu.gsi), XENIRQSTAT_needs_eoi);
+    check_eq(bind(&l, edu.gsi), -EBUSY); /* the first who comes has it */
+    edu_raise();
+    check_eq(IN_PEER(came_there, 1), 0);
+    check_eq(eoi(edu.gsi), 0); /* somebody else's end is none */
+    check_eq(IN_PEER(came_there, 1), 0);
+    check_eq(IN_PEER(eoi_there, edu.gsi), 0);
+    check_eq(IN_PEER(came_there, 2), 0);
+    edu_ack();
+    check_eq(permit(edu.gsi, false), 0); /* what is bound stays so */
+    check_eq(IN_PEER(eoi_there, edu.gsi), 0);
+    edu_raise();
+    check_eq(IN_PEER(came_there, 3), 0);
+    edu_ack();
+    check_eq(IN_PEER(eoi_there, edu.gsi), 0);
+    check_eq(IN_PEER(close_there, 0), 0);
+    check_eq(IN_PEER(bind_there, edu.gsi), -EPERM);
+    check_eq(IN_PEER(eoi_there, edu.gsi), -EINVAL);
+    need_eq(bind(&l, edu.gsi), 0); /* free for whoever may have it */
+    edu_raise();
+    comes(&l, 1);
+    edu_ack();
+    check_eq(permit(edu.gsi, true), 0);
+    check_eq(IN_PEER(bind_there, edu.gsi), -EBUSY);
+    release(&l, edu.gsi);
+    check_eq(IN_PEER(bind_there, edu.gsi), -EINVAL); /* it may, but there is none */
+    peer_disconnect(&p);
+}
+
+TEST(a_line_is_taken_away_while_it_is_bound)
+{
+    struct line l;
+    struct peer p;
+
+    need_devices();
+    if (peer_connect(&p, 1))
+        skip("no second domain");
+    need_eq(map_for_peer(edu.gsi, -1), edu.gsi);
+    need_eq(IN_PEER(bind_there, edu.gsi), 0);
+    check_eq(unmap_for_peer(edu.gsi), 0); /* its port is silent */
+    check_eq(unmap_for_peer(edu.gsi), -EINVAL);
+    edu_raise();
+    check_eq(IN_PEER(came_there, 0), 0);
+    need_eq(bind(&l, edu.gsi), 0);
+    comes(&l, 1);
+    check_eq(IN_PEER(close_there, 0), 0); /* which does not end ours */
+    edu_ack();
+    check_eq(eoi(edu.gsi), 0);
+    edu_raise();
+    comes(&l, 2);
+    edu_ack();
+    release(&l, edu.gsi);
+    need_eq(map_for_peer(edu.gsi, -1), edu.gsi);
+    need_eq(IN_PEER(bind_there, edu.gsi), 0);
+    check_eq(unmap(edu.gsi), 0); /* under its feet */
+    edu_raise();
+    check_eq(IN_PEER(came_there, 0), 0);
+    edu_ack();
+    check_eq(IN_PEER(close_there, 0), 0);
+    check_eq(map_for_peer(CLOCK_GSI, -1), CLOCK_GSI);
+    need_eq(IN_PEER(bind_there, CLOCK_GSI), 0); /* it ends with it */
+    peer_end(&p);
 }
 
 /* Left as it is at the end: the auditor finds that nothing of it is left behind. */

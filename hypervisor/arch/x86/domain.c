@@ -3,6 +3,7 @@
  * them. Every field of a context is checked before any is taken over. */
 #include <asm/cpu.h>
 #include <asm/fpu.h>
+#include <asm/io.h>
 #include <asm/irq.h>
 #include <asm/mmu.h>
 #include <asm/switch.h>
@@ -14,12 +15,14 @@ int arch_domain_init(struct domain *d)
 {
     spin_lock_init(&d->arch.mmu_lock, LOCK_MMU);
     d->arch.tlb_cpus = CPUMASK_NONE;
+    TRY(io_domain_init(d));
     return pirq_domain_init(d);
 }
 
 void arch_domain_free(struct domain *d)
 {
     pirq_domain_free(d);
+    io_domain_free(d);
 }
 
 int arch_vcpu_init(struct vcpu *v)

@@ -4,14 +4,16 @@
 #include <asm/cpu.h>
 #include <asm/cpu_policy.h>
 #include <asm/fpu.h>
+#include <asm/io.h>
+#include <asm/irq.h>
 #include <asm/mmu.h>
 #include <asm/msr.h>
+#include <asm/switch.h>
 #include <asm/traps.h>
 #include <hv/control.h>
 #include <hv/heap.h>
 
 #define FRAMES_MAX      1024
-#define IO_PORTS        65536
 #define EXTSTATE_HDR    16 /* xcr0, and what xcr0 ever was */
 #define EXT_CONTEXT_MIN offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap)
 
@@ -250,13 +252,39 @@ static long op_get_tsc(struct domctl_call *c)
     return 0;
 }
 
+/* What may be used of devices is given, and taken back, by those who may use it themselves. What is
+ * mapped or bound by then stays so. */
 static long op_ioport_permission(struct domctl_call *c)
 {
     const struct xen_domctl_ioport_permission *p = &c->op.u.ioport_permission;
+    uint32_t last = p->first_port + p->nr_ports - 1;
 
     if (!p->nr_ports || p->first_port >= IO_PORTS || p->nr_ports > IO_PORTS - p->first_port)
         return -EINVAL;
-    return p->allow_access ? -EOPNOTSUPP : 0;
+    if (!ports_permitted(current_domain(), p->first_port, last))
+        return -EPERM;
+    ports_close(pcpu_self()); /* it may be our own that go */
+    return rangeset_set(&c->d->arch.ports, p->first_port, last, p->allow_access);
+}
+
+static long op_iomem_permission(struct domctl_call *c)
+{
+    const struct xen_domctl_iomem_permission *p = &c->op.u.iomem_permission;
+    uint64_t last = p->first_mfn + p->nr_mfns - 1;
+
+    if (last < p->first_mfn)
+        return -EINVAL;
+    return iomem_may_give(current_domain(), p->first_mfn, last)
+               ? rangeset_set(&c->d->arch.iomem, p->first_mfn, last, p->allow_access)
+               : -EPERM;
+}
+
+static long op_irq_permission(struct domctl_call *c)
+{
+    const struct xen_domctl_irq_permission *p = &c->op.u.irq_permission;
+    int gsi = p->pirq < NR_PIRQS ? pirq_gsi(current_domain(), p->pirq) : -EINVAL;
+
+    return gsi < 0 ? gsi : rangeset_set(&c->d->arch.irqs, gsi, gsi, p->allow_access);
 }
 
 static long op_get_policy(struct domctl_call *c)
@@ -297,6 +325,8 @@ const struct domctl_row arch_domctl[] = {
     {XEN_DOMCTL_settscinfo, OTHER, .fn = op_set_tsc},
     {XEN_DOMCTL_gettscinfo, RESULT | OTHER, .fn = op_get_tsc},
     {XEN_DOMCTL_ioport_permission, .fn = op_ioport_permission},
+    {XEN_DOMCTL_iomem_permission, .fn = op_iomem_permission},
+    {XEN_DOMCTL_irq_permission, .fn = op_irq_permission},
     {XEN_DOMCTL_get_cpu_policy, DOMCTL_TELLS, .fn = op_get_policy},
     {XEN_DOMCTL_set_cpu_policy, DOMCTL_TELLS | OTHER, .fn = op_set_policy},
     {0},

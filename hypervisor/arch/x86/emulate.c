@@ -61,8 +61,9 @@ static bool io_permitted(struct vcpu *v, unsigned int port, unsigned int size)
  * an iret may change its IOPL. */
 static void open_ports(const struct vcpu *v)
 {
-    if (guest_in_kernel(v) && v->arch.iopl && v->domain->is_privileged &&
-        !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)))
+    if (guest_in_kernel(v) && v->arch.iopl &&
+        !(v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl)) &&
+        rangeset_has(&v->domain->arch.ports, 0, IO_PORTS - 1))
         pcpu_self()->arch.tss->iomap = TSS_PORTS_OPEN;
 }
 
@@ -231,7 +232,7 @@ static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i, bool *ag
         return true;
     case INSN_WBINVD:
     case INSN_INVD: /* never without writing back: the cache is everybody's */
-        if (v->domain->is_privileged)
+        if (has_iomem(v->domain))
             asm volatile("wbinvd" : : : "memory");
         return true;
     case INSN_XSETBV:

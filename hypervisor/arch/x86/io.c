@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's I/O ports and device memory: the control domain has them, but for the hypervisor's
- * own. */
+/* The machine's I/O ports and device memory: who may have them. Nobody has the hypervisor's own. */
+#include <asm/cpu.h>
 #include <asm/io.h>
+#include <asm/irq.h>
 #include <asm/mmu.h>
 #include <asm/multiboot.h>
 #include <asm/pci.h>
 #include <asm/processor.h>
 
 /* A set bit keeps a port. It is the I/O bitmap of every TSS too: what is set traps. */
-static unsigned long reserved[65536 / 64] __aligned(4096);
+static unsigned long reserved[IO_PORTS / 64] __aligned(4096);
 
 const char *port_bitmap_page(unsigned int n)
 {
@@ -17,16 +18,38 @@ const char *port_bitmap_page(unsigned int n)
 
 void port_reserve(uint16_t first, unsigned int n)
 {
-    for (unsigned int i = 0; i < n && first + i < 65536; i++)
+    for (unsigned int i = 0; i < n && first + i < IO_PORTS; i++)
         set_bit(first + i, reserved);
 }
 
-static bool permitted(const struct domain *d, uint16_t port, unsigned int size)
+int io_domain_init(struct domain *d)
 {
-    for (unsigned int i = 0; i < size; i++)
-        if (port + i >= 65536 || test_bit(port + i, reserved))
-            return false;
-    return d->is_privileged;
+    rangeset_init(&d->arch.iomem);
+    rangeset_init(&d->arch.ports);
+    rangeset_init(&d->arch.irqs);
+    if (!d->is_privileged)
+        return 0;
+    TRY(rangeset_set(&d->arch.iomem, 0, (1UL << (cpu.paddr_bits - PAGE_SHIFT)) - 1, true));
+    TRY(rangeset_set(&d->arch.ports, 0, IO_PORTS - 1, true));
+    return rangeset_set(&d->arch.irqs, 0, NR_GSIS - 1, true);
+}
+
+void io_domain_free(struct domain *d)
+{
+    rangeset_free(&d->arch.iomem);
+    rangeset_free(&d->arch.ports);
+    rangeset_free(&d->arch.irqs);
+}
+
+bool ports_permitted(struct domain *d, uint32_t first, uint32_t last)
+{
+    return last < IO_PORTS && find_next_bit(reserved, last + 1, first) > last &&
+           rangeset_has(&d->arch.ports, first, last);
+}
+
+static bool permitted(struct domain *d, uint16_t port, unsigned int size)
+{
+    return ports_permitted(d, port, port + size - 1);
 }
 
 uint32_t port_in(uint16_t port, unsigned int size)
@@ -87,22 +110,27 @@ void iomem_show_reserved(struct boot_info *map)
                         BOOT_RESERVED);
 }
 
-static const struct kept *kept_at(mfn_t m)
+static const struct kept *kept_in(uint64_t first, uint64_t last)
 {
     for (const struct kept *k = iomem_reserved; k < iomem_reserved + nr_iomem; k++)
-        if (m.n >= k->first && m.n <= k->last)
+        if (last >= k->first && first <= k->last)
             return k;
     return NULL;
 }
 
-bool iomem_permitted(const struct domain *d, mfn_t m)
+bool iomem_permitted(struct domain *d, mfn_t m)
 {
-    const struct kept *k = kept_at(m);
+    const struct kept *k = kept_in(m.n, m.n);
 
-    return d->is_privileged && (!k || k->readable);
+    return (!k || (k->readable && d->is_privileged)) && rangeset_has(&d->arch.iomem, m.n, m.n);
+}
+
+bool iomem_may_give(struct domain *d, uint64_t first, uint64_t last)
+{
+    return !kept_in(first, last) && rangeset_has(&d->arch.iomem, first, last);
 }
 
 bool iomem_read_only(mfn_t m)
 {
-    return kept_at(m);
+    return kept_in(m.n, m.n);
 }

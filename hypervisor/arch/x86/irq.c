@@ -4,7 +4,8 @@
  *
  * Vectors are the same on all pcpus: a vector is a device's interrupt, whatever pcpu it comes to,
  * and when it moves to another, nothing changes but the destination. The control domain maps an
- * interrupt (a pirq gets a vector), and binds it to an event channel (it is unmasked).
+ * interrupt (a pirq gets a vector), and binds it to an event channel (it is unmasked); or another domain
+ * does so, which may have that pin (d->arch.irqs). The first who comes has it.
  *
  * I1  irq->d, pirq and source change only under both LOCK_PHYSDEV and the irq's own lock, and only
  *     while its source is masked; irq->port under its own lock.
@@ -31,11 +32,14 @@ static struct irq {
     uint16_t pirq;
     uint16_t cpu;     /* to which it is delivered */
     uint32_t port;    /* 0: not bound */
-    struct domain *d; /* whose pirq it is */
+    struct domain *d; /* who has mapped it */
+    struct domain *user; /* who has bound it; NULL: nobody */
     uint32_t gsi;     /* its source; no union: a handler may be late in reading it */
     struct msi msi;
     uint64_t count;
 } irqs[256];
+
+static uint8_t vector_of_gsi[NR_GSIS]; /* 0: not mapped; READ_ONCE; under LOCK_PHYSDEV */
 
 static void (*handler[256])(struct cpu_regs *regs);
 
@@ -81,7 +85,7 @@ static void deliver(struct irq *irq)
     spin_guard(&irq->lock);
     irq->count++;
     if (likely(irq->port))
-        evtchn_send_pirq(irq->d, irq->port);
+        evtchn_send_pirq(irq->user, irq->port);
 }
 
 static void irq_softirq(void)
@@ -134,9 +138,20 @@ spinlock_t physdev_lock = SPINLOCK_INIT(LOCK_PHYSDEV);
 
 static struct irq *irq_of(const struct domain *d, uint32_t pirq)
 {
-    uint8_t vector = d->arch.pirqs && pirq < NR_PIRQS ? READ_ONCE(d->arch.pirqs->vector[pirq]) : 0;
+    const uint8_t *table = d->arch.pirqs ? d->arch.pirqs->vector : vector_of_gsi;
+    uint8_t vector =
+        pirq < (d->arch.pirqs ? NR_PIRQS : NR_GSIS) ? READ_ONCE(table[pirq]) : (uint8_t)0;
 
     return vector ? &irqs[vector] : NULL;
+}
+
+/* With its lock held: it is what @d means by @pirq, and @d may have it, or has it. */
+static bool is_irq_of(const struct irq *irq, struct domain *d, uint32_t pirq)
+{
+    if (d->arch.pirqs)
+        return irq->d == d && irq->pirq == pirq;
+    return irq->kind == IRQ_GSI && irq->gsi == pirq &&
+           (irq->user == d || rangeset_has(&d->arch.irqs, pirq, pirq));
 }
 
 /* Of a local variable that irq_lock() sets: unlocked at the end of its block. */
@@ -148,14 +163,14 @@ static void irq_unlock_at_end(struct irq **irq)
 }
 
 /* The irq of @pirq, locked; NULL: not mapped. */
-static struct irq *irq_lock(const struct domain *d, uint32_t pirq)
+static struct irq *irq_lock(struct domain *d, uint32_t pirq)
 {
     struct irq *irq = irq_of(d, pirq);
 
     if (!irq)
         return NULL;
     spin_lock(&irq->lock);
-    if (likely(irq->d == d && irq->pirq == pirq))
+    if (likely(is_irq_of(irq, d, pirq)))
         return irq;
     spin_unlock(&irq->lock);
     return NULL;
@@ -165,15 +180,24 @@ static void show_needs_eoi(const struct irq *irq)
 {
     struct page *pg = READ_ONCE(irq->d->arch.pirqs->eoi_page);
 
-    if (pg && irq->port && needs_eoi(irq))
+    if (pg && irq->user == irq->d && needs_eoi(irq))
         set_bit(irq->pirq, page_virt(pg));
     else if (pg)
         clear_bit(irq->pirq, page_virt(pg));
 }
 
-int pirq_check(const struct domain *d, uint32_t pirq)
+int pirq_check(struct domain *d, uint32_t pirq)
 {
-    return !d->arch.pirqs ? -EPERM : pirq < NR_PIRQS ? 0 : -EINVAL;
+    if (d->arch.pirqs)
+        return pirq < NR_PIRQS ? 0 : -EINVAL;
+    return rangeset_has(&d->arch.irqs, pirq, pirq) ? 0 : -EPERM;
+}
+
+int pirq_gsi(const struct domain *d, uint32_t pirq)
+{
+    const struct irq *irq = irq_of(d, pirq);
+
+    return irq && irq->kind == IRQ_GSI ? (int)irq->gsi : -EPERM;
 }
 
 int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port)
@@ -182,10 +206,11 @@ int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port)
 
     if (!irq)
         return -EINVAL;
-    if (irq->port)
-        return -EEXIST;
+    if (irq->user)
+        return irq->user == d ? -EEXIST : -EBUSY;
     if (irq->kind == IRQ_GSI && ioapic_is_ours(irq->gsi))
         return -EBUSY;
+    irq->user = d;
     irq->port = port;
     irq->cpu = d->vcpu[0]->sched.cpu;
     source_target(irq);
@@ -198,6 +223,7 @@ static void unbind(struct irq *irq)
 {
     source_mask(irq, true);
     irq->port = 0;
+    irq->user = NULL;
     show_needs_eoi(irq);
 }
 
@@ -205,7 +231,7 @@ void pirq_unbind(struct domain *d, uint32_t pirq, uint32_t port)
 {
     struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
-    if (irq && irq->port == port)
+    if (irq && irq->user == d && irq->port == port)
         unbind(irq);
 }
 
@@ -214,7 +240,7 @@ void pirq_move(struct domain *d, uint32_t pirq, const struct vcpu *v)
     unsigned int cpu = READ_ONCE(v->sched.cpu);
     struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
-    if (!irq || !irq->port || irq->cpu == cpu)
+    if (!irq || irq->user != d || irq->cpu == cpu)
         return;
     irq->cpu = (uint16_t)cpu;
     source_target(irq);
@@ -227,21 +253,21 @@ int pirq_eoi(struct domain *d, uint32_t pirq)
 
     if (!irq)
         return -EINVAL;
-    port = irq->port;
+    port = irq->user == d ? irq->port : 0;
     if (port && irq->kind == IRQ_GSI)
         ioapic_mask(irq->gsi, false);
     spin_unlock(&irq->lock);
-    if (port && d->arch.pirqs->eoi_unmasks)
+    if (port && d->arch.pirqs && d->arch.pirqs->eoi_unmasks)
         evtchn_unmask(d, port);
     return 0;
 }
 
-int pirq_needs_eoi(const struct domain *d, uint32_t pirq, bool *needs)
+int pirq_needs_eoi(struct domain *d, uint32_t pirq, bool *needs)
 {
     struct irq *irq __irq_unlock = irq_lock(d, pirq);
 
     *needs = !irq || needs_eoi(irq);
-    return d->arch.pirqs && pirq < NR_PIRQS ? 0 : -EINVAL;
+    return irq || (d->arch.pirqs && pirq < NR_PIRQS) ? 0 : -EINVAL;
 }
 
 /* ---- mapping; LOCK_PHYSDEV is held ---- */
@@ -271,14 +297,6 @@ static int find_pirqs(const struct domain *d, unsigned int first, unsigned int n
     return -ENOSPC;
 }
 
-static int find_gsi(unsigned int gsi)
-{
-    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++)
-        if (irqs[v].kind == IRQ_GSI && irqs[v].gsi == gsi)
-            return irqs[v].pirq;
-    return -ENOENT;
-}
-
 static void attach(struct domain *d, unsigned int vector, unsigned int pirq,
                    const struct irq *source)
 {
@@ -288,7 +306,7 @@ static void attach(struct domain *d, unsigned int vector, unsigned int pirq,
     irq->d = d;
     irq->pirq = (uint16_t)pirq;
     if (source->kind == IRQ_GSI)
-        irq->gsi = source->gsi;
+        WRITE_ONCE(vector_of_gsi[irq->gsi = source->gsi], (uint8_t)vector);
     else
         (irq->msi = source->msi).dev->used++;
     irq->count = 0;
@@ -304,6 +322,8 @@ static void detach(struct irq *irq)
     if (irq->kind == IRQ_MSI) {
         msi_disable(&irq->msi);
         irq->msi.dev->used--;
+    } else {
+        WRITE_ONCE(vector_of_gsi[irq->gsi], 0);
     }
     WRITE_ONCE(irq->d->arch.pirqs->vector[irq->pirq], 0);
     irq->d = NULL;
@@ -313,14 +333,15 @@ static void detach(struct irq *irq)
 int pirq_map_gsi(struct domain *d, unsigned int gsi, int pirq)
 {
     unsigned int vector;
-    int mapped;
 
     if (!ioapic_exists(gsi) || pirq >= NR_PIRQS)
         return -EINVAL;
+    if (!rangeset_has(&d->arch.irqs, gsi, gsi))
+        return -EPERM;
     spin_guard(&physdev_lock);
-    mapped = find_gsi(gsi);
-    if (mapped >= 0)
-        return pirq < 0 || pirq == mapped ? mapped : -EEXIST;
+    vector = vector_of_gsi[gsi];
+    if (vector)
+        return pirq < 0 || pirq == irqs[vector].pirq ? irqs[vector].pirq : -EEXIST;
     if (pirq < 0)
         pirq = d->arch.pirqs->vector[gsi] ? find_pirqs(d, 0, 1) : (int)gsi;
     else if (d->arch.pirqs->vector[pirq])
@@ -382,11 +403,25 @@ static int unmap(struct irq *irq)
     return 0;
 }
 
+/* Those who do not map anything just lose it. */
+static int take_back(struct domain *d, uint32_t pirq)
+{
+    struct irq *irq __irq_unlock = irq_lock(d, pirq);
+
+    if (!irq)
+        return -EINVAL;
+    if (irq->user == d)
+        unbind(irq);
+    return rangeset_set(&d->arch.irqs, pirq, pirq, false);
+}
+
 int pirq_unmap(struct domain *d, uint32_t pirq)
 {
     struct irq *irq;
 
     spin_guard(&physdev_lock);
+    if (!d->arch.pirqs)
+        return take_back(d, pirq);
     irq = irq_of(d, pirq);
     return irq ? unmap(irq) : -EINVAL;
 }

@@ -95,10 +95,10 @@ static int flush_multi(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-/* Only who owns devices can see a difference. */
+/* Only who has devices can see a difference. */
 static int flush_cache(struct domain *d, bool all)
 {
-    if (!d->is_privileged)
+    if (!has_iomem(d))
         return -EACCES;
     if (all)
         caches_write_back_all();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* physdev_op: the guest's virtual IOPL and I/O bitmap, which any domain may set for itself. What
- * concerns the machine's interrupts and devices is the control domain's (XSA-87): refused by
- * default. Numbers of pirqs, pins and functions are checked where they are looked up (XSA-21). */
+/* physdev_op: the guest's virtual IOPL and I/O bitmap, which any domain may set for itself, and the end of
+ * an interrupt that it has bound. What else concerns the machine's interrupts and devices is the control
+ * domain's (XSA-87): refused by default. Numbers of pirqs, pins and functions are checked where they are looked up (XSA-21). */
 #include <asm/irq.h>
 #include <asm/switch.h>
 #include <hv/hypercall.h>
@@ -57,12 +57,19 @@ static long get_free_pirq(struct physdev_get_free_pirq *op)
     return 0;
 }
 
-/* Devices are the control domain's alone: it may not hand their interrupts on. */
-static long check_domain(domid_t id)
+/* Another domain gets a pin, not a device's messages, and knows it by its GSI. */
+static int give_pirq(struct domain *d, const struct physdev_map_pirq *op)
 {
-    struct domain *d __put_domain = domain_by_id_or_self(id);
+    int rc;
 
-    return !d ? -ESRCH : d == current_domain() ? 0 : -EPERM;
+    if (op->type != MAP_PIRQ_TYPE_GSI)
+        return -EPERM;
+    if (op->index < 0 || (op->pirq >= 0 && op->pirq != op->index))
+        return -EINVAL;
+    rc = pirq_map_gsi(current_domain(), (unsigned int)op->index, -1);
+    if (rc >= 0)
+        rc = rangeset_set(&d->arch.irqs, (unsigned int)op->index, (unsigned int)op->index, true);
+    return rc ? rc : op->index;
 }
 
 static int map_msi(const struct physdev_map_pirq *op)
@@ -85,22 +92,20 @@ static int map_msi(const struct physdev_map_pirq *op)
 
 static long map_pirq(struct physdev_map_pirq *op)
 {
+    struct domain *d __put_domain = domain_by_id_or_self(op->domid);
     long rc;
 
-    TRY(check_domain(op->domid));
-    switch (op->type) {
-    case MAP_PIRQ_TYPE_GSI:
-        rc = op->index < 0 ? -EINVAL
-                           : pirq_map_gsi(current_domain(), (unsigned int)op->index, op->pirq);
-        break;
-    case MAP_PIRQ_TYPE_MSI:
-    case MAP_PIRQ_TYPE_MSI_SEG:
-    case MAP_PIRQ_TYPE_MULTI_MSI:
+    if (!d)
+        return -ESRCH;
+    if (d != current_domain())
+        rc = give_pirq(d, op);
+    else if (op->type == MAP_PIRQ_TYPE_GSI)
+        rc = op->index < 0 ? -EINVAL : pirq_map_gsi(d, (unsigned int)op->index, op->pirq);
+    else if (op->type == MAP_PIRQ_TYPE_MSI || op->type == MAP_PIRQ_TYPE_MSI_SEG ||
+             op->type == MAP_PIRQ_TYPE_MULTI_MSI)
         rc = map_msi(op);
-        break;
-    default:
+    else
         return -EINVAL;
-    }
     if (rc < 0)
         return rc;
     op->pirq = (int)rc;
@@ -109,9 +114,9 @@ static long map_pirq(struct physdev_map_pirq *op)
 
 static long unmap_pirq(const struct physdev_unmap_pirq *op)
 {
-    long rc = check_domain(op->domid);
+    struct domain *d __put_domain = domain_by_id_or_self(op->domid);
 
-    return rc ? rc : pirq_unmap(current_domain(), (uint32_t)op->pirq);
+    return d ? pirq_unmap(d, (uint32_t)op->pirq) : -ESRCH;
 }
 
 /* ---- PCI functions ---- */
@@ -190,7 +195,6 @@ static long control_op(int cmd, guest_ptr_t arg)
     struct domain *d = current_domain();
 
     switch (cmd) {
-        OP(irq_status_query, irq_status_query, true, irq_status_query(&op));
         OP(pirq_eoi_gmfn_v1, pirq_eoi_gmfn, false, pirq_set_eoi_page(d, gfn(op.gmfn), true));
         OP(pirq_eoi_gmfn_v2, pirq_eoi_gmfn, false, pirq_set_eoi_page(d, gfn(op.gmfn), false));
         OP(apic_read, apic, true, ioapic_guest_read(op.apic_physbase, op.reg, &op.value));
@@ -220,8 +224,8 @@ static long control_op(int cmd, guest_ptr_t arg)
 long do_physdev_op(int cmd, guest_ptr_t arg)
 {
     switch (cmd) {
-        /* the one that must be fast; others have none to end */
         OP(eoi, eoi, false, pirq_eoi(current_domain(), op.irq));
+        OP(irq_status_query, irq_status_query, true, irq_status_query(&op));
         OP(set_iopl, set_iopl, false, set_iopl(&op));
         OP(set_iobitmap, set_iobitmap, false, set_iobitmap(&op));
     default:

@@ -17,7 +17,7 @@
 #include <asm/system.h>
 #include <hv/hypercall.h>
 
-/* Bits that no entry of a level may have. Unprivileged domains have no use for cache attributes. */
+/* Bits that no entry of a level may have. Without device memory there is no use for cache attributes. */
 static const uint64_t refused_bits[5] = {
     [1] = PTE_CACHE,
     [2] = PTE_PWT | PTE_PCD | PTE_PSE | PTE_G,
@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) int adjust(const struct domain *d, 
     uint64_t bad = e & refused_bits[level];
 
     if (unlikely(bad)) {
-        if (level > 1 || !d->is_privileged || (bad & ~PTE_CACHE))
+        if (level > 1 || !has_iomem(d) || (bad & ~PTE_CACHE))
             return -EINVAL;
     }
     if (level == 1) {
@@ -60,7 +60,7 @@ static int get_other_frame(const struct pt_owner *o, pte_t *pe)
         return -EBUSY;
     if (m.n == PTE_ADDR_MASK >> PAGE_SHIFT)
         return -EINVAL; /* what guests use for "no frame" */
-    if (m.n >> (cpu.paddr_bits - PAGE_SHIFT) || !iomem_permitted(o->d, m))
+    if (!iomem_permitted(o->d, m))
         return -EPERM;
     if (iomem_read_only(m))
         *pe &= ~PTE_W;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Physical interrupts on their way to a domain: what event channels and the life of domains ask of
- * the architecture. A domain knows an interrupt by its pirq, a number of its own. Only the control
- * domain has any. */
+ * the architecture. The control domain knows an interrupt by its pirq, a number that it has mapped; others
+ * those pins that they may have, by their GSI. */
 #pragma once
 
 #include <hv/types.h>
 
 /** pirq_check - could @d bind @pirq? -EPERM, -EINVAL. */
-int pirq_check(const struct domain *d, uint32_t pirq);
+int pirq_check(struct domain *d, uint32_t pirq);
 /** pirq_bind - from now on the interrupt comes to @port of @d, which is open. -EINVAL: not mapped;
- * -EEXIST: bound already; -EBUSY: the hypervisor's own. Takes LOCK_PIRQ. */
+ * -EEXIST: bound already; -EBUSY: by another domain, or the hypervisor's own. Takes LOCK_PIRQ. */
 int pirq_bind(struct domain *d, uint32_t pirq, uint32_t port);
 /** pirq_unbind - and now no more; when it returns, nobody is sending to @port. */
 void pirq_unbind(struct domain *d, uint32_t pirq, uint32_t port);

@@ -30,6 +30,7 @@ enum lock_rank {
     LOCK_PIRQ,         /* one physical interrupt: who has it, to which port it goes */
     LOCK_EVTCHN_PORT,  /* one port: its state, for whom it delivers */
     LOCK_EVTCHN_QUEUE, /* FIFO: the queues of one vcpu */
+    LOCK_RANGES,       /* a domain's sets of ports, frames, interrupts */
     LOCK_HEAP,         /* small objects */
     LOCK_BUDDY,        /* the page allocator */
     LOCK_WATCHDOG,

@@ -97,7 +97,7 @@ WEAK uint32_t time_tsc_khz(void)
 
 /* ---- physical interrupts: none ---- */
 
-WEAK int pirq_check(const struct domain *d, uint32_t pirq)
+WEAK int pirq_check(struct domain *d, uint32_t pirq)
 {
     (void)pirq;
     return d->is_privileged ? 0 : -EPERM;

@@ -153,6 +153,7 @@ struct domain *fake_domain(domid_t id, bool privileged, unsigned int nr)
         abort();
     d->id = id;
     d->is_privileged = privileged;
+    d->arch.iomem.nr = privileged; /* it has devices */
     d->refcnt = 1;
     d->shutdown_code = ~0u;
     d->max_pages = 1UL << 40;

@@ -23,7 +23,7 @@ WEAK void hv_l4_fill(uint64_t *l4, bool m2p)
         l4[HV_L4_FIRST + i] = i || m2p ? 0xf111ed0000000000UL + i : 0;
 }
 
-WEAK bool iomem_permitted(const struct domain *d, mfn_t m)
+WEAK bool iomem_permitted(struct domain *d, mfn_t m)
 {
     (void)d, (void)m;
     return false;

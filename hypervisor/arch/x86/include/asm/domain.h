@@ -3,7 +3,7 @@
 #pragma once
 
 #include <hv/cpumask.h>
-#include <hv/lock.h>
+#include <hv/rangeset.h>
 #include <hv/types.h>
 #include <asm/detach.h>
 #include <asm/regs.h>
@@ -85,7 +85,10 @@ struct arch_domain {
     uint8_t relinquish_step;  /* arch_domain_relinquish: how far */
     uint32_t relinquish_pos;
     bool strict_m2p;
-    struct pirqs *pirqs;    /* irq.c; NULL: it has no physical interrupts */
+    struct rangeset iomem;  /* what it may have: frames that are not RAM, */
+    struct rangeset ports;  /* I/O ports, */
+    struct rangeset irqs;   /* pins, by their GSI */
+    struct pirqs *pirqs;    /* irq.c; NULL: its pirqs are the pins that it may have */
     uint32_t pci_address;   /* what it wrote to port 0xcf8 last */
     bool cpuid_limited;     /* any bit of these is set: */
     uint32_t cpuid_off[14]; /* features that its CPUID policy has not: CPU_FEATURE_WORDS */

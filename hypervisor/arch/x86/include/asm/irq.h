@@ -49,8 +49,8 @@ int ioapic_guest_write(uint64_t paddr, uint32_t reg, uint32_t val);
 extern spinlock_t physdev_lock; /* LOCK_PHYSDEV: this, and the list of PCI functions */
 
 /** pirq_map_gsi - give @d the pin @gsi by the number @pirq (negative: any, the GSI itself if it is
- * free). The number; -EINVAL: no such pin or number; -EEXIST: one of the two is mapped otherwise;
- * -ENOSPC. */
+ * free). The number; -EINVAL: no such pin or number; -EPERM: it may not have it; -EEXIST: one of the two is
+ * mapped otherwise; -ENOSPC. */
 int pirq_map_gsi(struct domain *d, unsigned int gsi, int pirq);
 /** pirq_map_msi - the same for a message-signalled interrupt, or a group of @m->group in a row: the
  * first one's. Fills in @m->dev. Further errors: -ENODEV: no such function, and what msi_check()
@@ -58,14 +58,17 @@ int pirq_map_gsi(struct domain *d, unsigned int gsi, int pirq);
 int pirq_map_msi(struct domain *d, sbdf_t at, struct msi *m, int pirq, uint64_t bar);
 /** pirq_for_device - write the messages of @dev again, or @release them. physdev_lock is held. */
 void pirq_for_device(const struct pci_dev *dev, bool release);
-/** pirq_unmap - its port, if it is bound, stays open and silent. -EINVAL: not mapped. */
+/** pirq_gsi - the pin that @d, which maps pirqs, has mapped as @pirq; -EPERM: none. */
+int pirq_gsi(const struct domain *d, uint32_t pirq);
+/** pirq_unmap - its port, if it is bound, stays open and silent; others than the control domain may no
+ * longer have it. -EINVAL: not mapped; -ENOMEM. */
 int pirq_unmap(struct domain *d, uint32_t pirq);
 /** pirq_find_free - a number that is not mapped; -ENOSPC. */
 int pirq_find_free(struct domain *d, bool gsi);
 /** pirq_eoi - the guest has served it: a level may come again. -EINVAL: not mapped. */
 int pirq_eoi(struct domain *d, uint32_t pirq);
 /** pirq_needs_eoi - ... and must say so, or may be wrong in thinking it need not; -EINVAL. */
-int pirq_needs_eoi(const struct domain *d, uint32_t pirq, bool *needs);
+int pirq_needs_eoi(struct domain *d, uint32_t pirq, bool *needs);
 /** pirq_set_eoi_page - keep a bit for each pirq there that says the same. @unmasks: an EOI also
  * unmasks the port. -EINVAL: not a frame of @d to be written; -EBUSY: there is one. */
 int pirq_set_eoi_page(struct domain *d, gfn_t g, bool unmasks);

@@ -36,9 +36,16 @@ static inline void mmu_unlock(struct domain *d)
     mmu_lock(d);                                                                                   \
     spinlock_t *guarded __at_end(spin_unguard) = &(d)->arch.mmu_lock
 
-/** iomem_permitted - may @d map the frame @m, which is not RAM? The control domain may map all that
- * exists but the interrupt controllers and the timer that the hypervisor uses itself. */
-bool iomem_permitted(const struct domain *d, mfn_t m);
+/** iomem_permitted - may @d map the frame @m, which is not RAM? Nobody may map the interrupt controllers
+ * that the hypervisor uses itself; its timer, only the control domain. */
+bool iomem_permitted(struct domain *d, mfn_t m);
+/** iomem_may_give - may @d permit all of these frames to others? */
+bool iomem_may_give(struct domain *d, uint64_t first, uint64_t last);
+/** has_iomem - it may map some. Only then it has a use for cache attributes, or for writing caches back. */
+static inline bool has_iomem(const struct domain *d)
+{
+    return READ_ONCE(d->arch.iomem.nr);
+}
 /** iomem_read_only - it is one of those: if it may be mapped at all, then not writable, and such an
  * entry is silently made so. */
 bool iomem_read_only(mfn_t m);
