@@ -10,13 +10,6 @@
 #include <asm/traps.h>
 #include <hv/hypercall.h>
 
-struct entry {
-    uint64_t rip;
-    bool masks_events;
-    bool has_error;
-    uint32_t error_code;
-};
-
 /* Switch page tables and GS base of the running vcpu. */
 static void vcpu_enter_kernel(struct vcpu *v)
 {
@@ -67,13 +60,14 @@ static inline void put_context(uint64_t words[5], const struct cpu_regs *regs, c
     words[4] = regs->ss;
 }
 
-/* The frame is at @sp: continue the guest at @e->rip. */
-static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct entry *e, uint64_t sp)
+/* The frame is at @sp: continue the guest at @to. */
+static inline void go_to(struct cpu_regs *regs, struct vcpu *v, const struct guest_entry *to,
+                         uint64_t sp)
 {
-    if (e->masks_events)
+    if (to->masks)
         WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     regs->vector = 0;
-    regs->rip = e->rip;
+    regs->rip = to->rip;
     regs->cs = FLAT_KERNEL_CS;
     regs->ss = FLAT_KERNEL_SS;
     regs->rsp = sp;
@@ -98,19 +92,22 @@ static bool stack_was_hidden(struct vcpu *v, uint64_t rip, uint64_t sp)
     return true;
 }
 
-static void enter_again(struct cpu_regs *regs, const struct entry *e, uint64_t sp);
+static void enter_again(struct cpu_regs *regs, const struct guest_entry *to,
+                        const uint32_t *error_code, uint64_t sp);
 
-static void enter(struct cpu_regs *regs, const struct entry *e)
+/* @error_code: NULL, none. */
+static inline void enter(struct cpu_regs *regs, const struct guest_entry *to,
+                         const uint32_t *error_code)
 {
     struct vcpu *v = regs_vcpu(regs);
     uint64_t frame[8], sp = frame_top(regs, v);
     int rc;
 
     put_context(&frame[3], regs, v);
-    if (e->has_error) {
+    if (error_code) {
         frame[0] = regs->rcx;
         frame[1] = regs->r11;
-        frame[2] = e->error_code;
+        frame[2] = *error_code;
         sp -= 8 * 8;
         rc = copy_to_guest(guest_ptr(sp), frame, 8 * 8);
     } else {
@@ -120,16 +117,17 @@ static void enter(struct cpu_regs *regs, const struct entry *e)
         rc = copy_to_guest(guest_ptr(sp), &frame[1], 7 * 8);
     }
     if (likely(!rc))
-        go_to(regs, v, e, sp);
+        go_to(regs, v, to, sp);
     else
-        enter_again(regs, e, sp);
+        enter_again(regs, to, error_code, sp);
 }
 
-static __attribute__((noinline)) void enter_again(struct cpu_regs *regs, const struct entry *e,
-                                                  uint64_t sp)
+static __attribute__((noinline)) void enter_again(struct cpu_regs *regs,
+                                                  const struct guest_entry *to,
+                                                  const uint32_t *error_code, uint64_t sp)
 {
-    if (stack_was_hidden(regs_vcpu(regs), e->rip, sp))
-        enter(regs, e);
+    if (stack_was_hidden(regs_vcpu(regs), to->rip, sp))
+        enter(regs, to, error_code);
 }
 
 /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code. */
@@ -140,15 +138,13 @@ static __attribute__((noinline)) void enter_again(struct cpu_regs *regs, const s
 void inject_trap(struct cpu_regs *regs, unsigned int vector, uint32_t error_code)
 {
     struct vcpu *v = regs_vcpu(regs);
-    const struct guest_trap *t = &v->arch.traps[vector];
-    struct entry e = {t->rip, t->masks, vector < 32 && (VECTORS_WITH_ERROR >> vector & 1),
-                      error_code};
+    const struct guest_entry *to = &v->arch.traps[vector];
+    bool has_error = vector < 32 && (VECTORS_WITH_ERROR >> vector & 1);
 
-    if (unlikely(!t->rip)) {
+    if (unlikely(!to->rip))
         domain_crash(v->domain, "no handler for trap %u, error code %#x", vector, error_code);
-        return;
-    }
-    enter(regs, &e);
+    else
+        enter(regs, to, has_error ? &error_code : NULL);
 }
 
 void inject_page_fault(struct cpu_regs *regs, uint64_t cr2, uint32_t error_code)
@@ -166,81 +162,76 @@ void inject_page_fault(struct cpu_regs *regs, uint64_t cr2, uint32_t error_code)
 void bounce_event(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.event_rip, true, false, 0};
+    const struct guest_entry *to = &v->arch.callback[CALLBACKTYPE_event];
 
-    if (unlikely(!e.rip)) {
+    if (unlikely(!to->rip))
         domain_crash(v->domain, "an event is pending and there is no event callback");
-        return;
-    }
-    enter(regs, &e);
+    else
+        enter(regs, to, NULL);
 }
 
 /* To the callback, or to the handler of vector 2: for the guest the two are one. */
 void bounce_nmi(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
-    uint64_t rip = v->arch.nmi_rip ? v->arch.nmi_rip : v->arch.traps[TRAP_NMI].rip;
-    struct entry e = {rip, true, false, 0};
+    struct guest_entry to = v->arch.callback[CALLBACKTYPE_nmi];
 
+    if (!to.rip)
+        to.rip = v->arch.traps[TRAP_NMI].rip;
+    to.masks = true;
     v->arch.nmi_pending = 0;
-    if (!e.rip)
+    if (!to.rip)
         return;
     v->arch.nmi_masked = 1;
-    enter(regs, &e);
+    enter(regs, &to, NULL);
 }
 
-/* The instruction at rip - 2 has no handler: it is undefined to this guest (XSA-8). */
-static void undefined_entry(struct cpu_regs *regs, unsigned int insn_length)
+/* The instruction at rip - 2, of user mode, goes to a callback; without one it is undefined to this guest
+ * (XSA-8). */
+static inline void bounce_syscall(struct cpu_regs *regs, const struct guest_entry *to)
 {
-    regs->vector = 0;
-    regs->rip -= insn_length;
-    inject_trap(regs, TRAP_UD, 0);
+    irq_enable();
+    if (likely(to->rip)) {
+        enter(regs, to, NULL);
+    } else {
+        regs->vector = 0;
+        regs->rip -= 2;
+        inject_trap(regs, TRAP_UD, 0);
+    }
 }
 
 void bounce_user_syscall(struct cpu_regs *regs)
 {
-    struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.syscall_rip, v->arch.syscall_masks, false, 0};
-
-    irq_enable();
-    if (unlikely(!e.rip))
-        undefined_entry(regs, 2);
-    else
-        enter(regs, &e);
+    bounce_syscall(regs, &regs_vcpu(regs)->arch.callback[CALLBACKTYPE_syscall]);
 }
 
 void bounce_syscall32(struct cpu_regs *regs)
 {
-    struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.syscall32_rip, v->arch.syscall32_masks, false, 0};
+    static const struct guest_entry none;
+    const struct vcpu *v = regs_vcpu(regs);
 
-    irq_enable();
-    if (!e.rip || guest_in_kernel(v))
-        undefined_entry(regs, 2);
-    else
-        enter(regs, &e);
+    bounce_syscall(regs, guest_in_kernel(v) ? &none : &v->arch.callback[CALLBACKTYPE_syscall32]);
 }
 
 void bounce_sysenter(struct cpu_regs *regs)
 {
-    struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.sysenter_rip, v->arch.sysenter_masks, false, 0};
+    const struct guest_entry *to = &regs_vcpu(regs)->arch.callback[CALLBACKTYPE_sysenter];
 
     irq_enable();
     regs->rflags &= ~(uint64_t)(X86_EFLAGS_NT | X86_EFLAGS_TF);
-    if (!e.rip)
+    if (!to->rip)
         inject_trap(regs, TRAP_GP, 0);
     else
-        enter(regs, &e);
+        enter(regs, to, NULL);
 }
 
 void bounce_failsafe(struct cpu_regs *regs)
 {
     struct vcpu *v = regs_vcpu(regs);
-    struct entry e = {v->arch.failsafe_rip, v->arch.failsafe_masks, false, 0};
+    const struct guest_entry *to = &v->arch.callback[CALLBACKTYPE_failsafe];
     uint64_t frame[11], sp;
 
-    if (!e.rip) {
+    if (!to->rip) {
         domain_crash(v->domain, "a return to a bad context and no failsafe callback");
         return;
     }
@@ -253,8 +244,8 @@ void bounce_failsafe(struct cpu_regs *regs)
     frame[5] = v->arch.gs;
     put_context(&frame[6], regs, v);
     if (!copy_to_guest(guest_ptr(sp), frame, sizeof(frame)))
-        go_to(regs, v, &e, sp);
-    else if (stack_was_hidden(v, e.rip, sp))
+        go_to(regs, v, to, sp);
+    else if (stack_was_hidden(v, to->rip, sp))
         bounce_failsafe(regs);
 }
 

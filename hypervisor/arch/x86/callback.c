@@ -10,11 +10,11 @@
  */
 int trap_set(struct vcpu *v, const struct trap_info *ti)
 {
-    struct guest_trap *t = &v->arch.traps[ti->vector];
+    struct guest_entry *t = &v->arch.traps[ti->vector];
 
     if (!guest_code_ok(ti->address))
         return -EINVAL;
-    *t = (struct guest_trap){
+    *t = (struct guest_entry){
         .rip = ti->address,
         .cs = ti->cs | 3,
         .dpl = TI_GET_DPL(ti),
@@ -46,32 +46,24 @@ long do_set_trap_table(guest_ptr_t traps)
     }
 }
 
-/* Where an address goes, and whether upcalls are masked on entry; 0: always, or as the type has it.
- */
-#define IN_VCPU(member) offsetof(struct arch_vcpu, member)
+#define TYPES                                                                                      \
+    (1u << CALLBACKTYPE_event | 1u << CALLBACKTYPE_failsafe | 1u << CALLBACKTYPE_syscall |         \
+     1u << CALLBACKTYPE_syscall32 | 1u << CALLBACKTYPE_sysenter | 1u << CALLBACKTYPE_nmi)
 
-static const struct {
-    uint16_t rip, masks;
-} callbacks[] = {
-    [CALLBACKTYPE_event] = {IN_VCPU(event_rip), 0},
-    [CALLBACKTYPE_failsafe] = {IN_VCPU(failsafe_rip), IN_VCPU(failsafe_masks)},
-    [CALLBACKTYPE_syscall] = {IN_VCPU(syscall_rip), IN_VCPU(syscall_masks)},
-    [CALLBACKTYPE_syscall32] = {IN_VCPU(syscall32_rip), IN_VCPU(syscall32_masks)},
-    [CALLBACKTYPE_sysenter] = {IN_VCPU(sysenter_rip), IN_VCPU(sysenter_masks)},
-    [CALLBACKTYPE_nmi] = {IN_VCPU(nmi_rip), 0},
-};
-
-static long set_callback(struct vcpu *v, unsigned int type, uint64_t rip, unsigned int flags)
+static bool is_type(unsigned int type)
 {
-    uint8_t *a = (uint8_t *)&v->arch;
+    return type < 32 && (TYPES >> type & 1);
+}
 
+int callback_set(struct vcpu *v, unsigned int type, uint64_t rip, bool masks)
+{
     if (!guest_code_ok(rip))
         return -EINVAL;
-    if (type >= ARRAY_SIZE(callbacks) || !callbacks[type].rip)
+    if (!is_type(type))
         return -ENOSYS;
-    *(uint64_t *)(a + callbacks[type].rip) = rip;
-    if (callbacks[type].masks)
-        a[callbacks[type].masks] = (flags & CALLBACKF_mask_events) != 0;
+    if (type == CALLBACKTYPE_event || type == CALLBACKTYPE_nmi)
+        masks = true;
+    v->arch.callback[type] = (struct guest_entry){.rip = rip, .masks = masks};
     return 0;
 }
 
@@ -81,19 +73,19 @@ long do_set_callbacks(unsigned long event, unsigned long failsafe, unsigned long
 
     if (!guest_code_ok(event) || !guest_code_ok(failsafe) || !guest_code_ok(syscall))
         return -EINVAL;
-    set_callback(v, CALLBACKTYPE_event, event, 0);
-    set_callback(v, CALLBACKTYPE_failsafe, failsafe, 0);
-    set_callback(v, CALLBACKTYPE_syscall, syscall, 0);
+    (void)callback_set(v, CALLBACKTYPE_event, event, true);
+    (void)callback_set(v, CALLBACKTYPE_failsafe, failsafe, false);
+    (void)callback_set(v, CALLBACKTYPE_syscall, syscall, false);
     return 0;
 }
 
 static long callback_unregister(unsigned int type)
 {
-    if (type >= ARRAY_SIZE(callbacks) || !callbacks[type].rip)
+    if (!is_type(type))
         return -ENOSYS;
     if (type != CALLBACKTYPE_nmi)
         return -EINVAL;
-    current->arch.nmi_rip = 0;
+    current->arch.callback[type].rip = 0;
     return 0;
 }
 
@@ -102,7 +94,7 @@ long do_callback_op(int cmd, guest_ptr_t arg)
     switch (cmd) {
     case CALLBACKOP_register:
         return RUN_OP(arg, struct callback_register, false,
-                      set_callback(current, op.type, op.address, op.flags));
+                      callback_set(current, op.type, op.address, op.flags & CALLBACKF_mask_events));
     case CALLBACKOP_unregister:
         return RUN_OP(arg, struct callback_unregister, false, callback_unregister(op.type));
     default:
@@ -118,9 +110,9 @@ long do_nmi_op(unsigned int cmd, guest_ptr_t arg)
     switch (cmd) {
     case XENNMI_register_callback:
         return RUN_OP(arg, struct xennmi_callback, false,
-                      set_callback(v0, CALLBACKTYPE_nmi, op.handler_address, 0));
+                      callback_set(v0, CALLBACKTYPE_nmi, op.handler_address, true));
     case XENNMI_unregister_callback:
-        v0->arch.nmi_rip = 0;
+        v0->arch.callback[CALLBACKTYPE_nmi].rip = 0;
         return 0;
     default:
         return -ENOSYS;

@@ -75,27 +75,17 @@ static int check_context(const struct vcpu *v, const struct vcpu_guest_context *
     return 0;
 }
 
+/* The general registers come first in both, in one order. */
+#define GPRS_SIZE offsetof(struct cpu_regs, error_code)
+_Static_assert(GPRS_SIZE == offsetof(struct cpu_user_regs, error_code), "as the ABI has them");
+_Static_assert(offsetof(struct cpu_regs, rax) == offsetof(struct cpu_user_regs, rax), "likewise");
+
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     const struct cpu_user_regs *u = &c->user_regs;
     struct arch_vcpu *a = &v->arch;
 
     a->regs = (struct cpu_regs){
-        .r15 = u->r15,
-        .r14 = u->r14,
-        .r13 = u->r13,
-        .r12 = u->r12,
-        .rbp = u->rbp,
-        .rbx = u->rbx,
-        .r11 = u->r11,
-        .r10 = u->r10,
-        .r9 = u->r9,
-        .r8 = u->r8,
-        .rax = u->rax,
-        .rcx = u->rcx,
-        .rdx = u->rdx,
-        .rsi = u->rsi,
-        .rdi = u->rdi,
         .rip = u->rip,
         .cs = u->cs | 3u,
         .rflags = (u->rflags & ~(uint64_t)(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT)) |
@@ -103,6 +93,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
         .rsp = u->rsp,
         .ss = u->ss | 3u,
     };
+    memcpy(&a->regs, u, GPRS_SIZE);
     a->iopl = (u->rflags & X86_EFLAGS_IOPL) >> 12;
     a->ds = u->ds;
     a->es = u->es;
@@ -122,15 +113,15 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
         struct trap_info ti = c->trap_ctxt[i];
 
         ti.vector = (uint8_t)i;
-        (void)trap_set(v, &ti); /* the address has been checked */
+        (void)trap_set(v, &ti); /* the addresses have been checked */
     }
     a->kernel_ss = (c->kernel_ss & 0xffff) | 3;
     a->kernel_sp = c->kernel_sp;
-    a->event_rip = c->event_callback_eip;
-    a->failsafe_rip = c->failsafe_callback_eip;
-    a->syscall_rip = c->syscall_callback_eip;
-    a->failsafe_masks = (c->flags & VGCF_failsafe_disables_events) != 0;
-    a->syscall_masks = (c->flags & VGCF_syscall_disables_events) != 0;
+    (void)callback_set(v, CALLBACKTYPE_event, c->event_callback_eip, true);
+    (void)callback_set(v, CALLBACKTYPE_failsafe, c->failsafe_callback_eip,
+                       c->flags & VGCF_failsafe_disables_events);
+    (void)callback_set(v, CALLBACKTYPE_syscall, c->syscall_callback_eip,
+                       c->flags & VGCF_syscall_disables_events);
     for (unsigned int i = 0; i < 4; i++)
         a->dr[i] = c->debugreg[i];
     a->dr6 = (c->debugreg[6] & 0xe00f) | 0xffff0ff0;
@@ -188,21 +179,6 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
     const struct cpu_regs *r = &a->regs;
 
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15,
-        .r14 = r->r14,
-        .r13 = r->r13,
-        .r12 = r->r12,
-        .rbp = r->rbp,
-        .rbx = r->rbx,
-        .r11 = r->r11,
-        .r10 = r->r10,
-        .r9 = r->r9,
-        .r8 = r->r8,
-        .rax = r->rax,
-        .rcx = r->rcx,
-        .rdx = r->rdx,
-        .rsi = r->rsi,
-        .rdi = r->rdi,
         .rip = r->rip,
         .cs = (uint16_t)r->cs,
         .saved_upcall_mask = READ_ONCE(v->info->evtchn_upcall_mask),
@@ -214,6 +190,7 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
         .fs = a->fs,
         .gs = a->gs,
     };
+    memcpy(&c->user_regs, r, GPRS_SIZE);
     c->fs_base = a->fs_base;
     c->gs_base_kernel = a->gs_base_kernel;
     c->gs_base_user = a->gs_base_user;
@@ -231,15 +208,16 @@ static void get_registers(const struct vcpu *v, struct vcpu_guest_context *c)
 void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 {
     const struct arch_vcpu *a = &v->arch;
+    const struct guest_entry *to = a->callback;
 
     memcpy(&c->fpu_ctxt, a->xsave, sizeof(c->fpu_ctxt));
     c->flags = VGCF_i387_valid | (a->in_kernel ? VGCF_in_kernel : 0) |
-               (a->failsafe_masks ? VGCF_failsafe_disables_events : 0) |
-               (a->syscall_masks ? VGCF_syscall_disables_events : 0) |
+               (to[CALLBACKTYPE_failsafe].masks ? VGCF_failsafe_disables_events : 0) |
+               (to[CALLBACKTYPE_syscall].masks ? VGCF_syscall_disables_events : 0) |
                (test_bit(VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online);
     get_registers(v, c);
     for (unsigned int i = 0; i < 256; i++) {
-        const struct guest_trap *t = &a->traps[i];
+        const struct guest_entry *t = &a->traps[i];
 
         c->trap_ctxt[i] =
             (struct trap_info){(uint8_t)i, (uint8_t)(t->dpl | t->masks << 2), t->cs, t->rip};
@@ -251,9 +229,9 @@ void arch_vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
     c->gdt_ents = a->gdt_entries;
     c->kernel_ss = a->kernel_ss;
     c->kernel_sp = a->kernel_sp;
-    c->event_callback_eip = a->event_rip;
-    c->failsafe_callback_eip = a->failsafe_rip;
-    c->syscall_callback_eip = a->syscall_rip;
+    c->event_callback_eip = to[CALLBACKTYPE_event].rip;
+    c->failsafe_callback_eip = to[CALLBACKTYPE_failsafe].rip;
+    c->syscall_callback_eip = to[CALLBACKTYPE_syscall].rip;
     c->vm_assist = v->domain->vm_assist;
 }
 

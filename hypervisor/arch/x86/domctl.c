@@ -75,29 +75,28 @@ static long op_get_context(struct domctl_call *c)
 static long op_set_ext_context(struct domctl_call *c)
 {
     const struct xen_domctl_ext_vcpucontext *e = &c->op.u.ext_vcpucontext;
-    struct arch_vcpu *a = &c->v->arch;
 
     if (e->size < EXT_CONTEXT_MIN || !guest_code_ok(e->syscall32_callback_eip) ||
         !guest_code_ok(e->sysenter_callback_eip))
         return -EINVAL;
-    a->syscall32_rip = e->syscall32_callback_eip;
-    a->syscall32_masks = e->syscall32_disables_events != 0;
-    a->sysenter_rip = e->sysenter_callback_eip;
-    a->sysenter_masks = e->sysenter_disables_events != 0;
+    (void)callback_set(c->v, CALLBACKTYPE_syscall32, e->syscall32_callback_eip,
+                       e->syscall32_disables_events);
+    (void)callback_set(c->v, CALLBACKTYPE_sysenter, e->sysenter_callback_eip,
+                       e->sysenter_disables_events);
     return 0;
 }
 
 static long op_get_ext_context(struct domctl_call *c)
 {
-    const struct arch_vcpu *a = &c->v->arch;
+    const struct guest_entry *to = c->v->arch.callback;
 
     c->op.u.ext_vcpucontext = (struct xen_domctl_ext_vcpucontext){
         .vcpu = c->v->id,
         .size = sizeof(c->op.u.ext_vcpucontext),
-        .syscall32_callback_eip = a->syscall32_rip,
-        .syscall32_disables_events = a->syscall32_masks,
-        .sysenter_callback_eip = a->sysenter_rip,
-        .sysenter_disables_events = a->sysenter_masks,
+        .syscall32_callback_eip = to[CALLBACKTYPE_syscall32].rip,
+        .syscall32_disables_events = to[CALLBACKTYPE_syscall32].masks,
+        .sysenter_callback_eip = to[CALLBACKTYPE_sysenter].rip,
+        .sysenter_disables_events = to[CALLBACKTYPE_sysenter].masks,
     };
     return 0;
 }

@@ -162,7 +162,7 @@ void guest_page_fault(struct cpu_regs *regs)
 static void soft_interrupt(struct cpu_regs *regs, uint8_t vector, unsigned int insn_length)
 {
     struct vcpu *v = regs_vcpu(regs);
-    const struct guest_trap *t = &v->arch.traps[vector];
+    const struct guest_entry *t = &v->arch.traps[vector];
 
     if (t->rip && (guest_in_kernel(v) || t->dpl == 3)) {
         regs->rip += insn_length;

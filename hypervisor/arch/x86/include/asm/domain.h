@@ -7,17 +7,18 @@
 #include <hv/types.h>
 #include <asm/detach.h>
 #include <asm/regs.h>
+#include <xen/callback.h>
 #include <xen/xen.h>
 
 #define GDT_GUEST_FRAMES 14
 #define LDT_FRAMES       16
 
-/* A guest's handler for one vector, as set_trap_table gave it. */
-struct guest_trap {
-    uint64_t rip;
-    uint16_t cs;
-    uint8_t dpl;   /* lowest privilege that may raise it by a software interrupt */
+/* Where a guest's kernel is entered: a callback, or its handler for one vector. */
+struct guest_entry {
+    uint64_t rip;  /* 0: not registered */
     uint8_t masks; /* upcalls are masked when it is entered */
+    uint8_t dpl;   /* of a handler: lowest privilege that may raise it by a software interrupt */
+    uint16_t cs;   /* of a handler: only kept */
 };
 
 struct pcpu;
@@ -32,18 +33,11 @@ struct arch_vcpu {
     uint64_t in_kernel;  /* 1: guest kernel mode, kernel tables and GS are loaded; 0: user */
     uint64_t cr3_kernel; /* values for CR3; cr3_user 0 if there is no user table */
     uint64_t cr3_user;
-    uint64_t kernel_sp, kernel_ss; /* for entries from user mode: stack_switch */
-    uint64_t syscall_rip;          /* callbacks; 0: not registered */
-    uint64_t event_rip;
-    uint64_t failsafe_rip;
-    uint64_t sysenter_rip;
-    uint64_t syscall32_rip;
-    uint8_t syscall_masks, failsafe_masks, sysenter_masks,
-        syscall32_masks;             /* CALLBACKF_mask_events */
+    uint64_t kernel_sp, kernel_ss;   /* for entries from user mode: stack_switch */
     uint8_t nmi_pending, nmi_masked; /* NMI for the guest; cleared by iret's own flag */
-    uint64_t nmi_rip;
 
-    struct guest_trap *traps; /* 256 entries */
+    struct guest_entry callback[CALLBACKTYPE_syscall32 + 1];
+    struct guest_entry *traps; /* 256 */
 
     mfn_t table_kernel; /* L4 frames, each with a type reference; n 0: none */
     mfn_t table_user;
@@ -73,7 +67,6 @@ struct arch_vcpu {
     void *xsave;   /* FPU state, 64-byte aligned */
     uint64_t xcr0; /* as the guest set it */
 
-    cpumask_t dirty;        /* pcpus that may still hold its state or TLB entries; single bit */
     struct pcpu *last_pcpu; /* where it ran last; NULL nowhere yet */
     struct pcpu *fpu_pcpu;  /* where its FPU state was loaded last */
 };

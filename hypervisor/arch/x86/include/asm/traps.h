@@ -43,6 +43,8 @@ size_t guest_fetch(const struct cpu_regs *regs, uint8_t buf[15]);
 
 /* ---- callback.c, descriptor.c: checks shared with whole contexts ---- */
 int trap_set(struct vcpu *v, const struct trap_info *ti);
+/** callback_set - register @rip for @type (CALLBACKTYPE_*); -EINVAL: no such address; -ENOSYS: nor type. */
+int callback_set(struct vcpu *v, unsigned int type, uint64_t rip, bool masks);
 bool debugreg_address_ok(uint64_t addr);
 int debugreg_check_dr7(const struct vcpu *v, uint64_t *dr7);
 
