@@ -236,6 +236,10 @@ static void row_nics(yajl_gen g, const struct domain_config *c)
         row_text(g, "bridge", n->bridge);
         row_text(g, "ifname", n->ifname);
         row_text(g, "ip", n->ip);
+        if (n->any_mac) {
+            put_text(g, "mac_filter");
+            yajl_gen_bool(g, 0);
+        }
         row_text(g, "rate", n->rate);
         row_text(g, "script", n->script);
         yajl_gen_map_close(g);

@@ -38,7 +38,7 @@ struct config_nic {
     char *rate;                          /* as it was written, or NULL; then these: */
     uint32_t rate_bytes, rate_usecs;     /* bytes in each interval of microseconds */
     uint8_t mac[6];
-    bool has_mac;
+    bool has_mac, any_mac; /* any_mac: the guest may send with other addresses, too */
 };
 
 struct domain_config {

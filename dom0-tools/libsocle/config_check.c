@@ -310,22 +310,62 @@ static bool take_vdev(const struct node *n, const struct key *k, void *object,
 }
 
 /* Addresses with spaces between them. */
+#define IPS_ROOM 512
+
+static bool is_ip(const char *text)
+{
+    uint8_t addr[16];
+
+    return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
+}
+
+/* A list, with spaces between its items; "" if that is not what it is. */
+static void join_ips(const struct node *list, char all[IPS_ROOM])
+{
+    size_t len = 0;
+
+    all[0] = 0;
+    for (const struct node *n = list->child; n; n = n->next) {
+        if (n->dropped)
+            continue;
+        if (!is_text(n) || !is_ip(n->text) || len + strlen(n->text) + 2 > IPS_ROOM) {
+            all[0] = 0;
+            return;
+        }
+        len += sprintf(all + len, "%s%s", len ? " " : "", n->text);
+    }
+}
+
 static bool take_ip(const struct node *n, const struct key *k, void *object,
                     struct config_notes *notes)
 {
-    char copy[512], *save = NULL;
-    uint8_t addr[16];
+    char all[IPS_ROOM] = "", copy[IPS_ROOM], *save = NULL;
 
     (void)notes;
-    if (!is_text(n) || strlen(n->text) >= sizeof(copy) || !n->text[0] || n->text[0] == ' ' ||
-        n->text[strlen(n->text) - 1] == ' ' || strstr(n->text, "  "))
+    if (n->type == NODE_LIST)
+        join_ips(n, all);
+    else if (is_text(n) && strlen(n->text) < IPS_ROOM)
+        strcpy(all, n->text);
+    if (!all[0] || all[0] == ' ' || all[strlen(all) - 1] == ' ' || strstr(all, "  "))
         return false;
-    strcpy(copy, n->text);
+    strcpy(copy, all);
     for (char *s = strtok_r(copy, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
-        if (inet_pton(AF_INET, s, addr) != 1 && inet_pton(AF_INET6, s, addr) != 1)
+        if (!is_ip(s))
             return false;
     }
-    return keep_text(n, k, object);
+    *text_at(object, k) = must_copy(all, strlen(all));
+    return true;
+}
+
+/* true is what there is by itself. */
+static bool take_mac_filter(const struct node *n, const struct key *k, void *object,
+                            struct config_notes *notes)
+{
+    bool taken = take_bool(n, k, object, notes);
+    struct config_nic *nic = object;
+
+    nic->any_mac = !nic->any_mac;
+    return taken;
 }
 
 static bool suffix(const char **s, const char *word)
@@ -475,7 +515,8 @@ static const struct key nic_keys[] = {
     {"bridge", "the name of a bridge", take_interface, AT(config_nic, bridge)},
     {"ifname", "a name for an interface, at most 15 letters", take_interface,
      AT(config_nic, ifname)},
-    {"ip", "IP addresses with spaces between them", take_ip, AT(config_nic, ip)},
+    {"ip", "IP addresses, a list or with spaces between them", take_ip, AT(config_nic, ip)},
+    {"mac_filter", "true or false", take_mac_filter, AT(config_nic, any_mac)},
     {"rate", "a rate such as 10Mb/s or 1MB/s@20ms", take_rate, AT(config_nic, rate)},
     {"script", "a program", take_file, AT(config_nic, script)},
 };

@@ -349,6 +349,8 @@ static void put_nic(struct adding *a, size_t i, const char *mac)
     put(a, d.back, "hotplug-status", "%s", "");
     if (c->ip)
         put(a, d.back, "ip", "%s", c->ip);
+    if (c->any_mac)
+        put(a, d.back, "mac-filter", "0");
     if (c->ifname)
         put(a, d.back, "vifname", "%s", c->ifname);
     if (c->rate)

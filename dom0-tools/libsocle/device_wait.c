@@ -5,8 +5,8 @@
 #include "device.h"
 #include "device_nodes.h"
 
-#include "bridge.h"
 #include "net.h"
+#include "network.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -86,7 +86,7 @@ static int join_bridge(struct waiting *w, const char *netdev)
     char *bridge = device_read(w->xs, XBT_NULL, w->d->back, "bridge");
     const char *name = bridge ? bridge : DEVICE_BRIDGE;
     unsigned int mtu;
-    int rc = bridge_need(name, w->err);
+    int rc = network_bridge(name, w->err);
 
     if (rc == 0 && net_mtu(name, &mtu) == 0 && mtu != 1500)
         rc = say(w, net_set_mtu(netdev, mtu), "no room for the frames of bridge", name);
@@ -96,13 +96,28 @@ static int join_bridge(struct waiting *w, const char *netdev)
     return rc;
 }
 
+/* Before anybody listens to what comes out of it. */
+static int filter_card(struct waiting *w, const char *netdev)
+{
+    char *mac = device_read(w->xs, XBT_NULL, w->d->back, "mac");
+    char *ips = device_read(w->xs, XBT_NULL, w->d->back, "ip");
+    int rc = network_filter(netdev, node_is(w, "mac-filter", "0") ? NULL : mac, ips, w->err);
+
+    free(mac);
+    free(ips);
+    return rc;
+}
+
 static int connect_card(struct waiting *w, const char *netdev)
 {
     char *script = device_read(w->xs, XBT_NULL, w->d->back, "script");
     int rc;
 
     net_no_ipv6(netdev);
-    if (script && script[0])
+    rc = filter_card(w, netdev);
+    if (rc)
+        ;
+    else if (script && script[0])
         rc = hotplug_run(w->xs, w->d, script, "online", netdev, w->seconds, w->err);
     else
         rc = join_bridge(w, netdev);

@@ -2,6 +2,7 @@
 /* socle-network: bridges for guests. See socle-network(8). */
 #include "network.h"
 
+#include "../libsocle/alloc.h"
 #include "../libsocle/net.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 
 #define NAME "socle-network"
 
-static const char usage[] = "usage: " NAME " [--config FILE] up|down|list [BRIDGE]\n";
+static const char usage[] = "usage: " NAME " [--config FILE] up|down|list [BRIDGE]\n"
+                            "       " NAME " filter INTERFACE MAC|any [IP...]\n";
 
 /* One without an uplink has an address of its own: guests remember who their router is. */
 static int make(const struct bridge *b)
@@ -127,6 +129,23 @@ static int run(const struct network *n, const char *which,
     return status;
 }
 
+static int run_filter(char **args)
+{
+    struct bytes ips = {0};
+    struct error err = {0};
+    int rc;
+
+    for (char **ip = args + 2; *ip; ip++) {
+        must_have(bytes_append(&ips, *ip, strlen(*ip), SIZE_MAX / 2));
+        must_have(bytes_append(&ips, ip[1] ? " " : "", 1, SIZE_MAX / 2));
+    }
+    rc = filter(args[0], args[1], (const char *)ips.data, &err);
+    if (rc)
+        fprintf(stderr, NAME ": %s: %s\n", args[0], err.text);
+    bytes_free(&ips);
+    return rc ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -144,7 +163,11 @@ int main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
-    verb = argc > optind && argc <= optind + 2 ? argv[optind] : "";
+    verb = argc > optind ? argv[optind] : "";
+    if (strcmp(verb, "filter") == 0 && argc > optind + 2)
+        return run_filter(argv + optind + 1);
+    if (argc > optind + 2)
+        verb = "";
     if (strcmp(verb, "up") != 0 && strcmp(verb, "down") != 0 && strcmp(verb, "list") != 0) {
         fputs(usage, stderr);
         return 2;

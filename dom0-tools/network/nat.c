@@ -2,33 +2,15 @@
 /* A subnet of their own for guests: dom0 is their router, and what leaves it does so with dom0's
  * address. Each bridge has an nftables(8) table of its own, so that one can go without the others. */
 #include "network.h"
+#include "nft.h"
 
 #include "../libsocle/net.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static int nft(const char *commands, struct error *err)
-{
-    struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-    const char *said;
-    int rc = 0;
-
-    if (!ctx)
-        return error_set(err, -ENOMEM, "nftables: out of memory");
-    nft_ctx_buffer_error(ctx);
-    if (nft_run_cmd_from_buffer(ctx, commands)) {
-        said = nft_ctx_get_error_buffer(ctx);
-        rc = error_set(err, -EIO, "nftables: %.*s", (int)strcspn(said ? said : "", "\n"),
-                       said ? said : "");
-    }
-    nft_ctx_free(ctx);
-    return rc;
-}
 
 static int masquerade(const struct bridge *b, struct error *err)
 {
@@ -45,7 +27,7 @@ static int masquerade(const struct bridge *b, struct error *err)
              "ip saddr %s/%u oifname != \"%s\" masquerade\n"
              "}\n}\n",
              b->name, b->name, b->name, address_text(subnet, text), b->prefix, b->name);
-    return nft(commands, err);
+    return nft_run(commands, err);
 }
 
 static int route(struct error *err)
@@ -80,5 +62,5 @@ int nat_down(const struct bridge *b, struct error *err)
     dhcp_down(b);
     snprintf(commands, sizeof(commands), "add table ip socle_%s\ndelete table ip socle_%s\n",
              b->name, b->name);
-    return nft(commands, err);
+    return nft_run(commands, err);
 }

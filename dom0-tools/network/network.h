@@ -3,6 +3,7 @@
 #ifndef NETWORK_NETWORK_H
 #define NETWORK_NETWORK_H
 
+#include "../libsocle/bytes.h"
 #include "../libsocle/config.h"
 #include "../libsocle/error.h"
 
@@ -48,6 +49,18 @@ int dhcp_up(const struct bridge *b, struct error *err);
 void dhcp_down(const struct bridge *b);
 /** address_text - "10.0.0.1"; @text has room for 16. */
 char *address_text(uint32_t address, char *text);
+
+/** is_interface - may an interface be called so? */
+bool is_interface(const char *name);
+
+/** filter - let only such frames in from a guest's interface; the rules go with it
+ * @mac  "00:16:3e:00:00:01", or "any"
+ * @ips  IPv4 and IPv6 addresses with spaces between them, or NULL: any
+ * What was let in before is forgotten. */
+int filter(const char *netdev, const char *mac, const char *ips, struct error *err);
+/** filter_rules - the commands for that, with a 0 behind them; -EINVAL: @mac or @ips are not right. */
+int filter_rules(struct bytes *to, const char *netdev, const char *mac, const char *ips,
+                 struct error *err);
 
 /** uplink_join - make @uplink a member of @bridge, which takes over its addresses and routes. */
 int uplink_join(const char *bridge, const char *uplink, struct error *err);

@@ -16,14 +16,16 @@
 static const char by_itself[] =
     "{ \"bridges\": [ { \"name\": \"" DEVICE_BRIDGE "\", \"nat\": \"10.77.0.1/24\" } ] }";
 
+bool is_interface(const char *name)
+{
+    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+    return len && !name[len] && len < IFNAMSIZ && name[0] != '.' && name[0] != '-';
+}
+
 static bool take_name(const struct node *n, char name[IFNAMSIZ])
 {
-    size_t len;
-
-    if (n->type != NODE_TEXT)
-        return false;
-    len = strspn(n->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
-    if (!len || n->text[len] || len >= IFNAMSIZ || n->text[0] == '.' || n->text[0] == '-')
+    if (n->type != NODE_TEXT || !is_interface(n->text))
         return false;
     strcpy(name, n->text);
     return true;

@@ -15,6 +15,7 @@ traces() {
     xenstore-ls -f / | grep -E '^/local/domain/[0-9]*/(backend|error|device)|^/libxl/[0-9]'
     losetup -a
     ls /sys/class/net /sys/bus/xen-backend/devices
+    nft list ruleset | grep chain
 }
 nothing_left() {
     equal "$(traces)" "$before"
@@ -61,6 +62,11 @@ is "dom0 is reached" until_true 60 says "dom0 answers"
 is "and what is beyond" until_true 60 says "the outside answers"
 is "a transfer" until_true 60 says "got $net_sum"
 is "one there and back" until_true 60 says "back came $b_sum"
+is "a guest may be what is listed" until_true 60 says "listed address: an answer"
+is "its frames are filtered where they come in" shows 'device "second"' nft list chain netdev socle guest_second
+is "it is not answered as another" until_true 60 says "another card's IP address: silence"
+is "nor as another card" until_true 60 says "no card's address: silence"
+is "as what it is, it is" until_true 60 says "its own: an answer"
 is "it powers off" until_true 60 shows '^linux .* ---s--' socle list
 is "its disks are listed" shows "^51712 +0 +$id +[0-9]+ .* $back/vbd/$id/51712" socle disk-list linux
 is "and its cards" shows "^0 +0 +00:16:3e:00:00:01 +0 +[0-9]+ .* $back/vif/$id/0" socle nic-list linux

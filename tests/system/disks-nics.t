@@ -14,7 +14,7 @@ my $linux = Dom0::put("disks-nics.json", 0644, <<'END');
 {"name": "linux", "kernel": "vmlinuz", "ramdisk": "initrd", "cmdline": "console=hvc0 quiet", "memory": 144, "vcpus": 2,
  "disks": [{"path": "/img/a", "vdev": "xvda"}, {"path": "/img/b", "vdev": "xvdb", "readonly": true},
            {"path": "/dev/vda", "vdev": "xvdc"}],
- "nics": [{"mac": "00:16:3e:00:00:01"}, {"ifname": "second", "rate": "100Mb/s"}]}
+ "nics": [{"mac": "00:16:3e:00:00:01"}, {"ifname": "second", "rate": "100Mb/s", "ip": ["10.77.0.222", "fd00::7"]}]}
 END
 my $hello = Dom0::put("disks-nics-hello.json", 0644, <<'END');
 {"name": "hello", "kernel": "hello.elf", "memory": 16}
@@ -52,6 +52,27 @@ for try in $(seq 60); do ping -c 1 -W 2 10.77.0.1 >/dev/null && echo "dom0 answe
 ping -c 4 -W 10 10.0.2.2 >/dev/null && echo "the outside answers"
 echo "got $(nc 10.0.2.100 1000 </dev/null | sum)"
 echo "back came $(nc 10.0.2.100 1001 </dev/xvdb | sum)"
+# What it is not: eth1 has an address that is listed, then that of eth0, which dom0 knows how to answer; eth0 that of
+# no card at all.
+answers() { for try in $(seq 60); do ping -c 1 -W 2 10.77.0.1 >/dev/null && echo "$1: an answer" && return; done; }
+is_silent() { ping -c 3 -W 3 10.77.0.1 >/dev/null || echo "$1: silence"; }
+own=$(ip -4 addr show eth0 | sed -n 's/ *inet \([^/ ]*\).*/\1/p')
+ip link set eth1 up
+ip addr flush dev eth1
+ip addr add 10.77.0.222/32 dev eth1
+ip route replace 10.77.0.1 dev eth1 src 10.77.0.222
+answers "listed address"
+ip route replace 10.77.0.1 dev eth1 src $own
+is_silent "another card's IP address"
+ip link set eth1 down
+ip link set eth0 down
+ip link set eth0 address 00:16:3e:00:00:77
+ip link set eth0 up
+is_silent "no card's address"
+ip link set eth0 down
+ip link set eth0 address 00:16:3e:00:00:01
+ip link set eth0 up
+answers "its own"
 poweroff -f
 END
 system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/disks-nics-guest.cpio", '-k', "$Dom0::out/kernel/stable",
@@ -67,7 +88,7 @@ my $boot = Dom0::boot(
     disk => ['virtio', $disk],
     nic => ['virtio-net-pci', "guestfwd=tcp:10.0.2.100:1000-cmd:cat $net", 'guestfwd=tcp:10.0.2.100:1001-cmd:cat'],
     values => {net_sum => $net_sum},
-    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-network)), "$bin/xenconsoled",
+    files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-network)), "$bin/xenconsoled", '/usr/sbin/nft',
               map({ "/usr/bin/xenstore-$_" } qw(ls read rm write)), "guest/linux.json=$linux", "guest/hello.json=$hello",
               "guest/hello.elf=$Dom0::out/guests/hello.elf", "guest/vmlinuz=$vmlinuz",
               "guest/initrd=$Dom0::dir/disks-nics-guest.cpio"]);

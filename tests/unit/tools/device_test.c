@@ -327,7 +327,8 @@ static void back_ends_get_ready(void **state)
     all_wait();
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
     assert_string_equal(fake_kernel.did,
-                        "join xenbr0 vif3.0;up vif3.0;rename vif3.1 web;join br9 web;up web;");
+                        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
+                        "rename vif3.1 web;network filter web 00:16:3e:7c:00:f9 10.0.0.7;join br9 web;up web;");
     assert_int_equal(open_descriptors(), descriptors);
 }
 
@@ -342,7 +343,8 @@ static void a_card_is_connected(void **state)
     strcpy(fake_kernel.nets, "xenbr0 jumbobr vif3.0 web "); /* renamed before */
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
     assert_string_equal(fake_kernel.did,
-                        "join xenbr0 vif3.0;up vif3.0;mtu web 9000;join jumbobr web;up web;");
+                        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
+                        "network filter web 00:16:3e:7c:00:f9 10.0.0.7;mtu web 9000;join jumbobr web;up web;");
     node_is(BACK "vif/3/1/hotplug-status", "connected");
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
 }
@@ -375,7 +377,8 @@ static void no_bridge(void **state)
 {
     (void)state;
     nics[0].bridge = "vif3.1";
-    setenv("PATH", "/nonexistent", 1);
+    nics[0].any_mac = true;
+    fake_kernel.no_network = true;
     assert_int_equal(add(), 0);
     all_wait();
     fails(devices_wait(xs, 3, 10, &err), -ENODEV, "nic 0: vif3.1 is no bridge");
@@ -383,10 +386,49 @@ static void no_bridge(void **state)
     fails(devices_wait(xs, 3, 10, &err), -ENODEV,
           "nic 0: there is no bridge br7, and no socle-network: No such file or directory");
     node_is(BACK "vif/3/0/hotplug-status", "error");
+    fake_kernel.no_network = false;
+    fails(devices_wait(xs, 3, 10, &err), -ENODEV,
+          "nic 0: there is no bridge br7, and socle-network could not make it");
     fake_kernel.net_error = -EBUSY;
     put(BACK "vif/3/0/bridge", "xenbr0");
     fails(devices_wait(xs, 3, 10, &err), -EBUSY,
           "nic 0: cannot join bridge xenbr0: Device or resource busy");
+}
+
+static void what_a_card_may_send(void **state)
+{
+    (void)state;
+    nics[0].ip = "10.0.0.7 10.0.0.8";
+    nics[1] = (struct config_nic){.any_mac = true};
+    nics[2] = (struct config_nic){.any_mac = true, .ip = "10.0.0.9"};
+    config.nr_nics = 3;
+    config.nr_disks = 0;
+    strcat(fake_kernel.nets, "vif3.2 ");
+    assert_int_equal(add(), 0);
+    node_is(BACK "vif/3/1/mac-filter", "0");
+    wait_state("vif/3/0", "2");
+    wait_state("vif/3/1", "2");
+    wait_state("vif/3/2", "2");
+    assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
+    assert_string_equal(fake_kernel.did,
+                        "network filter vif3.0 00:16:3e:00:00:01 10.0.0.7 10.0.0.8;"
+                        "join xenbr0 vif3.0;up vif3.0;join xenbr0 vif3.1;up vif3.1;"
+                        "network filter vif3.2 any 10.0.0.9;join xenbr0 vif3.2;up vif3.2;");
+}
+
+static void no_filter(void **state)
+{
+    (void)state;
+    assert_int_equal(add(), 0);
+    all_wait();
+    fake_kernel.net_error = -EBUSY;
+    fails(devices_wait(xs, 3, 10, &err), -EIO,
+          "nic 0: socle-network could not filter what it sends");
+    fake_kernel.no_network = true;
+    put(BACK "vif/3/0/hotplug-status", "");
+    fails(devices_wait(xs, 3, 10, &err), -ENOENT,
+          "nic 0: no filter for what it sends, and no socle-network: No such file or directory");
+    node_is(BACK "vif/3/0/hotplug-status", "error");
 }
 
 /* ---- removing ---- */
@@ -534,6 +576,7 @@ int main(void)
         TEST(others_come_between),      TEST(back_ends_get_ready),
         TEST(a_card_is_connected),      TEST(a_back_end_reports),
         TEST(a_back_end_is_silent),     TEST(no_bridge),
+        TEST(what_a_card_may_send),     TEST(no_filter),
         TEST(nothing_is_left),          TEST(others_keep_theirs),
         TEST(guests_are_not_believed),  TEST(a_back_end_does_not_let_go),
         TEST(scripts_are_called),       TEST(a_script_fails),

@@ -5,6 +5,8 @@
 #include "dom0-tools/libsocle/device_nodes.h"
 #include "dom0-tools/libsocle/loop.h"
 #include "dom0-tools/libsocle/net.h"
+#include "dom0-tools/libsocle/network.h"
+#include "dom0-tools/network/nft.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,6 +112,22 @@ int net_mtu(const char *ifname, unsigned int *mtu)
 int net_set_mtu(const char *ifname, unsigned int mtu)
 {
     return did("mtu %s %u;", ifname, mtu);
+}
+
+int network_call(char **argv)
+{
+    if (fake_kernel.no_network)
+        return -ENOENT;
+    did("network");
+    for (argv++; *argv; argv++)
+        did(" %s", *argv);
+    return did(";") ? 1 : 0;
+}
+
+int nft_run(const char *commands, struct error *err)
+{
+    (void)commands;
+    return error_set(err, -EIO, "there is no packet filter");
 }
 
 void net_no_ipv6(const char *ifname)

@@ -115,6 +115,81 @@ static void what_is_wrong_is_told(void **state)
     }
 }
 
+/* ---- what guests may send ---- */
+
+#define RULE "add rule netdev socle guest_web "
+
+static char *rules(const char *mac, const char *ips)
+{
+    static struct bytes commands;
+    struct error err;
+
+    bytes_free(&commands);
+    assert_int_equal(filter_rules(&commands, "web", mac, ips, &err), 0);
+    return (char *)commands.data;
+}
+
+static void a_guest_is_who_it_is(void **state)
+{
+    (void)state;
+    assert_string_equal(rules("00:16:3E:00:00:01", NULL),
+                        "add table netdev socle\n"
+                        "add chain netdev socle guest_web "
+                        "{ type filter hook ingress device \"web\" priority 0; }\n"
+                        "flush chain netdev socle guest_web\n" /* of a killed tool */
+                        RULE "ether saddr != 00:16:3e:00:00:01 drop\n" RULE
+                        "arp saddr ether != 00:16:3e:00:00:01 drop\n" RULE
+                        "meta protocol ip udp dport 67 @th,288,48 != 0x00163e000001 drop\n");
+}
+
+static void a_guest_has_listed_addresses(void **state)
+{
+    (void)state;
+    assert_string_equal(strstr(rules("any", "10.0.0.7 10.0.0.8"), RULE),
+                        RULE "arp saddr ip 10.0.0.7 accept\n" RULE "ip saddr 10.0.0.7 accept\n" RULE
+                             "arp saddr ip 10.0.0.8 accept\n" RULE "ip saddr 10.0.0.8 accept\n" RULE
+                             "arp saddr ip 0.0.0.0 accept\n" RULE
+                             "ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept\n" RULE "drop\n");
+}
+
+/* The address on the link follows from the card's, unless that may be any. */
+static void and_those_of_ipv6(void **state)
+{
+    const char *text = rules("00:16:3e:00:00:01", "2001:DB8:0::7");
+
+    (void)state;
+    assert_non_null(strstr(text, RULE "icmpv6 type nd-neighbor-advert ip6 saddr 2001:db8::7 "
+                                      "@th,64,128 0x20010db8000000000000000000000007 accept\n"));
+    assert_non_null(strstr(text, "ip6 saddr fe80::216:3eff:fe00:1 "
+                                 "@th,64,128 0xfe8000000000000002163efffe000001 accept\n"));
+    assert_null(strstr(text, "arp saddr ip"));
+    assert_string_equal(text + strlen(text) - 5, "drop\n");
+    assert_null(strstr(rules("any", "2001:db8::7"), "fe80"));
+}
+
+/* They become commands. */
+static void no_rules_of_nonsense(void **state)
+{
+    static const char *const macs[] = {"",
+                                       "00:16:3e:00:00",
+                                       "00:16:3e:00:00:1",
+                                       "00:16:3e:00:00:0g",
+                                       "00:16:3e:00:00:01;",
+                                       "00163e0000010000x"};
+    static const char *const ips[] = {"10.0.0.256", "10.0.0.1;", "10.0.0.1 x", "10.0.0.1\nflush"};
+    struct bytes commands = {0};
+    struct error err;
+
+    (void)state;
+    for (unsigned int i = 0; i < sizeof(macs) / sizeof(macs[0]); i++)
+        assert_int_equal(filter_rules(&commands, "web", macs[i], NULL, &err), -EINVAL);
+    for (unsigned int i = 0; i < sizeof(ips) / sizeof(ips[0]); i++)
+        assert_int_equal(filter_rules(&commands, "web", "any", ips[i], &err), -EINVAL);
+    bytes_free(&commands);
+    assert_int_equal(filter("we b", "any", NULL, &err), -ENODEV);
+    assert_int_equal(filter("we\"b", "any", NULL, &err), -ENODEV);
+}
+
 static void guests_have_the_larger_part(void **state)
 {
     struct bridge b = {.address = 0x0a4d0001, .prefix = 24};
@@ -148,6 +223,10 @@ int main(void)
         cmocka_unit_test(all_kinds),
         cmocka_unit_test(what_there_is_by_itself),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(a_guest_is_who_it_is),
+        cmocka_unit_test(a_guest_has_listed_addresses),
+        cmocka_unit_test(and_those_of_ipv6),
+        cmocka_unit_test(no_rules_of_nonsense),
         cmocka_unit_test(guests_have_the_larger_part),
     };
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Having bridges made. */
-#include "bridge.h"
-
-#include "net.h"
+/* Finding socle-network, and running it. */
+#include "network.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -30,22 +28,17 @@ static const char *find_program(char *path, size_t size)
     return access(path, X_OK) == 0 ? path : PROGRAM;
 }
 
-int bridge_need(const char *name, struct error *err)
+int network_call(char **argv)
 {
-    char path[4096], *argv[] = {PROGRAM, "up", (char *)name, NULL};
-    int status = -1, rc;
+    char path[4096];
+    int status, rc;
     pid_t pid;
 
-    if (net_is_bridge(name))
-        return 0;
-    if (net_exists(name))
-        return error_set(err, -ENODEV, "%s is no bridge", name);
+    argv[0] = PROGRAM;
     rc = posix_spawnp(&pid, find_program(path, sizeof(path)), NULL, NULL, argv, environ);
     if (rc)
-        return error_set(err, -ENODEV, "there is no bridge %s, and no " PROGRAM ": %s", name,
-                         strerror(rc));
-    if (waitpid(pid, &status, 0) == pid && status == 0 && net_is_bridge(name))
-        return 0;
-    return error_set(err, -ENODEV, "there is no bridge %s, and " PROGRAM " could not make it",
-                     name);
+        return -rc;
+    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return -EIO;
+    return WEXITSTATUS(status);
 }
