@@ -8,9 +8,9 @@
 
 #include "../libsocle/console.h"
 #include "../libsocle/daemon.h"
+#include "../libsocle/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,19 +128,6 @@ static int serve(const char *pid_file, bool hypervisor_log)
     return 0;
 }
 
-/* A number of KiB, or of files. */
-static bool number(const char *text, unsigned long min, unsigned long max, unsigned long *value)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoul(text, &end, 10);
-    if (text[0] >= '0' && text[0] <= '9' && !*end && !errno && *value >= min && *value <= max)
-        return true;
-    fprintf(stderr, NAME ": %s: expected a number from %lu to %lu\n", text, min, max);
-    return false;
-}
-
 /* The size of a history is a power of two. */
 static uint32_t round_up(unsigned long kib)
 {
@@ -151,79 +138,48 @@ static uint32_t round_up(unsigned long kib)
     return size;
 }
 
+struct options {
+    bool detach, hypervisor_log;
+    const char *pid_file;
+};
+
+/* Returns as options_take(). */
+static int read_options(struct options *o, int argc, char **argv, int *status)
+{
+    struct console_settings *to = &console_settings;
+    unsigned long log_size = 1024, log_keep = 4, history = 128; /* KiB, files, KiB */
+    bool no_ptys = false;
+    const struct option_row rows[] = {
+        {"daemon", 'd', .flag = &o->detach},
+        {"hypervisor-log", 'H', .flag = &o->hypervisor_log},
+        {"no-pty", 'P', .flag = &no_ptys},
+        {"log-dir", 'l', .text = &to->log_dir},
+        {"log-size", 's', .number = &log_size, 4, 1 << 20},
+        {"log-keep", 'k', .number = &log_keep, 0, 99},
+        {"history", 'y', .number = &history, 4, 16384},
+        {"run-dir", 'r', .text = &to->run_dir},
+        {"pid-file", 'p', .text = &o->pid_file},
+        {0},
+    };
+    const struct option_table table = {NAME, usage, rows};
+    int rc;
+
+    *to = (struct console_settings){.run_dir = CONSOLE_DIR, .log_dir = "/var/log/socle"};
+    rc = options_take(&table, argc, argv, 0, 0, status);
+    to->history = round_up(history);
+    to->log_size = log_size * 1024;
+    to->log_keep = log_keep;
+    to->ptys = !no_ptys;
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"daemon", no_argument, NULL, 'd'},         {"hypervisor-log", no_argument, NULL, 'H'},
-        {"no-pty", no_argument, NULL, 'P'},         {"log-dir", required_argument, NULL, 'l'},
-        {"log-size", required_argument, NULL, 's'}, {"log-keep", required_argument, NULL, 'k'},
-        {"history", required_argument, NULL, 'y'},  {"run-dir", required_argument, NULL, 'r'},
-        {"pid-file", required_argument, NULL, 'p'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},        {0},
-    };
-    const char *pid_file = "/run/socle/consoled.pid";
-    bool detach = false, hypervisor_log = false;
-    unsigned long n;
-    int c;
+    struct options o = {.pid_file = "/run/socle/consoled.pid"};
+    int status;
 
-    console_settings = (struct console_settings){
-        .run_dir = CONSOLE_DIR,
-        .log_dir = "/var/log/socle",
-        .history = 128 << 10,
-        .log_size = 1 << 20,
-        .log_keep = 4,
-        .ptys = true,
-    };
-    while ((c = getopt_long(argc, argv, "dHPl:s:k:y:r:p:hV", options, NULL)) != -1) {
-        switch (c) {
-        case 'd':
-            detach = true;
-            break;
-        case 'H':
-            hypervisor_log = true;
-            break;
-        case 'P':
-            console_settings.ptys = false;
-            break;
-        case 'l':
-            console_settings.log_dir = optarg;
-            break;
-        case 's':
-            if (!number(optarg, 4, 1 << 20, &n))
-                return 2;
-            console_settings.log_size = n * 1024;
-            break;
-        case 'k':
-            if (!number(optarg, 0, 99, &n))
-                return 2;
-            console_settings.log_keep = n;
-            break;
-        case 'y':
-            if (!number(optarg, 4, 16384, &n))
-                return 2;
-            console_settings.history = round_up(n);
-            break;
-        case 'r':
-            console_settings.run_dir = optarg;
-            break;
-        case 'p':
-            pid_file = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'V':
-            puts(NAME " " SOCLE_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
-    }
-    if (optind != argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    daemon_begin(NAME, detach);
-    return serve(pid_file, hypervisor_log);
+    if (read_options(&o, argc, argv, &status) < 0)
+        return status;
+    daemon_begin(NAME, o.detach);
+    return serve(o.pid_file, o.hypervisor_log);
 }

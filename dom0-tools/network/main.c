@@ -4,9 +4,10 @@
 
 #include "../libsocle/alloc.h"
 #include "../libsocle/net.h"
+#include "../libsocle/options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,40 +147,43 @@ static int run_filter(char **args)
     return rc ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+static int run_all(const char *settings, const char *which,
+                   int (*what)(const struct bridge *b, struct error *err))
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
-    const char *path = "/etc/socle/network.json", *verb;
     struct config_notes notes = {0};
     struct network n;
-    int c, status;
+    int status = settings_load(settings, &n, &notes) ? 1 : 0;
 
-    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (c == 'c')
-            path = optarg;
-        if (c == 'h' || c == '?') {
-            fputs(usage, c == 'h' ? stdout : stderr);
-            return c == 'h' ? 0 : 2;
-        }
-    }
-    verb = argc > optind ? argv[optind] : "";
-    if (strcmp(verb, "filter") == 0 && argc > optind + 2)
-        return run_filter(argv + optind + 1);
-    if (argc > optind + 2)
-        verb = "";
-    if (strcmp(verb, "up") != 0 && strcmp(verb, "down") != 0 && strcmp(verb, "list") != 0) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    status = settings_load(path, &n, &notes) ? 1 : 0;
     if (notes.text.len)
         fwrite(notes.text.data, 1, notes.text.len, stderr);
     if (status == 0) {
         lock();
-        status = run(&n, argv[optind + 1], verb[0] == 'u' ? up : verb[0] == 'd' ? down : list);
+        status = run(&n, which, what);
         settings_free(&n);
     }
     config_notes_free(&notes);
     return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*what)(const struct bridge *b, struct error *err);
+    } verbs[] = {{"up", up}, {"down", down}, {"list", list}};
+    const char *settings = "/etc/socle/network.json";
+    const struct option_row rows[] = {{"config", 'c', .text = &settings}, {0}};
+    const struct option_table options = {NAME, usage, rows};
+    int status, count = options_take(&options, argc, argv, 1, INT_MAX, &status);
+
+    if (count < 0)
+        return status;
+    if (strcmp(argv[1], "filter") == 0 && count >= 3)
+        return run_filter(argv + 2);
+    for (unsigned int i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && count <= 2; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return run_all(settings, argv[2], verbs[i].what);
+    }
+    fputs(usage, stderr);
+    return 2;
 }

@@ -463,16 +463,83 @@ static void load_quota(struct reader *r)
         get_number(r);
 }
 
-/* Of a domain that has or gets a connection: everything that is kept of it. */
-static void load_ring_entry(enum kind kind, struct reader *r)
+/* ---- entries of a domain that has or gets a connection: everything that is kept of it ---- */
+
+static void load_ring(struct conn *c, struct reader *r)
+{
+    c->domain->in_pos = get_number(r);
+    c->domain->out_pos = get_number(r);
+}
+
+static void load_in(struct conn *c, struct reader *r)
+{
+    const uint8_t *data;
+    size_t len;
+
+    c->domain->in_pos = get_number(r);
+    data = get_bytes(r, &len);
+    c->in.len = 0;
+    must_have(bytes_append(&c->in, data, len, SIZE_MAX / 2));
+}
+
+static void load_out(struct conn *c, struct reader *r)
+{
+    size_t len;
+    const uint8_t *data = get_bytes(r, &len);
+
+    if (len < sizeof(struct xsd_sockmsg) || len > sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
+        r->bad = true;
+    else
+        conn_requeue(c, data, len);
+}
+
+static void load_watch(struct conn *c, struct reader *r)
 {
     char path[PATH_ROOM], token[XENSTORE_PAYLOAD_MAX];
+    uint64_t strip;
+
+    get_text(r, path, sizeof(path));
+    get_text(r, token, sizeof(token));
+    strip = get_number(r);
+    if (strip > strlen(path))
+        r->bad = true;
+    if (!r->bad)
+        watch_add(c, path, strip, token, get_number(r));
+}
+
+static void load_unwatch(struct conn *c, struct reader *r)
+{
+    char path[PATH_ROOM], token[XENSTORE_PAYLOAD_MAX];
+
+    get_text(r, path, sizeof(path));
+    get_text(r, token, sizeof(token));
+    watch_remove(c, path, token);
+}
+
+static void load_txn_begin(struct conn *c, struct reader *r)
+{
+    uint64_t id = get_number(r);
+
+    if (!conn_find_txn(c, id))
+        conn_start_txn(c, id)->doomed = true; /* J4 */
+}
+
+static void load_txn_end(struct conn *c, struct reader *r)
+{
+    struct txn *t = conn_find_txn(c, get_number(r));
+
+    if (t)
+        conn_end_txn(c, t);
+}
+
+static void load_ring_entry(enum kind kind, struct reader *r)
+{
+    static void (*const load_kind[])(struct conn * c, struct reader * r) = {
+        [RING] = load_ring,       [IN] = load_in,           [OUT] = load_out,
+        [WATCH] = load_watch,     [UNWATCH] = load_unwatch, [TXN_BEGIN] = load_txn_begin,
+        [TXN_END] = load_txn_end,
+    };
     struct domain *d = domain_find(get_number(r));
-    const uint8_t *data;
-    struct conn *c;
-    struct txn *t;
-    uint64_t n;
-    size_t len;
 
     if (!d)
         r->bad = true;
@@ -480,53 +547,10 @@ static void load_ring_entry(enum kind kind, struct reader *r)
         return;
     if (kind == RING)
         domain_attach(d);
-    c = d->conn;
-    if (!c) {
+    if (d->conn)
+        load_kind[kind](d->conn, r);
+    else
         r->bad = true;
-        return;
-    }
-    switch (kind) {
-    case RING:
-        d->in_pos = get_number(r);
-        d->out_pos = get_number(r);
-        break;
-    case IN:
-        d->in_pos = get_number(r);
-        data = get_bytes(r, &len);
-        c->in.len = 0;
-        must_have(bytes_append(&c->in, data, len, SIZE_MAX / 2));
-        break;
-    case OUT:
-        data = get_bytes(r, &len);
-        if (len < sizeof(struct xsd_sockmsg) ||
-            len > sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX)
-            r->bad = true;
-        else
-            conn_requeue(c, data, len);
-        break;
-    case WATCH:
-    case UNWATCH:
-        get_text(r, path, sizeof(path));
-        get_text(r, token, sizeof(token));
-        if (kind == UNWATCH) {
-            watch_remove(c, path, token);
-            break;
-        }
-        n = get_number(r);
-        if (n > strlen(path))
-            r->bad = true;
-        if (!r->bad)
-            watch_add(c, path, n, token, get_number(r));
-        break;
-    default: /* TXN_BEGIN, TXN_END */
-        n = get_number(r);
-        t = conn_find_txn(c, n);
-        if (kind == TXN_BEGIN && !t)
-            conn_start_txn(c, n)->doomed = true;
-        else if (kind == TXN_END && t)
-            conn_end_txn(c, t);
-        break;
-    }
 }
 
 /* Returns -ESTALE for a file of another boot. */

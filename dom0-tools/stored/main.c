@@ -10,9 +10,9 @@
 
 #include "../libsocle/alloc.h"
 #include "../libsocle/daemon.h"
+#include "../libsocle/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static const char usage[] =
 static int complain(const char *what, int rc)
 {
     daemon_log("%s: %s", what, strerror(-rc));
-    return 1;
+    return rc;
 }
 
 /* Where clients look: they go by the same variables. */
@@ -175,81 +175,60 @@ static void turn(int listener, int events)
         accept_at = conn_clock + ACCEPT_PAUSE;
 }
 
-int main(int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"no-domains", no_argument, NULL, 'n'},
-        {"state", required_argument, NULL, 't'},
-        {"pid-file", required_argument, NULL, 'p'},
-        {"no-state", no_argument, NULL, 'N'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {"daemon", no_argument, NULL, 'd'},
-        {0},
-    };
-    const char *path = default_socket(), *pid_file = NULL, *state = NULL;
-    int c, listener, events = -1, rc;
-    bool detach = false, domains = true, keep = true;
+struct options {
+    bool detach, no_domains, no_state;
+    const char *socket, *state, *pid_file;
+};
 
-    while ((c = getopt_long(argc, argv, "ds:t:Nnp:hV", options, NULL)) != -1) {
-        switch (c) {
-        case 'd':
-            detach = true;
-            break;
-        case 's':
-            path = optarg;
-            break;
-        case 't':
-            state = optarg;
-            break;
-        case 'N':
-            keep = false;
-            break;
-        case 'n':
-            domains = false;
-            break;
-        case 'p':
-            pid_file = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'V':
-            puts(NAME " " SOCLE_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
+/* Returns the socket that listens, or a negative errno after telling. */
+static int begin(const struct options *o, int *events)
+{
+    int rc = 0, listener;
+
+    if (o->pid_file) {
+        make_dir_of(o->pid_file);
+        rc = daemon_pid_file(o->pid_file);
     }
-    if (optind != argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    daemon_begin(NAME, detach);
-    if (pid_file) {
-        make_dir_of(pid_file);
-        rc = daemon_pid_file(pid_file);
-        if (rc)
-            return complain(pid_file, rc);
-    }
-    if (domains && (events = xenio_open()) < 0)
-        return complain("event channels", events);
+    if (rc)
+        return complain(o->pid_file, rc);
+    if (!o->no_domains && (*events = xenio_open()) < 0)
+        return complain("event channels", *events);
     store_init();
-    if (keep)
-        start_journal(state ? state : default_state(path));
-    if (domains)
+    if (!o->no_state)
+        start_journal(o->state ? o->state : default_state(o->socket));
+    if (!o->no_domains)
         introduce_self();
     journal_commit();
-    make_dir_of(path);
-    listener = conn_listen(path);
+    make_dir_of(o->socket);
+    listener = conn_listen(o->socket);
+    return listener < 0 ? complain(o->socket, listener) : listener;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.socket = default_socket()};
+    const struct option_row rows[] = {
+        {"socket", 's', .text = &o.socket},
+        {"no-domains", 'n', .flag = &o.no_domains},
+        {"state", 't', .text = &o.state},
+        {"no-state", 'N', .flag = &o.no_state},
+        {"pid-file", 'p', .text = &o.pid_file},
+        {"daemon", 'd', .flag = &o.detach},
+        {0},
+    };
+    const struct option_table options = {NAME, usage, rows};
+    int status, listener, events = -1;
+
+    if (options_take(&options, argc, argv, 0, 0, &status) < 0)
+        return status;
+    daemon_begin(NAME, o.detach);
+    listener = begin(&o, &events);
     if (listener < 0)
-        return complain(path, listener);
+        return 1;
     daemon_ready();
     while (!daemon_stopped())
         turn(listener, events);
-    unlink(path);
+    unlink(o.socket);
     journal_stop();
     return 0;
 }

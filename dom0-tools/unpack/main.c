@@ -4,9 +4,9 @@
 #include <xen/features.h>
 
 #include "../libsocle/image.h"
+#include "../libsocle/options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -227,59 +227,47 @@ static int put_out(const char *path, const struct bytes *elf)
     return rc ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+static int unpack_file(const char *path, const char *output, bool json)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"info", no_argument, NULL, 'i'},
-        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0},
-    };
-    bool info = false, json = false;
-    const char *output = NULL;
     struct bytes file = {0}, elf = {0};
     struct image image;
     struct error err;
-    int c, rc;
+    int rc = image_read_file(path, &file, &err);
 
-    while ((c = getopt_long(argc, argv, "o:ijhV", options, NULL)) != -1) {
-        switch (c) {
-        case 'o':
-            output = optarg;
-            break;
-        case 'i':
-            info = true;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'V':
-            puts(NAME " " SOCLE_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
-    }
-    if (optind != argc - 1 || info == !!output || (json && !info)) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    rc = image_read_file(argv[optind], &file, &err);
     if (rc == 0)
         rc = image_unpack(file.data, file.len, &elf, &err);
     if (rc) {
-        complain(argv[optind], err.text);
-    } else if (info) {
-        image_parse(file.data, file.len, &image, &err);
-        report(json, argv[optind], &image, &file, &elf);
-        rc = fflush(stdout);
-    } else {
+        complain(path, err.text);
+    } else if (output) {
         rc = put_out(output, &elf);
+    } else {
+        image_parse(file.data, file.len, &image, &err);
+        report(json, path, &image, &file, &elf);
+        rc = fflush(stdout);
     }
     bytes_free(&file);
     bytes_free(&elf);
     return rc ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool info = false, json = false;
+    const char *output = NULL;
+    const struct option_row rows[] = {
+        {"output", 'o', .text = &output},
+        {"info", 'i', .flag = &info},
+        {"json", 'j', .flag = &json},
+        {0},
+    };
+    const struct option_table options = {NAME, usage, rows};
+    int status;
+
+    if (options_take(&options, argc, argv, 1, 1, &status) < 0)
+        return status;
+    if (info == !!output || (json && !info)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    return unpack_file(argv[1], output, json);
 }

@@ -8,13 +8,13 @@
 #include "world.h"
 
 #include "../libsocle/daemon.h"
+#include "../libsocle/options.h"
 #include "../libsocle/state.h"
 #include "../libsocle/xc.h"
 #include "../libsocle/xcall.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,68 +260,29 @@ static void turn(void)
 
 /* ---- start ---- */
 
-static bool number(const char *text, unsigned int most, unsigned int *n)
+/* Returns as options_take(). */
+static int read_options(int argc, char **argv, int *status)
 {
-    char *end;
-    unsigned long val = strtoul(text, &end, 10);
-
-    *n = val;
-    return *text >= '0' && *text <= '9' && !*end && val <= most;
-}
-
-/* Returns an exit status, or -1 to go on. */
-static int read_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"daemon", no_argument, NULL, 'd'},
-        {"pid-file", required_argument, NULL, 'p'},
-        {"restarts", required_argument, NULL, 'r'},
-        {"within", required_argument, NULL, 'w'},
-        {"handle", required_argument, NULL, 'H'},
-        {"syslog", no_argument, NULL, 'S'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
+    unsigned long handle = 0, restarts = options.limit.restarts, within = options.limit.seconds;
+    bool to_syslog = false;
+    const struct option_row rows[] = {
+        {"daemon", 'd', .flag = &options.background},
+        {"pid-file", 'p', .text = &options.pid_file},
+        {"restarts", 'r', .number = &restarts, 0, POLICY_MOST},
+        {"within", 'w', .number = &within, 0, 999999999},
+        {"handle", 0, .number = &handle, 1, DOMID_FIRST_RESERVED - 1},
+        {"syslog", 0, .flag = &to_syslog},
         {0},
     };
-    unsigned int id;
-    bool good = true;
-    int c;
+    const struct option_table table = {NAME, usage, rows};
+    int rc = options_take(&table, argc, argv, 0, 0, status);
 
-    while ((c = getopt_long(argc, argv, "dp:r:w:hV", known, NULL)) != -1) {
-        switch (c) {
-        case 'd':
-            options.background = true;
-            break;
-        case 'p':
-            options.pid_file = optarg;
-            break;
-        case 'r':
-            good &= number(optarg, POLICY_MOST, &options.limit.restarts);
-            break;
-        case 'w':
-            good &= number(optarg, INT32_MAX, &options.limit.seconds);
-            break;
-        case 'H':
-            good &= number(optarg, DOMID_FIRST_RESERVED - 1, &id) && id;
-            options.handle = id;
-            break;
-        case 'S':
-            world_log_to_syslog();
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'V':
-            puts(NAME " " SOCLE_VERSION);
-            return 0;
-        default:
-            good = false;
-        }
-    }
-    if (good && optind == argc)
-        return -1;
-    fputs(usage, stderr);
-    return 2;
+    options.limit.restarts = restarts;
+    options.limit.seconds = within;
+    options.handle = handle ? (int)handle : -1;
+    if (to_syslog)
+        world_log_to_syslog();
+    return rc;
 }
 
 /* A file that is there as long as we are; who finds it locked does not begin. */
@@ -341,10 +302,10 @@ static int be_the_only_one(void)
 
 int main(int argc, char **argv)
 {
-    int rc = read_options(argc, argv);
+    int rc, status;
 
-    if (rc >= 0)
-        return rc;
+    if (read_options(argc, argv, &status) < 0)
+        return status;
     if (options.handle >= 0) {
         rc = xcall_open();
         return rc ? LIFE_FAILED : life_handle(options.handle, &options.limit, &real_world);
