@@ -232,7 +232,7 @@ $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
 # Tests of the tools: all but main() and what asks a hypervisor, for which there are fakes.
-tool-testable := $(filter-out %/xcall.c %/ring_page.c %/device_kernel.c %/loop.c %/net.c %/network_call.c,$(tool-lib-src)) \
+tool-testable := $(filter-out %/xcall.c %/ring_page.c %/device_kernel.c %/daemon.c %/loop.c %/net.c %/network_call.c,$(tool-lib-src)) \
     $(filter-out %/main.c %/xenio.c %/host.c %/finder.c %/nft.c,$(tool-src)) \
     $(wildcard tests/unit/tools/fake_*.c)
 

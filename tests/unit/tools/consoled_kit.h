@@ -6,6 +6,7 @@
 #include "dom0-tools/consoled/console.h"
 #include "dom0-tools/libsocle/console.h"
 #include "fake_console.h"
+#include "fake_daemon.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -58,6 +59,7 @@ static inline void kit_start(void)
     }
     kit_empty_dir();
     memset(fake_guests, 0, sizeof(fake_guests));
+    fake_told[0] = 0;
     console_settings = (struct console_settings){.run_dir = kit_dir,
                                                  .log_dir = kit_dir,
                                                  .history = 8192,

@@ -332,6 +332,7 @@ static void log_that_cannot_be_written(void **state)
     stream_log_to(&s, kit_path("sub.log/s.log"), 100000, 99);
     append(&s, 1000);
     append(&s, 1000);
+    assert_non_null(strstr(fake_told, "/sub.log/s.log: No such file or directory"));
     assert_int_equal(mkdir(kit_path("sub.log"), 0700), 0);
     append(&s, 1000);
     text = kit_read(kit_path("sub.log/s.log"), &len);
@@ -770,6 +771,8 @@ static void spoiled_indexes(void **state)
     assert_int_equal(fake_guests[1].mapped, 0);
     assert_int_equal(fake_guests[1].bound, 0);
     assert_false(console_event(fake_port(1), kit_now));
+    assert_string_equal(
+        fake_told, "domain 1 (guest1): the indexes of its console make no sense; it is left alone");
     kit_turn();
     kit_turn();
     assert_non_null(strstr(receive_all(fd), "good \r\n[socle-consoled: the ring's indexes"));
@@ -856,6 +859,9 @@ static void a_ring_that_comes_later(void **state)
     kit_write(1, "patience", 8);
     found(1);
     assert_int_equal(fake_guests[1].mapped, 0);
+    assert_string_equal(fake_told,
+                        "domain 1 (guest1): its console cannot be had: Invalid argument; "
+                        "another daemon may have it");
     fd = kit_connect("1", 0);
     send(fd, "input", 5, 0);
     kit_turn();
