@@ -352,7 +352,7 @@ system-needs = dom0 $(dom0-backports) $(linux-guests) $(packages) $(O)/dom0/xen 
 
 # The tools are ordinary programs for any hypervisor of this ABI. Their system tests run on Xen as well, as NAME.t@xen;
 # with `make test-all` also those that take long.
-on-xen = socle store create commands disks-nics console $(if $(FULL),guests endings)
+on-xen = socle store create commands disks-nics console $(if $(FULL),guests endings hostile)
 
 # `make test only=evtchn` runs the tests whose names contain that.
 tests = $(strip $(foreach t,$(unit-test) $(wildcard tests/abi/*.t tests/boot/*.t tests/system/*.t tests/tools/*.t) \
