@@ -15,7 +15,6 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 .SUFFIXES:
-.SECONDARY:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 Q := $(if $(V),,@)
@@ -103,9 +102,11 @@ $(O)/guests/hello.elf: $(pv-hello) $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
 $(O)/guests/bench.elf: $(pv-bench) $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
-$(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
+# Static pattern rules, here and below: what only a chain of patterns leads to would be removed again, or, kept, not be
+# missed when it is missing.
+$(pv-test): $(O)/guests/test-%.elf: $(O)/guests/tests/pv/%.o $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
-$(O)/guests/system-%.elf: $(O)/guests/tests/system/guest/%.o $(pv-lib) pv-guest/guest.lds
+$(pv-domu): $(O)/guests/system-%.elf: $(O)/guests/tests/system/guest/%.o $(pv-lib) pv-guest/guest.lds
 	$(pv-link)
 
 -include $(patsubst %.o,%.d,$(pv-lib) $(pv-hello) $(pv-bench))
@@ -164,17 +165,17 @@ packages = $(patsubst %,$(O)/package/%/version,xen-utils-4.17 xen-utils-common l
 $(O)/package/%/version:
 	@O=$(O) $(image)/fetch-package $* $(@D)
 
-$(O)/dom0/vmlinux-%: $(O)/kernel/%/version $(O)/dom0-tools/socle-unpack
+$(O)/dom0/vmlinux-stable $(O)/dom0/vmlinux-backports: $(O)/dom0/vmlinux-%: $(O)/kernel/%/version $(O)/dom0-tools/socle-unpack
 	@mkdir -p $(@D)
 	$(Q)$(O)/dom0-tools/socle-unpack $(O)/kernel/$*/boot/vmlinuz-$$(cat $<) -o $@
 
-$(O)/dom0/initramfs-%: $(O)/kernel/%/version $(tools) $(image-src)
+$(O)/dom0/initramfs-stable $(O)/dom0/initramfs-backports: $(O)/dom0/initramfs-%: $(O)/kernel/%/version $(tools) $(image-src)
 	@mkdir -p $(@D)
 	$(Q)$(image)/make-initramfs -o $@ -k $(<D) $(tools)
 
 # The same userland for guests: with their drivers, without tools.
 linux-guests := $(patsubst %,$(O)/guests/initramfs-%,stable cloud)
-$(O)/guests/initramfs-%: $(O)/kernel/%/version $(image-src)
+$(linux-guests): $(O)/guests/initramfs-%: $(O)/kernel/%/version $(image-src)
 	@mkdir -p $(@D)
 	$(Q)$(image)/make-initramfs -o $@ -k $(<D) -m $(image)/modules-guest
 
@@ -216,6 +217,7 @@ unit-src  := $(wildcard tests/unit/*/*_test.c)
 unit-fake := $(patsubst %.c,$(O)/host/%.o,$(wildcard tests/unit/fake/*.c))
 unit-lib  := $(O)/host/libsocle.a
 unit-test := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(unit-src))
+unit-test-tools := $(filter $(O)/tests/unit/tools/%,$(unit-test))
 unit-tools := $(O)/host/tools/libtools.a
 
 $(O)/host/%.o: %.c
@@ -227,7 +229,7 @@ $(unit-lib): $(host-src:%.c=$(O)/host/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
+$(filter-out $(unit-test-tools),$(unit-test)): $(O)/tests/unit/%: $(O)/host/tests/unit/%.o $(unit-fake) $(unit-lib)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-lib) -lcmocka -lpthread
 
@@ -244,7 +246,7 @@ $(unit-tools): $(tool-testable:%.c=$(O)/host/tools/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(O)/tests/unit/tools/%: $(O)/host/tools/tests/unit/tools/%.o $(unit-tools)
+$(unit-test-tools): $(O)/tests/unit/tools/%: $(O)/host/tools/tests/unit/tools/%.o $(unit-tools)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(san) -o $@ $(filter %.o,$^) $(unit-tools) -lcmocka $(tool-libs) $(tool-libs-network)
 
@@ -256,6 +258,7 @@ $(O)/tests/unit/tools/%: $(O)/host/tools/tests/unit/tools/%.o $(unit-tools)
 fuzz-src  := $(wildcard tests/fuzz/*_fuzz.c)
 fuzz-tool := $(wildcard tests/fuzz/tools/*_fuzz.c)
 fuzz-test := $(patsubst tests/fuzz/%_fuzz.c,$(O)/tests/fuzz/%,$(fuzz-src) $(fuzz-tool))
+fuzz-test-tools := $(filter $(O)/tests/fuzz/tools/%,$(fuzz-test))
 fuzz-lib  := $(O)/fuzz/libsocle.a
 fuzz-fake := $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard tests/unit/fake/*.c))
 FUZZ_SECONDS ?= 60
@@ -268,7 +271,7 @@ $(fuzz-lib): $(host-src:%.c=$(O)/fuzz/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
+$(filter-out $(fuzz-test-tools),$(fuzz-test)): $(O)/tests/fuzz/%: $(O)/fuzz/tests/fuzz/%_fuzz.o $(fuzz-fake) $(fuzz-lib)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-lib)
 
@@ -282,7 +285,7 @@ $(fuzz-tools): $(tool-testable:%.c=$(O)/fuzz/tools/%.o)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
+$(fuzz-test-tools): $(O)/tests/fuzz/tools/%: $(O)/fuzz/tools/tests/fuzz/tools/%_fuzz.o $(fuzz-tools)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(san) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(fuzz-tools) $(tool-libs) $(tool-libs-network)
 
