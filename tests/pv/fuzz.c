@@ -140,6 +140,23 @@ static uint64_t slot_va(unsigned slot)
     return slots + slot * PAGE_SIZE;
 }
 
+static bool in_pool(uint64_t mfn)
+{
+    unsigned slot = 0;
+
+    while (slot < POOL && pool[slot] != mfn)
+        slot++;
+    return slot < POOL;
+}
+
+/* Z1: is the frame that an entry of this value maps one that the guest lives in? */
+static bool lived_in(uint64_t pte)
+{
+    uint64_t mfn = pte_mfn(pte);
+
+    return mfn_to_pfn(mfn) != INVALID_PFN && !in_pool(mfn);
+}
+
 /* A frame number that we have no business with. */
 static uint64_t stray_mfn(struct actor *a)
 {
@@ -161,7 +178,7 @@ static uint64_t stray_mfn(struct actor *a)
     case 4:
         mfn = (PTE_MFN_MASK >> PAGE_SHIFT) - below(a, 2);
     }
-    return mfn_to_pfn(mfn) == INVALID_PFN ? mfn : PTE_MFN_MASK >> PAGE_SHIFT;
+    return lived_in(mfn << PAGE_SHIFT) ? PTE_MFN_MASK >> PAGE_SHIFT : mfn;
 }
 
 static uint64_t shared_info_mfn(void)
@@ -218,6 +235,14 @@ static bool precious(uint64_t va)
     return va >= VM_BASE && va < BOX_BASE && (va < slots || va >= slot_va(POOL));
 }
 
+/* Would the guest suffer if a call took what is here, or what follows, for its arguments? */
+static bool points_somewhere(uint64_t va)
+{
+    bool m2p = va >= HV_START && va < HV_START + 0x4000000000; /* readable */
+
+    return precious(va) || m2p;
+}
+
 static uint64_t bad_address(struct actor *a)
 {
     static const uint64_t list[] = {0,
@@ -239,9 +264,7 @@ static uint64_t bad_address(struct actor *a)
                                     1ul << 63};
     uint64_t va = one_in(a, 4) ? odd_number(a) : list[below(a, ARRAY_SIZE(list))];
 
-    if (precious(va) || (va >= HV_START && va < HV_START + 0x4000000000))
-        va = HV_START + 0x28000000000; /* the machine-to-phys table below it is readable */
-    return va;
+    return points_somewhere(va) ? HV_START + 0x28000000000 : va;
 }
 
 static uint64_t box_address(struct actor *a)
@@ -379,10 +402,10 @@ static long issue(struct actor *a, unsigned long nr, const unsigned long arg[6])
 /* The machine address of an entry of some table of the pool, or the sandbox's root entry. */
 static uint64_t some_entry(struct actor *a, unsigned level)
 {
-    uint64_t index = below(a, one_in(a, 6) ? 512 : 4);
+    uint64_t index = below(a, one_in(a, 6) ? 512 : 4), odd = odd_number(a) & ~7ul;
 
     if (one_in(a, 16))
-        return (odd_number(a) & ~7ul) | (one_in(a, 2) ? 0 : 0x10000000000000);
+        return odd | (lived_in(odd) || one_in(a, 2) ? 0x10000000000000 : 0);
     if (level == 4 && one_in(a, 2))
         return (pfn_to_mfn(pt_kernel_root()) << PAGE_SHIFT) + BOX_SLOT * 8;
     if (level == 4 && one_in(a, 4))
@@ -506,9 +529,11 @@ static void step_make_table(struct actor *a)
         CALL(a, mmuext_op, place(a, &op, sizeof(op)), 1, 0, DOMID_SELF);
 }
 
+/* Z1: @p may be an entry, now or later. Where only a part of it changes, that is not the frame
+ * number of one that the guest lives in. */
 static void access_word(struct actor *a, volatile uint64_t *p, uint64_t value)
 {
-    uint64_t old = 0;
+    uint64_t old = 0, flags = value & ~PTE_MFN_MASK;
 
     switch (below(a, 9)) {
     case 0:
@@ -527,10 +552,10 @@ static void access_word(struct actor *a, volatile uint64_t *p, uint64_t value)
         __atomic_compare_exchange_n(p, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         break;
     case 5:
-        __asm__ volatile("lock orq %1, %0" : "+m"(*p) : "r"(value) : "cc");
+        __asm__ volatile("lock orq %1, %0" : "+m"(*p) : "r"(flags) : "cc");
         break;
     case 6:
-        __asm__ volatile("lock btsq %1, %0" : "+m"(*p) : "r"(value & 63) : "cc");
+        __asm__ volatile("lock btsq %1, %0" : "+m"(*p) : "r"((below(a, 32) - 20) & 63) : "cc");
         break;
     case 7:
         __asm__ volatile("lock cmpxchg16b %0"
@@ -547,12 +572,18 @@ static void access_word(struct actor *a, volatile uint64_t *p, uint64_t value)
 static void step_touch(struct actor *a)
 {
     uint64_t va = one_in(a, 3) ? box_address(a) : slot_va(below(a, POOL)) + below(a, 4) * 8;
-    uint64_t value = one_in(a, 4) ? odd_number(a) : some_pte(a, 1 + below(a, 2));
+    uint64_t value = odd_number(a);
 
+    if (!one_in(a, 4))
+        value = some_pte(a, 1 + below(a, 2));
+    else if (lived_in(value) || lived_in((uint32_t)value)) /* half of it may be written */
+        value |= PTE_MFN_MASK;
     if (one_in(a, 32))
         va = bad_address(a);
-    if (one_in(a, 32))
+    if (one_in(a, 32)) { /* of two entries */
         va += 4;
+        value = (uint32_t)value;
+    }
     (void)FAULT_OF(access_word(a, (uint64_t *)va, value));
 }
 
@@ -1550,8 +1581,8 @@ static void step_any(struct actor *a)
     for (unsigned i = 0; i < 6; i++)
         arg[i] = one_in(a, 3) ? bad_address(a) : one_in(a, 2) ? below(a, 40) : odd_number(a);
     for (unsigned i = 0; i < 6; i++)
-        if (arg[i] >= HV_START && arg[i] < HV_START + 0x4000000000)
-            arg[i] = HV_START + 0x4000000000; /* the machine-to-phys table is readable */
+        if (points_somewhere(arg[i]))
+            arg[i] = HV_START + 0x28000000000;
     if (deadly(nr, arg))
         return;
     if ((uint32_t)nr <= 4 || (uint32_t)nr == __HYPERVISOR_callback_op)
@@ -1806,12 +1837,14 @@ static void tell_last_calls(const char *why)
 
 /* ---- setting up ---- */
 
-/* A tree of four pinned tables, one entry each. */
+/* A tree of four pinned tables, one entry each; the last leads to a page of no value, since an emulated
+ * write may make that entry a writable one. */
 static bool make_wards(void)
 {
-    uint64_t mfn = virt_to_mfn(canaries[0]);
+    void *leaf = alloc_page();
+    uint64_t mfn = virt_to_mfn(leaf);
 
-    for (unsigned level = 1; level <= 4; level++) {
+    for (unsigned level = 1; leaf && level <= 4; level++) {
         wards[level] = alloc_page();
         if (!wards[level])
             return false;
@@ -1821,7 +1854,7 @@ static bool make_wards(void)
         memcpy(ward_copy[level], wards[level], PAGE_SIZE);
         mfn = virt_to_mfn(wards[level]);
     }
-    return true;
+    return leaf;
 }
 
 static bool make_pool(void)
