@@ -27,6 +27,7 @@ content() { # IMAGE FILE [OFFSET]
 }
 
 is "the store is there" until_true 60 test -S /run/xenstored/socket
+is "what the hypervisor says is kept" until_true 20 grep -q '(socle)\|(XEN)' /var/log/socle/hypervisor.log
 free=$(socle info | sed -n 's/^free_memory *: //p')
 
 is "ours is made" socle create /etc/socle/hello.json
