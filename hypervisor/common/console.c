@@ -109,34 +109,7 @@ size_t console_read_ring(char *dst, size_t size, uint32_t *index, bool increment
 
 /* ---- debug keys ---- */
 
-static struct {
-    const char *what;
-    void (*fn)(void);
-} keys[128];
 static unsigned long keys_pending[2]; /* a bit per key, set in interrupts */
-
-void debugkey_register(char key, const char *what, void (*fn)(void))
-{
-    keys[key & 127].what = what;
-    keys[key & 127].fn = fn;
-}
-
-void debugkey_handle(char key)
-{
-    unsigned int k = (unsigned char)key;
-
-    if (k < 128 && keys[k].fn)
-        keys[k].fn();
-    else
-        pr_info("no debug key '%c'; h lists them", k >= ' ' && k < 127 ? key : '?');
-}
-
-static void list_keys(void)
-{
-    for (unsigned int k = 0; k < 128; k++)
-        if (keys[k].fn)
-            pr_info("key '%c': %s", (char)k, keys[k].what);
-}
 
 static void run_pending_keys(void *unused __ignored)
 {
@@ -158,7 +131,6 @@ void console_init(void)
     tasklet_init(&key_tasklet, run_pending_keys, NULL);
     tasklet_init(&input_tasklet, tell_dom0, (void *)VIRQ_CONSOLE);
     tasklet_init(&ring_tasklet, tell_dom0, (void *)VIRQ_CON_RING);
-    debugkey_register('h', "this list", list_keys);
 }
 
 /* Three Ctrl-A in a row turn the input over. True if the byte was one of them. */

@@ -84,13 +84,29 @@ struct domain *domain_by_id(domid_t id)
     return NULL;
 }
 
-struct domain *domain_by_id_or_self(domid_t id)
+struct domain *domain_peer(domid_t id)
 {
-    struct domain *d = current_domain();
+    struct domain *self = current_domain();
 
-    if (id != DOMID_SELF)
-        return domain_by_id(id);
-    return domain_get(d) ? d : NULL;
+    return id == DOMID_SELF || id == self->id ? self : domain_by_id(id);
+}
+
+void domain_peer_put(struct domain *d)
+{
+    if (d && d != current_domain())
+        domain_put(d);
+}
+
+int domain_target(domid_t id, struct domain **out)
+{
+    *out = domain_peer(id);
+    if (!*out)
+        return -ESRCH;
+    if (*out == current_domain() || current_domain()->is_privileged)
+        return 0;
+    domain_put(*out);
+    *out = NULL;
+    return -EPERM;
 }
 
 struct domain *domain_next(struct domain *prev)

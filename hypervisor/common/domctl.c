@@ -410,10 +410,10 @@ static const struct domctl_row *find_row(const struct domctl_row *row, uint32_t 
 
 static struct domain *find_domain(const struct domctl_row *row, domid_t id)
 {
-    struct domain *d = domain_by_id_or_self(id);
+    struct domain *d = domain_peer(id);
 
     for (unsigned int i = id + 1u; !d && row->flags & DOMCTL_NEXT && i < MAX_DOMAINS; i++)
-        d = domain_by_id((domid_t)i);
+        d = domain_peer((domid_t)i);
     return d;
 }
 
@@ -462,8 +462,7 @@ long do_domctl(guest_ptr_t arg)
         rc = run(row, &c);
         spin_unlock(&domctl_lock);
     }
-    if (c.d)
-        domain_put(c.d);
+    domain_peer_put(c.d);
     if (rc == -ERESTART)
         return hypercall_continue(__HYPERVISOR_domctl, 1, (unsigned long)arg.va);
     if (((rc == 0 && row->flags & RESULT) || row->flags & DOMCTL_TELLS) &&

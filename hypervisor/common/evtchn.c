@@ -42,11 +42,6 @@ static bool is_pending(const struct domain *d, const struct evtchn *chn)
                                      : evtchn_2l_is_pending(d, chn);
 }
 
-static bool is_masked(const struct domain *d, const struct evtchn *chn)
-{
-    return evtchn_is_fifo(d->evtchn) ? evtchn_fifo_is_masked(d, chn) : evtchn_2l_is_masked(d, chn);
-}
-
 int evtchn_send(struct domain *d, uint32_t port)
 {
     struct evtchn *chn = evtchn_lookup(d->evtchn, port);
@@ -360,16 +355,6 @@ void evtchn_domain_free(struct domain *d)
 
 /* ---- the operations ---- */
 
-/* The domain that an operation names, with a reference also if it may not be: the caller's own, or
- * any if privileged. */
-static int get_target(domid_t id, struct domain **out)
-{
-    *out = domain_by_id_or_self(id);
-    if (!*out)
-        return -ESRCH;
-    return *out == current_domain() || current_domain()->is_privileged ? 0 : -EPERM;
-}
-
 /* What open_port() said becomes a result. */
 static int tell_port(int port, evtchn_port_t *out)
 {
@@ -379,18 +364,14 @@ static int tell_port(int port, evtchn_port_t *out)
     return 0;
 }
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote)
-{
-    spin_guard(&d->evtchn->lock);
-    return open_port(d, EVTCHN_UNBOUND, 0, remote);
-}
-
 static int op_alloc_unbound(struct evtchn_alloc_unbound *op)
 {
     domid_t remote = op->remote_dom == DOMID_SELF ? current_domain()->id : op->remote_dom;
-    struct domain *d __put_domain;
+    struct domain *d __put_peer;
 
-    return get_target(op->dom, &d) ?: tell_port(evtchn_alloc_unbound(d, remote), &op->port);
+    TRY(domain_target(op->dom, &d));
+    spin_guard(&d->evtchn->lock);
+    return tell_port(open_port(d, EVTCHN_UNBOUND, 0, remote), &op->port);
 }
 
 /* Both tables locked. */
@@ -420,7 +401,7 @@ static int connect(struct domain *d, struct domain *rd, struct evtchn_bind_inter
 
 static int op_bind_interdomain(struct evtchn_bind_interdomain *op)
 {
-    struct domain *d = current_domain(), *rd __put_domain = domain_by_id_or_self(op->remote_dom);
+    struct domain *d = current_domain(), *rd __put_peer = domain_peer(op->remote_dom);
     int rc;
 
     if (!rd)
@@ -504,10 +485,10 @@ static void fill_status(const struct evtchn *chn, struct evtchn_status *op)
 
 static int op_status(struct evtchn_status *op)
 {
-    struct domain *d __put_domain;
+    struct domain *d __put_peer;
     struct evtchn *chn;
 
-    TRY(get_target(op->dom, &d));
+    TRY(domain_target(op->dom, &d));
     chn = evtchn_lookup(d->evtchn, op->port);
     if (!chn)
         return -EINVAL;
@@ -578,9 +559,9 @@ static int op_set_priority(const struct evtchn_set_priority *op)
 
 static int op_reset(const struct evtchn_reset *op)
 {
-    struct domain *d __put_domain;
+    struct domain *d __put_peer;
 
-    TRY(get_target(op->dom, &d));
+    TRY(domain_target(op->dom, &d));
     return d == current_domain() || READ_ONCE(d->pause_count) ? close_all(d) : -EINVAL;
 }
 
@@ -636,49 +617,23 @@ long do_event_channel_op_compat(guest_ptr_t uop)
 
 /* ---- debugging ---- */
 
-static void dump_port(struct domain *d, struct evtchn *chn)
+/* What a port is bound to is the number of a domain, virq or pirq. */
+void evtchn_dump(struct domain *d)
 {
-    static const char *const name[] = {"free", "reserved", "unbound", "interdomain",
-                                       "pirq", "virq",     "ipi"};
-    struct evtchn_status st = {0};
-    bool pending, masked;
-    char what[40];
-
-    spin_lock(&chn->lock);
-    fill_status(chn, &st);
-    pending = evtchn_is_open(chn) && is_pending(d, chn);
-    masked = evtchn_is_open(chn) && is_masked(d, chn);
-    spin_unlock(&chn->lock);
-    if (st.status == EVTCHNSTAT_closed)
-        return;
-    if (st.status == EVTCHNSTAT_unbound)
-        snprintf(what, sizeof(what), "for d%u", st.u.unbound.dom);
-    else if (st.status == EVTCHNSTAT_interdomain)
-        snprintf(what, sizeof(what), "to d%u port %u", st.u.interdomain.dom, st.u.interdomain.port);
-    else
-        snprintf(what, sizeof(what), "%u", st.u.virq);
-    pr_info("  %4u %-11s %s, vcpu %u%s%s", chn->port, name[chn->state], what, st.vcpu,
-            pending ? ", pending" : "", masked ? ", masked" : "");
-}
-
-static void dump(struct domain *d)
-{
-    struct evtchn_table *t = d->evtchn;
+    static const char *const name[] = {"closed", "unbound", "interdomain", "pirq", "virq", "ipi"};
     struct evtchn *chn;
 
-    pr_info("d%u: %u event channels, %s", d->id, t->active, evtchn_is_fifo(t) ? "FIFO" : "2-level");
-    for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++)
-        dump_port(d, chn);
-}
+    pr_info("d%u: %u event channels, %s", d->id, d->evtchn->active,
+            evtchn_is_fifo(d->evtchn) ? "FIFO" : "2-level");
+    for (uint32_t port = 0; (chn = evtchn_lookup(d->evtchn, port)); port++) {
+        struct evtchn_status st = {0};
 
-static void dump_all(void)
-{
-    for_each_domain (d)
-        if (d->evtchn)
-            dump(d);
-}
-
-void evtchn_init(void)
-{
-    debugkey_register('e', "event channels", dump_all);
+        spin_lock(&chn->lock);
+        fill_status(chn, &st);
+        spin_unlock(&chn->lock);
+        if (st.status != EVTCHNSTAT_closed)
+            pr_info("  %4u %s %u port %u, vcpu %u%s", port, name[st.status], st.u.virq,
+                    st.u.interdomain.port, st.vcpu,
+                    evtchn_port_pending(d, port) > 0 ? ", pending" : "");
+    }
 }

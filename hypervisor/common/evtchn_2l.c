@@ -53,8 +53,3 @@ bool evtchn_2l_is_pending(const struct domain *d, const struct evtchn *chn)
 {
     return in_range(chn) && test_bit(chn->port, d->shared_info->evtchn_pending);
 }
-
-bool evtchn_2l_is_masked(const struct domain *d, const struct evtchn *chn)
-{
-    return !in_range(chn) || test_bit(chn->port, d->shared_info->evtchn_mask);
-}

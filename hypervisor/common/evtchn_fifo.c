@@ -206,13 +206,6 @@ bool evtchn_fifo_is_pending(const struct domain *d, const struct evtchn *chn)
     return word ? READ_ONCE(*word) & PENDING : READ_ONCE(chn->pending);
 }
 
-bool evtchn_fifo_is_masked(const struct domain *d, const struct evtchn *chn)
-{
-    event_word_t *word = word_of(d, chn->port);
-
-    return !word || (READ_ONCE(*word) & MASKED);
-}
-
 bool evtchn_fifo_is_busy(const struct domain *d, const struct evtchn *chn)
 {
     event_word_t *word = word_of(d, chn->port);
@@ -373,12 +366,8 @@ void evtchn_fifo_free(struct domain *d)
 {
     heap_free(d->evtchn->fifo);
     d->evtchn->fifo = NULL;
-    for_each_vcpu (d, v)
-        evtchn_vcpu_destroy(v);
-}
-
-void evtchn_vcpu_destroy(struct vcpu *v)
-{
-    heap_free(v->evtchn_fifo);
-    v->evtchn_fifo = NULL;
+    for_each_vcpu (d, v) {
+        heap_free(v->evtchn_fifo);
+        v->evtchn_fifo = NULL;
+    }
 }

@@ -168,7 +168,7 @@ static int check(struct exchange *ex)
                          x->out.nr_extents - 1))
         return -EFAULT;
     ex->bits = XENMEMF_get_address_bits(x->out.mem_flags);
-    return memory_target(x->in.domid, &ex->d);
+    return domain_target(x->in.domid, &ex->d);
 }
 
 static int exchange_chunk(struct exchange *ex, uint64_t chunk)
@@ -211,7 +211,7 @@ long memory_exchange(guest_ptr_t arg)
         if (rc)
             break;
     }
-    memory_target_put(ex.d);
+    domain_peer_put(ex.d);
     if (tell_progress(arg, i < end ? i << ex.in_shift : ex.x.in.nr_extents))
         return -EFAULT;
     if (preempted)

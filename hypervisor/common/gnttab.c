@@ -230,23 +230,14 @@ void gnttab_domain_free(struct domain *d)
 
 /* ---- operations on tables ---- */
 
-/* The domain an operation names, with a reference: the caller's own, or any if privileged. NULL and
- * *@status GNTST_bad_domain or GNTST_permission_denied. */
+/* domain_target(), in the numbers of this hypercall. */
 static struct domain *get_target(domid_t id, int16_t *status)
 {
-    struct domain *d = domain_by_id_or_self(id);
+    struct domain *d;
+    int rc = domain_target(id, &d);
 
-    if (!d || !d->gnttab) {
-        *status = GNTST_bad_domain;
-    } else if (d != current_domain() && !current_domain()->is_privileged) {
-        *status = GNTST_permission_denied;
-    } else {
-        *status = GNTST_okay;
-        return d;
-    }
-    if (d)
-        domain_put(d);
-    return NULL;
+    *status = !rc ? GNTST_okay : rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
+    return d;
 }
 
 /* Frames once in the table stay, so the list is written without the lock. */
@@ -263,7 +254,7 @@ static int16_t list_frames(const struct gnttab_setup_table *op, struct domain *d
 
 static long setup_table(struct gnttab_setup_table *op, guest_ptr_t uop)
 {
-    struct domain *d __put_domain = NULL;
+    struct domain *d __put_peer = NULL;
     int rc;
 
     if (op->nr_frames && !guest_range_ok(guest_ptr_of(op->frame_list), 1))
@@ -280,7 +271,7 @@ static long setup_table(struct gnttab_setup_table *op, guest_ptr_t uop)
 
 static long query_size(struct gnttab_query_size *op)
 {
-    struct domain *d __put_domain = get_target(op->dom, &op->status);
+    struct domain *d __put_peer = get_target(op->dom, &op->status);
 
     if (d) {
         op->nr_frames = READ_ONCE(d->gnttab->nr_frames);
@@ -292,7 +283,7 @@ static long query_size(struct gnttab_query_size *op)
 /* There are none in version 1; to ask for none is fine. */
 static long get_status_frames(struct gnttab_get_status_frames *op, guest_ptr_t uop)
 {
-    struct domain *d __put_domain = get_target(op->dom, &op->status);
+    struct domain *d __put_peer = get_target(op->dom, &op->status);
 
     if (d && op->nr_frames)
         op->status = GNTST_general_error;
@@ -312,11 +303,10 @@ static long set_version(struct gnttab_set_version *op, guest_ptr_t uop)
 
 static long get_version(struct gnttab_get_version *op)
 {
-    int16_t status;
-    struct domain *d __put_domain = get_target(op->dom, &status);
+    struct domain *d __put_peer;
 
     op->version = 1;
-    return d ? 0 : status == GNTST_bad_domain ? -ESRCH : -EPERM;
+    return domain_target(op->dom, &d);
 }
 
 static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
@@ -366,8 +356,8 @@ static int flush_page(struct domain *d, const struct gnttab_cache_flush *op, mfn
     struct domain *owner = page_owner(mfn_page(m));
     struct page *pg __put_page = NULL;
 
-    /* Device and hypervisor frames belong to no domain with a table (XSA-232). */
-    if (!owner || !owner->gnttab || !page_get(mfn_page(m), owner))
+    /* Device frames belong to no domain, those of the hypervisor are not to be flushed (XSA-232). */
+    if (!owner || !page_get(mfn_page(m), owner))
         return -EPERM;
     pg = mfn_page(m);
     if (READ_ONCE(pg->count) & PGC_HV)
@@ -452,10 +442,10 @@ static int16_t transfer_page(struct domain *d, const struct gnttab_transfer *op)
     if (!pg)
         return GNTST_bad_page;
     rd = domain_by_id(op->domid);
-    if (rd && rd->gnttab && page_steal(pg, d, false) == 0)
+    if (rd && page_steal(pg, d, false) == 0)
         return give_page(d, rd, op->ref, pg); /* our reference went with the theft */
     page_put(pg);
-    return rd && rd->gnttab ? GNTST_bad_page : GNTST_bad_domain;
+    return rd ? GNTST_bad_page : GNTST_bad_domain;
 }
 
 static long transfer(struct domain *self, void *element)
@@ -524,37 +514,18 @@ long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left)
 
 /* ---- debugging ---- */
 
-static void dump(struct domain *d)
+void gnttab_dump(struct domain *d)
 {
-    struct grant_table *gt = d->gnttab;
-    uint32_t mapped = 0;
+    const struct grant_table *gt = d->gnttab;
 
-    for (uint32_t h = 0; h < READ_ONCE(gt->nr_maptrack); h++)
-        mapped += READ_ONCE(maptrack_entry(gt, h)->flags) != 0;
-    pr_info("d%u: grant table of %u frames (at most %u), %u mappings (at most %u)", d->id,
-            gt->nr_frames, gt->max_frames, mapped, gt->max_maptrack);
+    pr_info("d%u: grant table of %u frames (at most %u), room for %u mappings (at most %u)", d->id,
+            gt->nr_frames, gt->max_frames, gt->nr_maptrack, gt->max_maptrack);
     for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
-        struct gnttab_active act;
-        uint16_t flags;
+        const struct gnttab_active *act = active_entry(gt, ref);
 
-        spin_lock(&gt->lock);
-        act = *active_entry(gt, ref);
-        flags = READ_ONCE(shared_entry(gt, ref)->flags);
-        spin_unlock(&gt->lock);
-        if (gnttab_is_pinned(&act))
-            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers", ref, flags,
-                    act.frame, act.domid, act.readers, act.writers);
+        if (gnttab_is_pinned(act))
+            pr_info("  %4u flags %#x: frame %#x, d%u, %u readers, %u writers", ref,
+                    READ_ONCE(shared_entry(gt, ref)->flags), act->frame, act->domid, act->readers,
+                    act->writers);
     }
-}
-
-static void dump_all(void)
-{
-    for_each_domain (d)
-        if (d->gnttab)
-            dump(d);
-}
-
-void gnttab_init(void)
-{
-    debugkey_register('g', "grant tables", dump_all);
 }

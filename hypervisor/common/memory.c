@@ -14,26 +14,6 @@
 
 /* ---- shared by the parts ---- */
 
-int memory_target(domid_t id, struct domain **out)
-{
-    struct domain *self = current_domain();
-
-    *out = id == DOMID_SELF || id == self->id ? self : domain_by_id(id);
-    if (!*out)
-        return -ESRCH;
-    if (*out == self || self->is_privileged)
-        return 0;
-    domain_put(*out);
-    *out = NULL;
-    return -EPERM;
-}
-
-void memory_target_put(struct domain *d)
-{
-    if (d != current_domain())
-        domain_put(d);
-}
-
 unsigned int memory_max_order(void)
 {
     return current_domain()->is_privileged ? PRIVILEGED_MAX_ORDER : DOMU_MAX_ORDER;
@@ -53,8 +33,8 @@ bool memory_range_ok(guest_ptr_t list, uint64_t first, uint64_t last)
 
 static long domain_question(domid_t id, long (*ask)(const struct domain *d))
 {
-    struct domain *d __put_target;
-    long rc = memory_target(id, &d);
+    struct domain *d __put_peer;
+    long rc = domain_target(id, &d);
 
     return rc ? rc : ask(d);
 }
@@ -151,12 +131,12 @@ static long memory_map(struct xen_memory_map *map)
 static long set_memory_map(const struct xen_foreign_memory_map *f)
 {
     struct e820_entry *map __free_heap = NULL, *old;
-    struct domain *d __put_target = NULL;
+    struct domain *d __put_peer = NULL;
     unsigned int n = f->map.nr_entries;
 
     if (n > GUEST_E820_MAX)
         return -EINVAL;
-    TRY(memory_target(f->domid, &d));
+    TRY(domain_target(f->domid, &d));
     if (n && !(map = heap_zalloc_array(n, sizeof(*map))))
         return -ENOMEM;
     if (n && copy_from_guest(map, guest_ptr_of(f->map.buffer), n * sizeof(*map)))
@@ -190,9 +170,9 @@ static long machine_memory_map(struct xen_memory_map *map)
  * have their own, so for every existing domain the answer is -EACCES. */
 static long not_translated(domid_t id)
 {
-    struct domain *d __put_target;
+    struct domain *d __put_peer;
 
-    TRY(memory_target(id, &d));
+    TRY(domain_target(id, &d));
     return -EACCES;
 }
 

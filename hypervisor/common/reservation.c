@@ -141,7 +141,7 @@ long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
     if ((a.list.va || op != XENMEM_increase_reservation) &&
         !memory_range_ok(a.list, start, r.nr_extents - 1))
         return (long)start;
-    if (memory_target(r.domid, &a.d))
+    if (domain_target(r.domid, &a.d))
         return (long)start;
 
     for (i = start; i < r.nr_extents; i++) {
@@ -149,7 +149,7 @@ long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
         if (preempted || do_one(op, &a, i))
             break;
     }
-    memory_target_put(a.d);
+    domain_peer_put(a.d);
     if (preempted)
         return hypercall_continue(__HYPERVISOR_memory_op, 2, op | i << MEMOP_EXTENT_SHIFT, arg.va);
     return (long)i;

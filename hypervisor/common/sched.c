@@ -474,7 +474,6 @@ int sched_init(const char *name)
     if (!idle_domain)
         domain_create_idle();
     softirq_register(SOFTIRQ_SCHEDULE, schedule_softirq);
-    debugkey_register('r', "run queues", sched_dump);
     return rc;
 }
 
@@ -519,16 +518,6 @@ void sched_domain_destroy(struct domain *d)
 
 /* ---- debugging ---- */
 
-static void dump_vcpu(const struct vcpu *v)
-{
-    static const char *const state[] = {"running", "runnable", "blocked", "offline"};
-
-    pr_info("  d%uv%u pcpu %u %s flags %lx paused %d%s%s hard %lx vtime %ld", v->domain->id, v->id,
-            v->sched.cpu, state[v->runstate.state & 3], v->pause_flags, v->pause_count,
-            v->sched.parked ? " parked" : "", vcpu_is_queued(v) ? " queued" : "",
-            v->sched.hard.bits, v->sched.vtime);
-}
-
 void sched_dump(void)
 {
     pr_info("scheduler %s", policy->name);
@@ -539,7 +528,15 @@ void sched_dump(void)
         pr_info("pcpu %lu: d%uv%u%s, %u waiting, idle %lx", cpu, v->domain->id, v->id,
                 sp->endless ? "" : " on a slice", sp->rq->nr_waiting, sp->rq->idle.bits);
     }
-    for_each_domain (d)
-        for_each_vcpu (d, v)
-            dump_vcpu(v);
+}
+
+void sched_dump_domain(struct domain *d)
+{
+    static const char *const state[] = {"running", "runnable", "blocked", "offline"};
+
+    for_each_vcpu (d, v)
+        pr_info("  d%uv%u pcpu %u %s flags %lx paused %d%s%s hard %lx vtime %ld", d->id, v->id,
+                v->sched.cpu, state[v->runstate.state & 3], v->pause_flags, v->pause_count,
+                v->sched.parked ? " parked" : "", vcpu_is_queued(v) ? " queued" : "",
+                v->sched.hard.bits, v->sched.vtime);
 }

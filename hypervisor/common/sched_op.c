@@ -22,13 +22,10 @@ static long sched_yield(void)
 /** sched_poll_event - see hv/sched.h. A vcpu that polls for several ports is woken by any: it looks. */
 void sched_poll_event(struct domain *d, uint32_t port)
 {
-    unsigned long id = find_next_bit(d->poll_mask, d->max_vcpus, 0);
-
-    for (; id < d->max_vcpus; id = find_next_bit(d->poll_mask, d->max_vcpus, id + 1)) {
-        struct vcpu *v = d->vcpu[id];
+    for_each_vcpu (d, v) {
         uint32_t wanted = READ_ONCE(v->poll_port);
 
-        if (wanted == 0 || wanted == port)
+        if (test_bit(v->id, d->poll_mask) && (wanted == 0 || wanted == port))
             vcpu_unblock(v);
     }
 }
@@ -104,7 +101,7 @@ static long sched_shutdown_code(struct domain *d, uint32_t reason)
 
 static long sched_remote_shutdown(const struct sched_remote_shutdown *op)
 {
-    struct domain *d __put_domain = domain_by_id_or_self(op->domain_id);
+    struct domain *d __put_peer = domain_peer(op->domain_id);
 
     if (!d)
         return -ESRCH;

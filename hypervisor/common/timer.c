@@ -101,6 +101,12 @@ static void heap_remove(struct timer_heap *h, struct timer *t)
     t->state = TIMER_IDLE;
 }
 
+static void dequeue(struct timer_heap *h, struct timer *t)
+{
+    if (t->state == TIMER_QUEUED)
+        heap_remove(h, t);
+}
+
 /* ---- arming ---- */
 
 /* After a change of pcpu @cpu's heap, lock held. */
@@ -136,8 +142,7 @@ void timer_set(struct timer *t, s_time_t expires)
 {
     struct timer_heap *h = lock_heap_of(t);
 
-    if (t->state == TIMER_QUEUED)
-        heap_remove(h, t);
+    dequeue(h, t);
     if (likely(t->state != TIMER_DEAD)) {
         t->expires = expires;
         heap_insert(h, t);
@@ -146,10 +151,17 @@ void timer_set(struct timer *t, s_time_t expires)
     spin_unlock(&h->lock);
 }
 
+/* T1: out of the old heap under its lock, into the new one under that. In between, others see an
+ * idle timer of the new pcpu; should one of them arm it, then that is later and counts. */
 void timer_set_here(struct timer *t, s_time_t expires)
 {
-    if (unlikely(t->cpu != smp_processor_id()))
-        timer_migrate(t, smp_processor_id());
+    if (unlikely(t->cpu != smp_processor_id())) {
+        struct timer_heap *h = lock_heap_of(t);
+
+        dequeue(h, t);
+        __atomic_store_n(&t->cpu, (uint16_t)smp_processor_id(), __ATOMIC_RELEASE);
+        spin_unlock(&h->lock);
+    }
     timer_set(t, expires);
 }
 
@@ -161,8 +173,7 @@ void timer_stop(struct timer *t)
     if (READ_ONCE(t->state) != TIMER_QUEUED)
         return;
     h = lock_heap_of(t);
-    if (t->state == TIMER_QUEUED)
-        heap_remove(h, t);
+    dequeue(h, t);
     spin_unlock(&h->lock);
 }
 
@@ -173,39 +184,13 @@ void timer_kill(struct timer *t)
     if (!t->fn) /* never initialised */
         return;
     h = lock_heap_of(t);
-    if (t->state == TIMER_QUEUED)
-        heap_remove(h, t);
+    dequeue(h, t);
     t->state = TIMER_DEAD;
     spin_unlock(&h->lock);
     /* It may run on any pcpu: it can have moved since it began. */
     for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++)
         while (pcpus[cpu].timers && READ_ONCE(pcpus[cpu].timers->running) == t)
             cpu_relax();
-}
-
-/* T1: out of the old heap under its lock, into the new one under that. In between, others see an
- * idle timer of the new pcpu; should one of them arm it, then that is later and counts. */
-void timer_migrate(struct timer *t, unsigned int cpu)
-{
-    struct timer_heap *h = lock_heap_of(t);
-    bool queued = t->state == TIMER_QUEUED;
-
-    if (t->cpu == cpu) {
-        spin_unlock(&h->lock);
-        return;
-    }
-    if (queued)
-        heap_remove(h, t);
-    __atomic_store_n(&t->cpu, (uint16_t)cpu, __ATOMIC_RELEASE);
-    spin_unlock(&h->lock);
-    if (!queued)
-        return;
-    h = lock_heap_of(t);
-    if (t->state == TIMER_IDLE) {
-        heap_insert(h, t);
-        rearm(h, t->cpu);
-    }
-    spin_unlock(&h->lock);
 }
 
 /* ---- expiry ---- */
@@ -237,7 +222,7 @@ void timer_softirq(void)
         arch_timer_set(h->armed);
 }
 
-static void dump(void)
+void timer_dump(void)
 {
     for_each_cpu (cpu, cpu_online_map) {
         struct timer_heap *h = pcpus[cpu].timers;
@@ -249,11 +234,6 @@ static void dump(void)
         else
             pr_info("pcpu %lu: no timer", cpu);
     }
-}
-
-void timer_init_debug(void)
-{
-    debugkey_register('a', "timers", dump);
 }
 
 int timer_init_cpu(unsigned int cpu)

@@ -30,11 +30,11 @@ static struct irq {
     spinlock_t lock; /* LOCK_PIRQ */
     uint8_t kind;    /* enum irq_kind; READ_ONCE in its handler */
     uint16_t pirq;
-    uint16_t cpu;     /* to which it is delivered */
-    uint32_t port;    /* 0: not bound */
-    struct domain *d; /* who has mapped it */
+    uint16_t cpu;        /* to which it is delivered */
+    uint32_t port;       /* 0: not bound */
+    struct domain *d;    /* who has mapped it */
     struct domain *user; /* who has bound it; NULL: nobody */
-    uint32_t gsi;     /* its source; no union: a handler may be late in reading it */
+    uint32_t gsi;        /* its source; no union: a handler may be late in reading it */
     struct msi msi;
     uint64_t count;
 } irqs[256];
@@ -530,7 +530,7 @@ static void dump_irq(struct irq *irq)
 }
 
 /* Under the lock that keeps devices where they are, unless its holder is what has gone wrong. */
-static void dump_all(void)
+void irq_dump(void)
 {
     bool locked = spin_trylock(&physdev_lock);
 
@@ -546,5 +546,4 @@ void irq_init(void)
     for (unsigned int v = 0; v < ARRAY_SIZE(irqs); v++)
         spin_lock_init(&irqs[v].lock, LOCK_PIRQ);
     softirq_register(SOFTIRQ_IRQ, irq_softirq);
-    debugkey_register('i', "interrupts", dump_all);
 }

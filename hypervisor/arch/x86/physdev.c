@@ -92,7 +92,7 @@ static int map_msi(const struct physdev_map_pirq *op)
 
 static long map_pirq(struct physdev_map_pirq *op)
 {
-    struct domain *d __put_domain = domain_by_id_or_self(op->domid);
+    struct domain *d __put_peer = domain_peer(op->domid);
     long rc;
 
     if (!d)
@@ -114,7 +114,7 @@ static long map_pirq(struct physdev_map_pirq *op)
 
 static long unmap_pirq(const struct physdev_unmap_pirq *op)
 {
-    struct domain *d __put_domain = domain_by_id_or_self(op->domid);
+    struct domain *d __put_peer = domain_peer(op->domid);
 
     return d ? pirq_unmap(d, (uint32_t)op->pirq) : -ESRCH;
 }

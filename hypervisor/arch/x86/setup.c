@@ -9,8 +9,6 @@
 #include <asm/switch.h>
 #include <asm/system.h>
 #include <hv/console.h>
-#include <hv/evtchn.h>
-#include <hv/gnttab.h>
 #include <hv/hypercall.h>
 #include <hv/memory.h>
 
@@ -222,16 +220,11 @@ static __noreturn void boot_rest(void)
     time_init();
     apic_timer_init();
     console_init();
-    debug_init();
-    timer_init_debug();
-    debugkey_register('R', "reboot", machine_restart);
     start_scheduling();
     irq_enable();
     serial_start_input();
     start_cpus();
     save_memory_map();
-    evtchn_init();
-    gnttab_init();
     if (opt_watchdog)
         watchdog_init();
     paging_seal();

@@ -47,20 +47,8 @@ static void nmi(const struct cpu_regs *regs)
     }
 }
 
-#ifdef SOCLE_DEBUG
-static void hang(void)
-{
-    irq_disable();
-    for (;;)
-        cpu_relax();
-}
-#endif
-
 void watchdog_init(void)
 {
-#ifdef SOCLE_DEBUG
-    debugkey_register('H', "hang this CPU, for the watchdog", hang);
-#endif
     for_each_cpu (n, cpu_online_map) {
         timer_init(&watch[n].timer, beat, &watch[n], n);
         timer_set(&watch[n].timer, now() + SECONDS(1));

@@ -25,9 +25,7 @@ void console_write(const char *s, size_t n);
 void console_write_line(const char *s, size_t n);
 void console_init(void);
 
-/* Debug keys: a letter, what it prints. */
-void debugkey_register(char key, const char *what, void (*fn)(void));
+/** debugkey_handle - do what the debug key @key stands for (debug.c). */
 void debugkey_handle(char key);
-void debug_init(void); /* the keys of debug.c */
 
 extern int opt_loglvl, opt_guest_loglvl; /* highest enum log_level that is printed */

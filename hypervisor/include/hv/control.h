@@ -9,7 +9,7 @@
 #include <xen/sysctl.h>
 
 struct domctl_call {
-    struct domain *d;     /* with a reference; NULL: DOMCTL_NO_DOMAIN */
+    struct domain *d;     /* domain_peer(); NULL: DOMCTL_NO_DOMAIN */
     struct vcpu *v;       /* for rows with no_vcpu */
     struct xen_domctl op; /* our copy */
     guest_ptr_t arg;      /* the caller's */

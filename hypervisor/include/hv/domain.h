@@ -152,8 +152,14 @@ void domain_destroy_async(struct domain *d);
 
 /** domain_by_id - with a reference, or NULL. domain_put() afterwards. */
 struct domain *domain_by_id(domid_t id);
-/** domain_by_id_or_self - the same, DOMID_SELF means the current domain. */
-struct domain *domain_by_id_or_self(domid_t id);
+/** domain_peer - the domain that the current one names, DOMID_SELF itself; or NULL. It has a reference
+ * only if it is another one: the current domain does not end before its vcpu has left the hypervisor.
+ * domain_peer_put() afterwards; it may be NULL. */
+struct domain *domain_peer(domid_t id);
+void domain_peer_put(struct domain *d);
+/** domain_target - the same, if the current domain may operate on it: on itself, or on any if it is
+ * privileged. 0, -ESRCH, -EPERM; *@out is NULL then. */
+int domain_target(domid_t id, struct domain **out);
 bool domain_get(struct domain *d);
 void domain_put(struct domain *d);
 /** domain_next - iterate over all domains in id order; NULL starts; drops @prev's reference. */
@@ -165,6 +171,13 @@ static inline void domain_put_at_end(struct domain **d)
 {
     if (*d)
         domain_put(*d);
+}
+
+/** __put_peer - of what domain_peer() or domain_target() has found. */
+#define __put_peer __at_end(domain_peer_put_at_end)
+static inline void domain_peer_put_at_end(struct domain **d)
+{
+    domain_peer_put(*d);
 }
 
 /** for_each_domain - @d has a reference meanwhile; the loop may be left at any place. */
@@ -236,6 +249,7 @@ void arch_vcpu_send_nmi(struct vcpu *v);
 uint64_t arch_pcpu_physid(unsigned int cpu);
 /** machine_shutdown - end or restart the machine as SHUTDOWN_* says; from the idle vcpu. */
 void machine_shutdown(uint32_t reason) __noreturn;
+void machine_restart(void) __noreturn;
 
 #include <hv/percpu.h>
 

@@ -6,16 +6,12 @@
 
 struct evtchn_table; /* evtchn.c: lock, ports, ABI in use */
 
-/** evtchn_init - once at boot: the debug key. */
-void evtchn_init(void);
-
 /** evtchn_domain_init - @max_port: highest port the domain may ever use (clipped to what the FIFO
  * layout can name). 0 or -ENOMEM. */
 int evtchn_domain_init(struct domain *d, unsigned int max_port);
 /** evtchn_domain_destroy - close all ports of a dying domain; preemptible, -ERESTART. */
 int evtchn_domain_destroy(struct domain *d);
 void evtchn_domain_free(struct domain *d); /* last step, no references left */
-void evtchn_vcpu_destroy(struct vcpu *v);
 
 /** vcpu_mark_events_pending - ask the vcpu for an upcall: sets its evtchn_upcall_pending and kicks
  * it unless it was set already. Takes LOCK_SCHED. */
@@ -35,15 +31,13 @@ int evtchn_unmask(struct domain *d, uint32_t port);
 /** evtchn_send - as EVTCHNOP_send by domain @d on its @port. */
 int evtchn_send(struct domain *d, uint32_t port);
 
-/** evtchn_alloc_unbound - for the domain builder: a port of @d to which @remote may bind; port or
- * -errno. */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote);
-
 /** evtchn_port_pending - for sched_op poll: 1, 0, or -EINVAL: no such port (XSA-221). */
 int evtchn_port_pending(struct domain *d, uint32_t port);
 
 /** evtchn_vcpu_info_moved - after the vcpu_info has moved: whatever was pending is made visible. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
+
+void evtchn_dump(struct domain *d); /* debug key */
 
 /** evtchn_audit - recount; number of errors found. */
 unsigned int evtchn_audit(struct domain *d);

@@ -116,7 +116,6 @@ void evtchn_2l_set_pending(struct domain *d, struct evtchn *chn);
 void evtchn_2l_clear_pending(struct domain *d, struct evtchn *chn);
 void evtchn_2l_unmask(struct domain *d, struct evtchn *chn);
 bool evtchn_2l_is_pending(const struct domain *d, const struct evtchn *chn);
-bool evtchn_2l_is_masked(const struct domain *d, const struct evtchn *chn);
 
 /* ---- evtchn_fifo.c: event words in pages of the guest. All under E4. ---- */
 
@@ -138,7 +137,6 @@ void evtchn_fifo_set_pending(struct domain *d, struct evtchn *chn);
 void evtchn_fifo_clear_pending(struct domain *d, struct evtchn *chn);
 void evtchn_fifo_unmask(struct domain *d, struct evtchn *chn);
 bool evtchn_fifo_is_pending(const struct domain *d, const struct evtchn *chn);
-bool evtchn_fifo_is_masked(const struct domain *d, const struct evtchn *chn);
 /** evtchn_fifo_is_busy - a closed port whose word is still in a queue: not yet to be reused. */
 bool evtchn_fifo_is_busy(const struct domain *d, const struct evtchn *chn);
 /** evtchn_fifo_init_control, _expand_array - the operations; -errno. Nothing locked. */

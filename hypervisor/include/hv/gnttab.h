@@ -6,9 +6,6 @@
 
 struct grant_table;
 
-/** gnttab_init - once at boot: the debug key. */
-void gnttab_init(void);
-
 /** gnttab_domain_init - an empty table. Limits in frames of 512 entries and of 256 handles; clipped
  * to what the heap can index. 0 or -ENOMEM. */
 int gnttab_domain_init(struct domain *d, unsigned int max_grant_frames,
@@ -27,6 +24,8 @@ void gnttab_domain_free(struct domain *d);
  * with d. */
 uint32_t gnttab_max_frames(const struct domain *d);
 int gnttab_get_shared_frame(struct domain *d, unsigned long idx, mfn_t *out);
+
+void gnttab_dump(struct domain *d); /* debug key */
 
 /** gnttab_audit - recount the pins of @d's entries from the maptracks of all domains, and compare
  * with active entries and status bits; number of errors found. All domains paused. */

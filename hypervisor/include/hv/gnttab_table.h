@@ -92,16 +92,7 @@ static inline int64_t gnttab_hold_frame(struct domain *d, uint64_t frame, bool w
  * is @self, the current domain. gnttab_peer_put() afterwards. */
 static inline struct domain *gnttab_peer(struct domain *self, domid_t id)
 {
-    struct domain *d;
-
-    if (id == self->id)
-        return self;
-    d = domain_by_id(id);
-    if (likely(d) && unlikely(!d->gnttab)) {
-        domain_put(d);
-        return NULL;
-    }
-    return d;
+    return id == self->id ? self : domain_by_id(id);
 }
 
 static inline void gnttab_peer_put(struct domain *self, struct domain *d)

@@ -18,5 +18,6 @@ void pirq_move(struct domain *d, uint32_t pirq, const struct vcpu *v);
 
 /** pirq_domain_destroy - its ports are closed; release everything. */
 void pirq_domain_destroy(struct domain *d);
+void irq_dump(void); /* debug key */
 /** pirq_audit_refs - report each frame that is held (general and WRITABLE). */
 void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx);

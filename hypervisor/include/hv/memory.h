@@ -9,18 +9,6 @@
 #define MEMOP_EXTENT_SHIFT 6 /* cmd: operation below, extents done in an earlier round above */
 #define MEMOP_MASK         ((1UL << MEMOP_EXTENT_SHIFT) - 1)
 
-/** memory_target - the domain that a caller may operate on: itself (DOMID_SELF or its id), or any
- * if it is privileged. 0, -ESRCH (not there), -EPERM; *@out is NULL then. memory_target_put() afterwards. */
-int memory_target(domid_t id, struct domain **out);
-void memory_target_put(struct domain *d);
-/** __put_target - of a local variable: memory_target_put() at the end of its block, if it is not NULL. */
-#define __put_target __at_end(memory_target_put_at_end)
-static inline void memory_target_put_at_end(struct domain **d)
-{
-    if (*d)
-        memory_target_put(*d);
-}
-
 /** memory_max_order - largest extent the current domain may ask for (XSA-31, XSA-158). */
 unsigned int memory_max_order(void);
 

@@ -16,7 +16,6 @@ void guest_printk(const struct domain *d, enum log_level level, const char *fmt,
 #define pr_err(...)  printk(LOG_ERR, __VA_ARGS__)
 #define pr_warn(...) printk(LOG_WARN, __VA_ARGS__)
 #define pr_info(...) printk(LOG_INFO, __VA_ARGS__)
-#define pr_dbg(...)  printk(LOG_DEBUG, __VA_ARGS__)
 
 /** panic - we are wrong or the machine is: message, symbolized stack of this CPU, stop all CPUs,
  * then halt or reboot as `noreboot` says. */

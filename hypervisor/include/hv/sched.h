@@ -127,4 +127,5 @@ void schedule_softirq(void);
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;
 void sched_switched_out(struct vcpu *prev);
 
-void sched_dump(void); /* debug key: run queues */
+void sched_dump(void); /* debug key: run queues, and each vcpu's place */
+void sched_dump_domain(struct domain *d);

@@ -22,10 +22,9 @@ void timer_stop(struct timer *t);
 void timer_kill(struct timer *t);
 /** timer_set_here - the same as timer_set(); from now on the function runs on the calling pcpu. */
 void timer_set_here(struct timer *t, s_time_t expires);
-void timer_migrate(struct timer *t, unsigned int cpu);
 
 /** timer_init_cpu - before a pcpu takes timers; -ENOMEM. */
 int timer_init_cpu(unsigned int cpu);
-void timer_init_debug(void); /* the debug key */
+void timer_dump(void); /* debug key */
 /** timer_softirq - run what has expired on this pcpu and re-arm the hardware. */
 void timer_softirq(void);

@@ -20,10 +20,6 @@ typedef struct {
 } gfn_t; /* frame as a guest named it: untrusted until page_from_gfn() has looked it up */
 
 typedef struct {
-    uint64_t n;
-} pfn_t; /* the guest's own linear numbering; only the p2m and the m2p speak of it */
-
-typedef struct {
     uintptr_t va;
 } guest_ptr_t; /* an address in the current guest: only copied through, never dereferenced */
 
@@ -38,11 +34,6 @@ static inline mfn_t mfn(uint64_t n)
 static inline gfn_t gfn(uint64_t n)
 {
     return (gfn_t){n};
-}
-
-static inline pfn_t pfn(uint64_t n)
-{
-    return (pfn_t){n};
 }
 
 static inline guest_ptr_t guest_ptr(uintptr_t va)

@@ -27,9 +27,9 @@ static void show(const char *s, size_t n)
 
 static struct console_sink sink = {.write = show};
 
-static void on_key(void)
+void debugkey_handle(char key)
 {
-    keys_seen++;
+    keys_seen += key == 'x';
 }
 
 /* Tasklets are what interrupts leave behind; here they run at once. */
@@ -47,7 +47,6 @@ static int setup(void **state)
     fake_now = SECONDS(1);
     if (!added) {
         console_init();
-        debugkey_register('x', "test", on_key);
         console_write_line("early\n", 6);
         console_add_sink(&sink);
         added = true;
@@ -240,7 +239,6 @@ static void three_ctrl_a_reach_the_keys(void **state)
     console_input('h');
     console_input(0xff);
     assert_int_equal(keys_seen, 1);
-    assert_non_null(strstr(shown, "key 'x': test"));
     assert_int_equal(do_console_io(CONSOLEIO_read, 8, guest_ptr((uintptr_t)buf)), 0);
     for (int i = 0; i < 3; i++)
         console_input(1);

@@ -273,8 +273,9 @@ static void test_lookup(void **state)
     assert_null(domain_by_id(DOMID_IDLE));
     assert_null(domain_by_id(0xffff));
     fake_run(d->vcpu[0]);
-    assert_ptr_equal(domain_by_id_or_self(DOMID_SELF), d);
-    domain_put(d);
+    assert_ptr_equal(domain_peer(DOMID_SELF), d);
+    assert_ptr_equal(domain_peer(d->id), d);
+    domain_peer_put(d);
     fake_run(pcpu_self()->idle);
     while ((it = domain_next(it)))
         n += it->id + 100;

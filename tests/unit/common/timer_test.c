@@ -104,9 +104,6 @@ static void test_random(void **state)
             due[i] = 0;
             break;
         case 4:
-            timer_migrate(&timer[i], cpu);
-            cpu_of[i] = cpu;
-            break;
         case 5:
             cpu_of[i] = cpu;
             due[i] = fake_now + rand() % 100;

@@ -513,9 +513,9 @@ WEAK void guest_printk(const struct domain *d, enum log_level level, const char 
     log_append(line);
 }
 
-WEAK void debugkey_register(char key, const char *what, void (*fn)(void))
+WEAK void debugkey_handle(char key)
 {
-    (void)key, (void)what, (void)fn;
+    (void)key;
 }
 
 WEAK void panic(const char *fmt, ...)
@@ -540,13 +540,29 @@ WEAK struct domain *domain_by_id(domid_t id)
     return d && domain_get(d) ? d : NULL;
 }
 
-WEAK struct domain *domain_by_id_or_self(domid_t id)
+WEAK struct domain *domain_peer(domid_t id)
 {
     struct domain *d = current_domain();
 
-    if (id != DOMID_SELF)
-        return domain_by_id(id);
-    return domain_get(d) ? d : NULL;
+    return id == DOMID_SELF || id == d->id ? d : domain_by_id(id);
+}
+
+WEAK void domain_peer_put(struct domain *d)
+{
+    if (d && d != current_domain())
+        domain_put(d);
+}
+
+WEAK int domain_target(domid_t id, struct domain **out)
+{
+    *out = domain_peer(id);
+    if (!*out)
+        return -ESRCH;
+    if (*out == current_domain() || current_domain()->is_privileged)
+        return 0;
+    domain_put(*out);
+    *out = NULL;
+    return -EPERM;
 }
 
 WEAK bool domain_get(struct domain *d)

@@ -9,7 +9,7 @@
 #define ACPI_MAX_OVERRIDES 24
 #define ACPI_MAX_MCFG      16
 
-enum acpi_space { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
+enum acpi_space { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1 };
 
 struct acpi_reg {
     uint64_t addr; /* 0: there is no such register */

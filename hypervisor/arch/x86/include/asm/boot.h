@@ -44,7 +44,6 @@ uintptr_t desc_stub_entry(unsigned int cpu, enum desc_stub which);
 
 /* ---- machine.c ---- */
 void machine_init(void); /* remember the ways to reset and to power off */
-void machine_restart(void) __noreturn;
 /** boot_fail - the machine or its configuration is not one to boot on: one line, then as `noreboot`
  * says. */
 void boot_fail(const char *fmt, ...) __noreturn __printf(1, 2);

@@ -162,5 +162,4 @@ DEFINE_IO(8, b)
 DEFINE_IO(16, w)
 DEFINE_IO(32, l)
 
-#define barrier() asm volatile("" : : : "memory")
-#define mb()      asm volatile("mfence" : : : "memory")
+#define mb() asm volatile("mfence" : : : "memory")
