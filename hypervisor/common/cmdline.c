@@ -30,19 +30,13 @@ static bool span_is(struct span a, const char *word)
 
 /* ---- Words ---- */
 
-/* The word at @s, up to a blank outside of quotes. A quote that is never closed ends with the line.
- */
+/* The word at @s, up to a blank. */
 static struct span next_word(const char *s)
 {
     const char *end = s;
-    char quote = 0;
 
-    for (; *end && (quote || !is_blank(*end)); end++) {
-        if (quote)
-            quote = *end == quote ? 0 : quote;
-        else if (*end == '"' || *end == '\'')
-            quote = *end;
-    }
+    while (*end && !is_blank(*end))
+        end++;
     return (struct span){s, (size_t)(end - s)};
 }
 
@@ -53,15 +47,6 @@ static bool split(struct span word, struct span *name, struct span *val)
     *name = (struct span){word.s, eq ? (size_t)(eq - word.s) : word.len};
     *val = eq ? (struct span){eq + 1, word.len - name->len - 1} : (struct span){NULL, 0};
     return eq != NULL;
-}
-
-/* Takes the quotes off a value that is quoted as a whole, the only form numbers may have. */
-static struct span unquote(struct span v)
-{
-    if (v.len >= 2 && (v.s[0] == '"' || v.s[0] == '\'') && v.s[v.len - 1] == v.s[0] &&
-        !memchr(v.s + 1, v.s[0], v.len - 2))
-        return (struct span){v.s + 1, v.len - 2};
-    return v;
 }
 
 /* ---- Values: each returns 0, -EINVAL (not understood) or -ERANGE ---- */
@@ -141,28 +126,12 @@ static int parse_bool(struct span v, bool *out)
     return -EINVAL;
 }
 
-/* Quotes are dropped wherever they are: name="a b" and "name=a b" come to the same for a shell. */
 static int parse_string(const struct cmdline_option *o, struct span v)
 {
-    char *dst = o->ptr;
-
-    for (int pass = 0; pass < 2; pass++) { /* first measure, then write */
-        size_t n = 0;
-        char quote = 0;
-
-        for (size_t i = 0; i < v.len; i++) {
-            char c = v.s[i];
-
-            if (quote ? c == quote : c == '"' || c == '\'')
-                quote = quote ? 0 : c;
-            else if (pass)
-                dst[n++] = c;
-            else if (++n == o->max)
-                return -ERANGE;
-        }
-        if (pass)
-            memset(dst + n, 0, o->max - n);
-    }
+    if (v.len >= o->max)
+        return -ERANGE;
+    memset(o->ptr, 0, o->max);
+    memcpy(o->ptr, v.s, v.len);
     return 0;
 }
 
@@ -226,7 +195,7 @@ static int parse_interval(struct span v, uint64_t *from, uint64_t *to)
 
 static int parse_set(const struct cmdline_option *o, struct span list)
 {
-    uint64_t set[CMDLINE_SET_MAX / 64] = {0}, from = 0, to = o->max - 1;
+    uint64_t set = 0, from = 0, to = o->max - 1;
     bool all = span_is(list, "all");
 
     do {
@@ -235,16 +204,14 @@ static int parse_set(const struct cmdline_option *o, struct span list)
         if (rc || to >= o->max)
             return rc ?: -ERANGE;
         for (uint64_t i = from; i <= to; i++)
-            set[i / 64] |= 1ul << (i % 64);
+            set |= 1UL << i;
     } while (!all && list.len);
-    memcpy(o->ptr, set, DIV_ROUND_UP(o->max, 64) * sizeof(set[0]));
+    *(uint64_t *)o->ptr = set;
     return 0;
 }
 
-static int set_value(const struct cmdline_option *o, struct span raw)
+static int set_value(const struct cmdline_option *o, struct span v)
 {
-    struct span v = unquote(raw);
-
     switch (o->type) {
     case CMDLINE_BOOL:
         return parse_bool(v, o->ptr);
@@ -253,7 +220,7 @@ static int set_value(const struct cmdline_option *o, struct span raw)
     case CMDLINE_SIZE:
         return parse_size(o, v, o->ptr);
     case CMDLINE_STRING:
-        return parse_string(o, raw);
+        return parse_string(o, v);
     case CMDLINE_MEM:
         return parse_mem(o, v);
     case CMDLINE_SET:
@@ -294,8 +261,15 @@ static int take_word(const struct cmdline_option *table, size_t nr, struct span 
     return 0;
 }
 
+static const char *complaint(int rc)
+{
+    return rc == -ENOENT   ? "unknown option"
+           : rc == -ERANGE ? "value out of range"
+                           : "malformed option";
+}
+
 int cmdline_parse(const char *line, const struct cmdline_option *table, size_t nr,
-                  const char **rest, cmdline_report_fn *report, void *ctx)
+                  const char **rest, const char *who)
 {
     int problems = 0;
 
@@ -309,15 +283,9 @@ int cmdline_parse(const char *line, const struct cmdline_option *table, size_t n
             break;
         }
         rc = take_word(table, nr, word);
-        if (rc) {
-            problems++;
-            if (report)
-                report(ctx,
-                       rc == -ENOENT   ? CMDLINE_UNKNOWN
-                       : rc == -ERANGE ? CMDLINE_RANGE
-                                       : CMDLINE_MALFORMED,
-                       word.s, word.len);
-        }
+        problems += rc != 0;
+        if (rc && who)
+            pr_warn("%s: %s: %.*s", who, complaint(rc), (int)word.len, word.s);
     }
     if (rest)
         *rest = line;
@@ -341,30 +309,24 @@ bool cmdline_is_domu(const char *line)
     return span_is(next_word(skip_blanks(line)), "domu");
 }
 
-int cmdline_parse_domu(const char *line, struct cmdline_domu *domu, cmdline_report_fn *report,
-                       void *ctx)
+int cmdline_parse_domu(const char *line, struct cmdline_domu *d, const char *who)
 {
-    struct cmdline_domu d = {.mem = 32 << 20, .vcpus = 1, .weight = 256};
     const struct cmdline_option table[] = {
-        {"name", CMDLINE_STRING, d.name, 0, sizeof(d.name)},
-        {"mem", CMDLINE_SIZE, &d.mem, 1 << 20, 1ul << 44},
-        {"vcpus", CMDLINE_UINT, &d.vcpus, 1, CMDLINE_DOMU_CPUS},
-        {"weight", CMDLINE_UINT, &d.weight, 1, 65535},
-        {"cap", CMDLINE_UINT, &d.cap, 0, 100 * CMDLINE_DOMU_CPUS},
-        {"cpus", CMDLINE_SET, d.cpus, 0, CMDLINE_DOMU_CPUS},
-        {"paused", CMDLINE_BOOL, &d.paused, 0, 0},
+        {"name", CMDLINE_STRING, d->name, 0, sizeof(d->name)},
+        {"mem", CMDLINE_SIZE, &d->mem, 1 << 20, 1ul << 44},
+        {"vcpus", CMDLINE_UINT, &d->vcpus, 1, MAX_VCPUS},
+        {"weight", CMDLINE_UINT, &d->weight, 1, 65535},
+        {"cap", CMDLINE_UINT, &d->cap, 0, 100 * NR_CPUS},
+        {"cpus", CMDLINE_SET, &d->cpus, 0, NR_CPUS},
     };
     int problems;
 
+    *d = (struct cmdline_domu){
+        .name = "domu", .mem = 32 << 20, .vcpus = 1, .weight = 256, .cpus = ~0UL};
     line = skip_blanks(line);
     if (cmdline_is_domu(line))
         line += strlen("domu");
-    problems = cmdline_parse(line, table, ARRAY_SIZE(table), &d.args, report, ctx);
-    for (unsigned int i = 0; i < ARRAY_SIZE(d.cpus); i++)
-        d.cpus_given |= d.cpus[i] != 0;
-    if (!d.cpus_given)
-        memset(d.cpus, 0xff, sizeof(d.cpus));
-    d.mem = ALIGN_DOWN(d.mem, PAGE_SIZE);
-    *domu = d;
+    problems = cmdline_parse(line, table, ARRAY_SIZE(table), &d->args, who);
+    d->mem = ALIGN_DOWN(d->mem, PAGE_SIZE);
     return problems;
 }

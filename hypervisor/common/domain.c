@@ -181,6 +181,46 @@ static int init_shared_info(struct domain *d)
     d->shared_info = page_virt(pg);
     for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
         d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+    time_update_wallclock(d);
+    return 0;
+}
+
+static void free_vcpu(struct vcpu *v)
+{
+    vcpu_stop_timers(v);
+    if (v->id >= XEN_LEGACY_MAX_VCPUS)
+        heap_free(v->own_info);
+    heap_free(v);
+}
+
+static struct vcpu_info *private_info(void)
+{
+    struct vcpu_info *info = heap_new(struct vcpu_info);
+
+    if (info)
+        info->evtchn_upcall_mask = 1;
+    return info;
+}
+
+static int create_vcpu(struct domain *d, unsigned int id)
+{
+    struct vcpu *v = heap_new(struct vcpu);
+
+    if (!v)
+        return -ENOMEM;
+    v->id = id;
+    v->domain = d;
+    v->info_mfn = mfn(INVALID_MFN_N);
+    v->pause_flags = 1UL << VPF_DOWN;
+    v->pause_count = d->pause_count;
+    v->own_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : private_info();
+    v->info = v->own_info;
+    vcpu_init_timers(v);
+    if (!v->own_info || sched_vcpu_init(v) || arch_vcpu_init(v)) {
+        free_vcpu(v);
+        return -ENOMEM;
+    }
+    d->vcpu[id] = v;
     return 0;
 }
 
@@ -197,13 +237,13 @@ static int init_domain(struct domain *d, const struct domain_params *p)
     hv_strlcpy(d->name, p->name ? p->name : "", sizeof(d->name));
     sched_domain_init(d, p->weight, p->cap);
     domain_init_watchdogs(d);
-    d->destroyer = heap_new(struct tasklet);
-    if (!d->destroyer)
-        return -ENOMEM;
-    tasklet_init(d->destroyer, kill_async, d);
+    tasklet_init(&d->destroyer, kill_async, d);
     rc = rc ?: evtchn_domain_init(d, p->max_evtchn_port);
     rc = rc ?: gnttab_domain_init(d, p->max_grant_frames, p->max_maptrack_frames);
-    return rc ?: arch_domain_init(d);
+    rc = rc ?: arch_domain_init(d);
+    for (unsigned int i = 0; !rc && i < d->max_vcpus; i++)
+        rc = create_vcpu(d, i);
+    return rc;
 }
 
 static void free_domain(struct domain *d);
@@ -230,45 +270,6 @@ struct domain *domain_create(const struct domain_params *p, int *err)
     slot_of(d->id)->refs = 0;
     free_domain(d);
     return NULL;
-}
-
-static void free_vcpu(struct vcpu *v)
-{
-    vcpu_stop_timers(v);
-    if (v->id >= XEN_LEGACY_MAX_VCPUS)
-        heap_free(v->own_info);
-    heap_free(v);
-}
-
-static struct vcpu_info *private_info(void)
-{
-    struct vcpu_info *info = heap_new(struct vcpu_info);
-
-    if (info)
-        info->evtchn_upcall_mask = 1;
-    return info;
-}
-
-struct vcpu *vcpu_create(struct domain *d, unsigned int id)
-{
-    struct vcpu *v = heap_new(struct vcpu);
-
-    if (!v)
-        return NULL;
-    v->id = id;
-    v->domain = d;
-    v->info_mfn = mfn(INVALID_MFN_N);
-    v->pause_flags = 1UL << VPF_DOWN;
-    v->pause_count = d->pause_count;
-    v->own_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : private_info();
-    v->info = v->own_info;
-    vcpu_init_timers(v);
-    if (!v->own_info || sched_vcpu_init(v) || arch_vcpu_init(v)) {
-        free_vcpu(v);
-        return NULL;
-    }
-    d->vcpu[id] = v;
-    return v;
 }
 
 void domain_publish(struct domain *d)
@@ -321,8 +322,7 @@ static bool begin_shutdown(struct domain *d, uint32_t reason)
     bool first;
 
     spin_guard(&d->lock);
-    first = !d->is_shutting_down;
-    d->is_shutting_down = true;
+    first = !d->is_shut_down;
     if (d->shutdown_code == ~0u)
         d->shutdown_code = reason;
     if (first)
@@ -355,9 +355,9 @@ void domain_resume(struct domain *d)
     bool was;
 
     spin_lock(&d->lock);
-    was = d->is_shutting_down && !d->is_dying;
+    was = d->is_shut_down && !d->is_dying;
     if (was) {
-        d->is_shutting_down = d->is_shut_down = false;
+        d->is_shut_down = false;
         d->shutdown_code = ~0u;
     }
     spin_unlock(&d->lock);
@@ -370,7 +370,7 @@ void domain_crash(struct domain *d, const char *why, ...)
     char text[160];
     va_list ap;
 
-    if (READ_ONCE(d->is_shutting_down))
+    if (READ_ONCE(d->is_shut_down))
         return;
     va_start(ap, why);
     hv_vsnprintf(text, sizeof(text), why, ap);
@@ -457,12 +457,12 @@ static void kill_async(void *data)
     struct domain *d = data;
 
     if (domain_kill(d) == -ERESTART)
-        tasklet_schedule(d->destroyer);
+        tasklet_schedule(&d->destroyer);
 }
 
 void domain_destroy_async(struct domain *d)
 {
-    tasklet_schedule(d->destroyer);
+    tasklet_schedule(&d->destroyer);
 }
 
 /* ---- freeing ---- */
@@ -489,7 +489,7 @@ static void bury(struct domain *d)
 
 static bool is_in_use(const struct domain *d)
 {
-    if (d->destroyer && (READ_ONCE(d->destroyer->running) || READ_ONCE(d->destroyer->scheduled)))
+    if (READ_ONCE(d->destroyer.running) || READ_ONCE(d->destroyer.scheduled))
         return true;
     if (d->shared_info &&
         (READ_ONCE(mfn_page(virt_to_mfn(d->shared_info))->count) & PGC_COUNT_MASK) > 1)
@@ -522,7 +522,6 @@ static void free_domain(struct domain *d)
     memory_domain_free(d);
     arch_domain_free(d);
     free_shared_info(d);
-    heap_free(d->destroyer);
     page_free_virt(d, DOMAIN_ORDER);
     __atomic_store_n(&s->d, NULL, __ATOMIC_RELEASE);
 }
@@ -556,7 +555,6 @@ static void reap_again(void *data __ignored)
 void domain_reap(void)
 {
     for (struct domain *d = graves; d; d = d->next_dead)
-        if (d->destroyer)
-            d->destroyer->scheduled = 0; /* on a pcpu that has stopped: it does not come any more */
+        d->destroyer.scheduled = 0; /* on a pcpu that has stopped: it does not come any more */
     reap(NULL);
 }

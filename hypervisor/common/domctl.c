@@ -71,14 +71,6 @@ static domid_t choose_id(void)
     return 0;
 }
 
-static int make_vcpus(struct domain *d)
-{
-    for (unsigned int i = 0; i < d->max_vcpus; i++)
-        if (!vcpu_create(d, i))
-            return -ENOMEM;
-    return 0;
-}
-
 static long op_create(struct domctl_call *c)
 {
     const struct xen_domctl_createdomain *cd = &c->op.u.createdomain;
@@ -104,14 +96,11 @@ static long op_create(struct domctl_call *c)
     d->on_shutdown = BOOT_PRESERVE;
     d->is_xenstore = cd->flags & XEN_DOMCTL_CDF_xs_domain;
     memcpy(d->handle, cd->handle, sizeof(d->handle));
-    time_update_wallclock(d);
     c->op.domain = d->id;
-    rc = make_vcpus(d);
-    if (!rc) /* whoever does not get the id could not destroy it */
-        rc = copy_to_guest(c->arg, &c->op, sizeof(c->op));
+    rc = copy_to_guest(c->arg, &c->op, sizeof(c->op));
     if (!rc)
         domain_publish(d);
-    else
+    else /* whoever does not get the id could not destroy it */
         while (domain_kill(d) == -ERESTART)
             ;
     return rc;

@@ -21,12 +21,11 @@ void spin_wait(spinlock_t *l)
     __atomic_store_n(&l->first, (uint16_t)(mine + 1), __ATOMIC_RELEASE);
 }
 
-#ifndef SOCLE_DEBUG /* debug/lock.c has those of debug builds */
 void spin_lock_pair(spinlock_t *a, spinlock_t *b)
 {
     spin_lock(a < b ? a : b);
     if (a != b)
-        spin_lock(a < b ? b : a);
+        spin_lock_second(a < b ? b : a);
 }
 
 void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
@@ -35,7 +34,6 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
     if (b != a)
         spin_unlock(b);
 }
-#endif
 
 unsigned long spin_lock_irqsave(spinlock_t *l)
 {

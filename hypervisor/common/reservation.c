@@ -48,36 +48,23 @@ static int tell_mfn(const struct memop *a, unsigned long i, struct page *pg)
     return copy_to_guest(guest_ptr_index(a->list, i, sizeof(n)), &n, sizeof(n));
 }
 
-static int increase_one(const struct memop *a, unsigned long i)
-{
-    struct page *pg = page_alloc_domain(a->d, a->order, a->bits, false);
-
-    if (!pg)
-        return -ENOMEM;
-    if (a->list.va && tell_mfn(a, i, pg)) {
-        give_up_extent(pg, a->order, a->d);
-        return -EFAULT;
-    }
-    return 0;
-}
-
-static int populate_one(const struct memop *a, unsigned long i)
+/* A new extent, which is told; populate_physmap reads first which pseudo-physical frames it is to be. */
+static int give_extent(const struct memop *a, unsigned long i, bool populate)
 {
     struct page *pg;
     uint64_t p;
 
-    if (copy_from_guest(&p, guest_ptr_index(a->list, i, sizeof(p)), sizeof(p)))
+    if (populate && copy_from_guest(&p, guest_ptr_index(a->list, i, sizeof(p)), sizeof(p)))
         return -EFAULT;
     pg = page_alloc_domain(a->d, a->order, a->bits, false);
     if (!pg)
         return -ENOMEM;
-    for (unsigned long k = 0; k < 1UL << a->order; k++)
+    for (unsigned long k = 0; populate && k < 1UL << a->order; k++)
         m2p_set(page_mfn(&pg[k]), p + k);
-    if (tell_mfn(a, i, pg)) {
-        give_up_extent(pg, a->order, a->d);
-        return -EFAULT;
-    }
-    return 0;
+    if ((!populate && !a->list.va) || !tell_mfn(a, i, pg))
+        return 0;
+    give_up_extent(pg, a->order, a->d);
+    return -EFAULT;
 }
 
 /* Pins and mappings stay, and with them the frame, until the domain drops them too (XSA-252). */
@@ -97,7 +84,7 @@ static int decrease_page(struct domain *d, uint64_t n)
     return rc;
 }
 
-static int decrease_one(const struct memop *a, unsigned long i)
+static int decrease_extent(const struct memop *a, unsigned long i)
 {
     uint64_t n;
     int rc = 0;
@@ -107,18 +94,6 @@ static int decrease_one(const struct memop *a, unsigned long i)
     for (unsigned long k = 0; k < 1UL << a->order && !rc; k++)
         rc = decrease_page(a->d, n + k);
     return rc;
-}
-
-static int do_one(unsigned int op, const struct memop *a, unsigned long i)
-{
-    switch (op) {
-    case XENMEM_increase_reservation:
-        return increase_one(a, i);
-    case XENMEM_decrease_reservation:
-        return decrease_one(a, i);
-    default:
-        return populate_one(a, i);
-    }
 }
 
 long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
@@ -146,7 +121,9 @@ long memory_reservation(unsigned int op, unsigned long start, guest_ptr_t arg)
 
     for (i = start; i < r.nr_extents; i++) {
         preempted = i != start && hypercall_preempt_needed();
-        if (preempted || do_one(op, &a, i))
+        if (preempted ||
+            (op == XENMEM_decrease_reservation ? decrease_extent(&a, i)
+                                               : give_extent(&a, i, op == XENMEM_populate_physmap)))
             break;
     }
     domain_peer_put(a.d);

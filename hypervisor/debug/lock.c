@@ -74,22 +74,8 @@ bool spin_is_locked_by_me(const spinlock_t *l)
     return READ_ONCE(l->locked) && l->holder == (int8_t)pcpu_self()->id;
 }
 
-void spin_lock_pair(spinlock_t *a, spinlock_t *b)
+void spin_lock_second(spinlock_t *l)
 {
-    spinlock_t *first = a < b ? a : b, *second = a < b ? b : a;
-
-    ASSERT(a->rank == b->rank);
-    check_order(first);
-    take(first);
-    if (second != first)
-        take(second);
-    note(first);
-}
-
-void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
-{
-    forget(a);
-    release(a);
-    if (b != a)
-        release(b);
+    ASSERT(pcpu_self()->locks_held & 1u << l->rank);
+    take(l);
 }

@@ -7,11 +7,22 @@
 
 static const char *line, *line_end;
 
-static void report(void *ctx, enum cmdline_problem why, const char *word, size_t len)
+static int reports;
+
+void printk(enum log_level level, const char *fmt, ...)
 {
-    (void)why;
-    ++*(int *)ctx;
-    if (word < line || len == 0 || word + len > line_end)
+    const char *text, *word;
+    int len;
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)va_arg(ap, const char *);
+    text = va_arg(ap, const char *);
+    len = va_arg(ap, int);
+    word = va_arg(ap, const char *);
+    va_end(ap);
+    reports++;
+    if (level != LOG_WARN || !*text || word < line || len <= 0 || word + len > line_end)
         abort();
 }
 
@@ -20,7 +31,7 @@ static void check_table(void)
     bool flag = false;
     unsigned int number = 5;
     unsigned int big = 0;
-    uint64_t size = 4096, set[2] = {0};
+    uint64_t size = 4096, set = 0;
     char text[8] = "";
     struct cmdline_mem mem = {0};
     const struct cmdline_option table[] = {
@@ -30,17 +41,18 @@ static void check_table(void)
         {"s", CMDLINE_SIZE, &size, 4096, 1 << 30},
         {"t", CMDLINE_STRING, text, 0, sizeof(text)},
         {"m", CMDLINE_MEM, &mem, 0, 0},
-        {"c", CMDLINE_SET, set, 0, 70},
+        {"c", CMDLINE_SET, &set, 0, 60},
     };
     const char *rest;
-    int reports = 0;
-    int rc = cmdline_parse(line, table, ARRAY_SIZE(table), &rest, report, &reports);
+    int rc;
 
+    reports = 0;
+    rc = cmdline_parse(line, table, ARRAY_SIZE(table), &rest, "fuzz");
     if (rc != reports || rest < line || rest > line_end)
         abort();
     if (number < 3 || number > 7 || size < 4096 || size > 1 << 30)
         abort();
-    if (strnlen(text, sizeof(text)) == sizeof(text) || set[1] >> 6)
+    if (strnlen(text, sizeof(text)) == sizeof(text) || set >> 60)
         abort();
     if (mem.max && mem.min > mem.max)
         abort();
@@ -49,9 +61,11 @@ static void check_table(void)
 static void check_domu(void)
 {
     struct cmdline_domu d;
-    int reports = 0;
+    int rc;
 
-    if (cmdline_parse_domu(line, &d, report, &reports) != reports)
+    reports = 0;
+    rc = cmdline_parse_domu(line, &d, "fuzz");
+    if (rc != reports)
         abort();
     if (d.args < line || d.args > line_end || d.vcpus == 0 || d.weight == 0 || d.mem % 4096)
         abort();

@@ -65,7 +65,7 @@ void lapic_eoi(void)
 
 static void send(uint32_t apic_id, uint32_t what)
 {
-    unsigned long flags = irq_save(); /* a handler may send too: the two halves belong together */
+    unsigned long flags = irqs_save(); /* a handler may send too: the two halves belong together */
 
     if (x2apic) {
         mb(); /* an MSR write does not wait for earlier stores */
@@ -76,7 +76,7 @@ static void send(uint32_t apic_id, uint32_t what)
         apic_write(APIC_ICR_HIGH, apic_id << 24);
         apic_write(APIC_ICR, what);
     }
-    irq_restore(flags);
+    irqs_restore(flags);
 }
 
 void lapic_send_ipi(unsigned int cpu_nr, uint8_t vector)

@@ -85,10 +85,10 @@ static bool stack_was_hidden(struct vcpu *v, uint64_t rip, uint64_t sp)
         domain_crash(v->domain, "no stack for an entry at %#lx: sp %#lx", rip, sp);
         return false;
     }
-    flags = irq_save();
+    flags = irqs_save();
     irq_enable();
     detach_settle(v);
-    irq_restore(flags);
+    irqs_restore(flags);
     return true;
 }
 

@@ -384,32 +384,16 @@ static struct domain *create(const struct domain_params *p, const struct image *
         pr_err("domain %u: not created: error %d", p->id, rc);
         return NULL;
     }
-    for (unsigned int i = 0; i < p->max_vcpus; i++) {
-        if (!vcpu_create(d, i)) {
-            pr_err("domain %u: vcpu %u not created: no memory", p->id, i);
-            goto fail;
-        }
-    }
     if (build_domain(d, p->max_pages, image, &error)) {
         pr_err("domain %u (%s): %s", p->id, p->name, error);
-        goto fail;
+        while (domain_kill(d) == -ERESTART)
+            ;
+        return NULL;
     }
-    time_update_wallclock(d);
     domain_publish(d);
     pr_info("domain %u (%s): %lu MiB, %u vcpu%s", d->id, p->name, d->tot_pages >> (20 - PAGE_SHIFT),
             p->max_vcpus, p->max_vcpus > 1 ? "s" : "");
     return d;
-fail:
-    while (domain_kill(d) == -ERESTART)
-        ;
-    return NULL;
-}
-
-static void report_word(void *ctx, enum cmdline_problem why, const char *word, size_t len)
-{
-    static const char *const text[] = {"unknown option", "malformed option", "value out of range"};
-
-    pr_err("module %u: %s: %.*s", *(unsigned int *)ctx, text[why], (int)len, word);
 }
 
 static const char *module_line(const struct boot_info *bi, unsigned int i)
@@ -431,6 +415,7 @@ static struct domain *create_domu(const struct boot_info *bi, unsigned int i, do
     struct cmdline_domu opts;
     struct image image;
     struct domain *d;
+    char who[16];
     struct domain_params p = {
         .id = id,
         .max_evtchn_port = 1023,
@@ -438,17 +423,18 @@ static struct domain *create_domu(const struct boot_info *bi, unsigned int i, do
         .max_maptrack_frames = 1024,
     };
 
-    if (cmdline_parse_domu(module_line(bi, i), &opts, report_word, &i))
+    snprintf(who, sizeof(who), "module %u", i);
+    if (cmdline_parse_domu(module_line(bi, i), &opts, who))
         return NULL;
     image = module_image(bi, i, opts.args);
     p.max_vcpus = opts.vcpus;
     p.max_pages = opts.mem >> PAGE_SHIFT;
     p.weight = opts.weight;
     p.cap = opts.cap;
-    p.name = opts.name[0] ? opts.name : "domu";
+    p.name = opts.name;
     d = create(&p, &image);
-    for (unsigned int n = 0; d && opts.cpus_given && n < d->max_vcpus; n++) {
-        cpumask_t hard = {opts.cpus[0]};
+    for (unsigned int n = 0; d && n < d->max_vcpus; n++) {
+        cpumask_t hard = {opts.cpus};
 
         if (sched_set_affinity(d->vcpu[n], &hard, NULL))
             pr_err("domain %u: none of its cpus= is there", id);
@@ -504,7 +490,7 @@ void domains_build_all(const struct boot_info *bi)
                 initrd = (int)i;
             continue;
         }
-        if (!cmdline_parse_domu(module_line(bi, i), &opts, NULL, NULL))
+        if (!cmdline_parse_domu(module_line(bi, i), &opts, NULL))
             others += (opts.mem >> PAGE_SHIFT) + (2 * MB >> PAGE_SHIFT);
     }
     dom0 = create_dom0(bi, initrd, others);

@@ -47,14 +47,6 @@ static const struct cmdline_option options[] = {
     {"smap", CMDLINE_UINT, &opt_smap, 0, 1},
 };
 
-static void report_option(void *ctx __ignored, enum cmdline_problem why, const char *word,
-                          size_t len)
-{
-    static const char *const text[] = {"unknown option", "malformed option", "value out of range"};
-
-    pr_warn("command line: %s: %.*s", text[why], (int)len, word);
-}
-
 /* none, error, warning, info, debug or all; what Xen has after a slash means nothing here. */
 static void set_level(int *level, const char *name)
 {
@@ -71,7 +63,7 @@ static void parse_command_line(void)
 
     opt_dom0_max_vcpus = 0;
     hv_strlcpy(boot_cmdline, line, sizeof(boot_cmdline));
-    cmdline_parse(line, options, ARRAY_SIZE(options), NULL, report_option, NULL);
+    cmdline_parse(line, options, ARRAY_SIZE(options), NULL, "command line");
     set_level(&opt_loglvl, opt_log);
     set_level(&opt_guest_loglvl, opt_guest_log);
 }

@@ -15,29 +15,6 @@ struct stack_top *ap_stack;
 
 static uint32_t booting = ~0u; /* the pcpu that has reported in */
 
-void cpu_relax(void)
-{
-    asm volatile("pause" : : : "memory");
-}
-
-bool irqs_enabled(void)
-{
-    unsigned long flags;
-
-    asm volatile("pushfq; popq %0" : "=r"(flags));
-    return flags & X86_EFLAGS_IF;
-}
-
-unsigned long irqs_save(void)
-{
-    return irq_save();
-}
-
-void irqs_restore(unsigned long flags)
-{
-    irq_restore(flags);
-}
-
 void smp_kick(unsigned int cpu_nr)
 {
     if (cpu_nr != smp_processor_id())

@@ -55,11 +55,11 @@ void tlb_load_root(struct pcpu *p, uint64_t cr3)
 void tlb_flush_this(void)
 {
     struct pcpu *p = pcpu_self();
-    unsigned long flags = irq_save(); /* CR4 in between is not what others write */
+    unsigned long flags = irqs_save(); /* CR4 in between is not what others write */
 
     note_flush(p);
     flush_hardware(p);
-    irq_restore(flags);
+    irqs_restore(flags);
 }
 
 static void flush_ipi(struct cpu_regs *regs __ignored)

@@ -4,6 +4,7 @@
  * the line except where it says so. */
 #pragma once
 
+#include <hv/config.h>
 #include <hv/types.h>
 
 extern char
@@ -15,10 +16,8 @@ enum cmdline_type {
     CMDLINE_SIZE,   /* uint64_t, bytes in [min, max]; suffix B K M G T, none means K */
     CMDLINE_STRING, /* char[max]: terminated; a value that does not fit is malformed */
     CMDLINE_MEM,    /* struct cmdline_mem; `512M,max:1G,min:64M`, each size in [min, max] */
-    CMDLINE_SET,    /* uint64_t[(max + 63) / 64]; `0-3,5` or `all`, numbers below max */
+    CMDLINE_SET, /* uint64_t, a bit each; `0-3,5` or `all`, numbers below max, which is at most 64 */
 };
-
-#define CMDLINE_SET_MAX 256 /* the largest max of a set */
 
 struct cmdline_option {
     const char *name;
@@ -31,47 +30,31 @@ struct cmdline_mem {
     uint64_t size, min, max; /* bytes; 0: not given */
 };
 
-enum cmdline_problem {
-    CMDLINE_UNKNOWN,   /* no such option; the rest of the line still counts */
-    CMDLINE_MALFORMED, /* the option is known, its value is not understood or missing */
-    CMDLINE_RANGE,     /* a number outside of [min, max] */
-};
-
-/** cmdline_report_fn - told of each word that was not taken; @word is not terminated. */
-typedef void cmdline_report_fn(void *ctx, enum cmdline_problem why, const char *word, size_t len);
-
 /** cmdline_parse - read a line into the variables of a table
- * @line    terminated; quotes " and ' keep blanks inside of a value and are dropped
+ * @line    terminated; blanks are between words only
  * @rest    if not NULL: out, what follows a word `--` (blanks skipped), or the line's end
- * @report  may be NULL
+ * @who     in front of the messages about words that were not taken; NULL: none
  * Later words win over earlier ones. Returns the number of words that were not taken. */
 int cmdline_parse(const char *line, const struct cmdline_option *table, size_t nr,
-                  const char **rest, cmdline_report_fn *report, void *ctx);
+                  const char **rest, const char *who);
 
 /** cmdline_skip_image - step over the image's file name
  * Multiboot loaders other than GRUB 2 (and those before it) put it first. @loader may be NULL.
  * Returns a pointer into @line. */
 const char *cmdline_skip_image(const char *line, const char *loader);
 
-#define CMDLINE_DOMU_NAME 32
-#define CMDLINE_DOMU_CPUS 256
-
 /* `domu name=b mem=32M vcpus=1 weight=256 cap=0 cpus=0-1 -- arguments for the guest` */
 struct cmdline_domu {
-    char name[CMDLINE_DOMU_NAME]; /* empty if not given */
-    uint64_t mem;                 /* bytes, whole pages */
+    char name[32];
+    uint64_t mem; /* bytes, whole pages */
     unsigned int vcpus, weight;
     unsigned int cap; /* per cent of one pcpu, 0: none */
-    bool paused;
-    bool cpus_given;
-    uint64_t cpus[CMDLINE_DOMU_CPUS / 64]; /* hard affinity, all ones unless given */
-    const char *args;                      /* points into the line */
+    uint64_t cpus;    /* hard affinity */
+    const char *args; /* points into the line */
 };
 
 /** cmdline_is_domu - does a module's line (file name already skipped) describe a domain? */
 bool cmdline_is_domu(const char *line);
 
-/** cmdline_parse_domu - read such a line; defaults are filled in first. Result as cmdline_parse().
- */
-int cmdline_parse_domu(const char *line, struct cmdline_domu *domu, cmdline_report_fn *report,
-                       void *ctx);
+/** cmdline_parse_domu - read such a line; defaults are filled in first. Result as cmdline_parse(). */
+int cmdline_parse_domu(const char *line, struct cmdline_domu *domu, const char *who);

@@ -16,6 +16,7 @@
 #include <hv/lock.h>
 #include <hv/page.h>
 #include <hv/sched.h>
+#include <hv/softirq.h>
 #include <hv/timer.h>
 #include <xen/xen.h>
 #include <xen/vcpu.h>
@@ -60,10 +61,9 @@ struct domain {
     domid_t id;
     bool is_privileged; /* dom0: the control domain and owner of the hardware */
     bool is_idle;
-    bool is_xenstore;  /* keeps the store for others: only shown to the tools */
-    uint8_t is_dying;  /* enum domain_dying; under lock, read anywhere */
-    bool is_shut_down; /* under lock */
-    bool is_shutting_down;
+    bool is_xenstore;       /* keeps the store for others: only shown to the tools */
+    uint8_t is_dying;       /* enum domain_dying; under lock, read anywhere */
+    bool is_shut_down;      /* under lock */
     uint32_t shutdown_code; /* SHUTDOWN_*, ~0 none */
     uint32_t suspend_port;  /* is sent on when it suspends; 0 none */
     int refcnt;             /* in unit tests, which have no table of domains */
@@ -108,7 +108,7 @@ struct domain {
     char console_line[160];
 
     uint8_t on_shutdown; /* boot-built domains: enum boot_action */
-    struct tasklet *destroyer;
+    struct tasklet destroyer;
     struct domain *next_dead; /* domain.c: the next one without references */
 
     struct arch_domain arch;
@@ -131,12 +131,10 @@ struct domain_params {
     const char *name;
 };
 
-/** domain_create - an empty domain without vcpus; not yet findable (D2), paused once: domain_unpause()
+/** domain_create - a domain without memory, its vcpus down; not yet findable (D2), paused once: domain_unpause()
  * starts it. NULL and *@err: -EINVAL, -EEXIST (the id is in use, or its last owner is not gone yet),
  * -ENOMEM. */
 struct domain *domain_create(const struct domain_params *p, int *err);
-/** vcpu_create - vcpu @id of @d, down; NULL: no memory. */
-struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 /** domain_id_is_free - for now; @id is below MAX_DOMAINS. */
 bool domain_id_is_free(domid_t id);
 /** domain_publish - from now on others can find it; its vcpus that have a context are up. */

@@ -89,10 +89,13 @@ static inline unsigned int spin_waiting(const spinlock_t *l)
 void spin_lock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
+/** spin_lock_second - of a pair: its rank is held already. */
+void spin_lock_second(spinlock_t *l);
 /** spin_is_locked_by_me - for assertions. */
 bool spin_is_locked_by_me(const spinlock_t *l);
 #else
 #define spin_is_locked_by_me(l) ((void)(l), true)
+#define spin_lock_second        spin_lock
 
 static inline void spin_lock(spinlock_t *l)
 {

@@ -44,8 +44,13 @@ static inline unsigned int smp_processor_id(void)
 
 /** smp_kick - make @cpu look at its softirqs now; no effect if it is this one. */
 void smp_kick(unsigned int cpu);
+
+#ifdef SOCLE_HOST
 void cpu_relax(void);
 bool irqs_enabled(void);
 /** irqs_save - interrupts off; returns what irqs_restore() needs to bring back the state before. */
 unsigned long irqs_save(void);
 void irqs_restore(unsigned long flags);
+#else
+#include <asm/processor.h> /* has these in line */
+#endif

@@ -13,7 +13,7 @@
 static unsigned int big;
 static bool noreboot, watchdog;
 static unsigned int maxcpus;
-static uint64_t size, set[3];
+static uint64_t size, set;
 static char com1[12];
 static struct cmdline_mem dom0_mem;
 
@@ -25,17 +25,28 @@ static const struct cmdline_option table[] = {
     {"size", CMDLINE_SIZE, &size, 4096, 1ul << 40},
     {"com1", CMDLINE_STRING, com1, 0, sizeof(com1)},
     {"dom0_mem", CMDLINE_MEM, &dom0_mem, 1 << 20, 0},
-    {"cpus", CMDLINE_SET, set, 0, 130},
+    {"cpus", CMDLINE_SET, &set, 0, 60},
 };
 
 static char seen[256]; /* what was reported: letter and word, blank separated */
 
-static void note(void *ctx, enum cmdline_problem why, const char *word, size_t len)
+/* Of "test: malformed option: word" the letter and the word. */
+void printk(enum log_level level, const char *fmt, ...)
 {
+    char line[256];
     size_t at = strlen(seen);
+    va_list ap;
 
-    assert_ptr_equal(ctx, seen);
-    snprintf(seen + at, sizeof(seen) - at, "%c:%.*s ", "UMR"[why], (int)len, word);
+    assert_int_equal(level, LOG_WARN);
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    assert_memory_equal(line, "test: ", 6);
+    snprintf(seen + at, sizeof(seen) - at, "%c:%s ",
+             line[6] == 'u'   ? 'U'
+             : line[6] == 'm' ? 'M'
+                              : 'R',
+             strrchr(line, ' ') + 1);
 }
 
 static const char *rest;
@@ -43,7 +54,7 @@ static const char *rest;
 static int parse(const char *line)
 {
     seen[0] = 0;
-    return cmdline_parse(line, table, ARRAY_SIZE(table), &rest, note, seen);
+    return cmdline_parse(line, table, ARRAY_SIZE(table), &rest, "test");
 }
 
 static int reset(void **state)
@@ -53,7 +64,7 @@ static int reset(void **state)
     maxcpus = 7;
     big = 0;
     size = 0;
-    memset(set, 0, sizeof(set));
+    set = 0;
     memset(com1, 0, sizeof(com1));
     memset(&dom0_mem, 0, sizeof(dom0_mem));
     return 0;
@@ -61,7 +72,7 @@ static int reset(void **state)
 
 static void booleans(void **state)
 {
-    static const char *const yes[] = {"=on", "=yes", "=true", "=enable", "=1", "", "=\"on\""};
+    static const char *const yes[] = {"=on", "=yes", "=true", "=enable", "=1", ""};
     static const char *const no[] = {"=off", "=no", "=false", "=disable", "=0"};
     char line[32];
 
@@ -100,7 +111,9 @@ static void numbers(void **state)
     assert_int_equal(parse("maxcpus=0x10 big=010"), 0);
     assert_int_equal(maxcpus, 16);
     assert_int_equal(big, 8);
-    assert_int_equal(parse("maxcpus=0 maxcpus=65 maxcpus=4294967297 big=18446744073709551616 big=4294967296"), 5);
+    assert_int_equal(
+        parse("maxcpus=0 maxcpus=65 maxcpus=4294967297 big=18446744073709551616 big=4294967296"),
+        5);
     assert_string_equal(seen, "R:maxcpus=0 R:maxcpus=65 R:maxcpus=4294967297 "
                               "R:big=18446744073709551616 R:big=4294967296 ");
     assert_int_equal(parse("maxcpus maxcpus= maxcpus=-1 maxcpus=4x maxcpus=0x big=09 big=1=2"), 7);
@@ -151,34 +164,26 @@ static void memory_of_dom0(void **state)
 static void sets(void **state)
 {
     (void)state;
-    assert_int_equal(parse("cpus=0-2,5,64,129"), 0);
-    assert_int_equal(set[0], 0x27);
-    assert_int_equal(set[1], 1);
-    assert_int_equal(set[2], 2);
-    assert_int_equal(parse("cpus=130 cpus=0-130 cpus=3-1 cpus=1- cpus=a cpus="), 6);
-    assert_string_equal(seen, "R:cpus=130 R:cpus=0-130 M:cpus=3-1 M:cpus=1- M:cpus=a M:cpus= ");
-    assert_int_equal(set[0], 0x27);
+    assert_int_equal(parse("cpus=0-2,5,59"), 0);
+    assert_int_equal(set, 0x0800000000000027);
+    assert_int_equal(parse("cpus=60 cpus=0-60 cpus=3-1 cpus=1- cpus=a cpus="), 6);
+    assert_string_equal(seen, "R:cpus=60 R:cpus=0-60 M:cpus=3-1 M:cpus=1- M:cpus=a M:cpus= ");
+    assert_int_equal(set, 0x0800000000000027);
     assert_int_equal(parse("cpus=all"), 0);
-    assert_true(set[0] == UINT64_MAX && set[1] == UINT64_MAX && set[2] == 3);
+    assert_int_equal(set, (1ul << 60) - 1);
 }
 
-static void strings_and_quotes(void **state)
+static void strings(void **state)
 {
     (void)state;
     assert_int_equal(parse("com1=115200,8n1"), 0);
     assert_string_equal(com1, "115200,8n1");
-    assert_int_equal(parse("com1=\"a b\" watchdog"), 0);
-    assert_string_equal(com1, "a b");
-    assert_true(watchdog);
-    assert_int_equal(parse("com1='it is'\"'\"x"), 0);
-    assert_string_equal(com1, "it is'x");
     assert_int_equal(parse("com1=12345678901"), 0);
     assert_int_equal(parse("com1=123456789012"), 1);
     assert_string_equal(seen, "R:com1=123456789012 ");
     assert_string_equal(com1, "12345678901");
     assert_int_equal(parse("com1="), 0);
     assert_string_equal(com1, "");
-    assert_int_equal(parse("com1=\"open to the end"), 1);
 }
 
 static void unknown_words_and_the_rest(void **state)
@@ -190,7 +195,7 @@ static void unknown_words_and_the_rest(void **state)
     assert_string_equal(rest, "console=hvc0 -- more");
     assert_int_equal(parse(""), 0);
     assert_string_equal(rest, "");
-    assert_int_equal(cmdline_parse("a b", table, ARRAY_SIZE(table), NULL, NULL, NULL), 2);
+    assert_int_equal(cmdline_parse("a b", table, ARRAY_SIZE(table), NULL, NULL), 2);
 }
 
 static void image_name(void **state)
@@ -211,22 +216,23 @@ static void domu_lines(void **state)
     assert_false(cmdline_is_domu("domu2"));
     assert_false(cmdline_is_domu(""));
 
-    assert_int_equal(cmdline_parse_domu("domu", &d, NULL, NULL), 0);
+    assert_int_equal(cmdline_parse_domu("domu", &d, NULL), 0);
     assert_true(d.mem == 32 << 20 && d.vcpus == 1 && d.weight == 256 && d.cap == 0);
-    assert_true(d.cpus[0] == UINT64_MAX && d.cpus[3] == UINT64_MAX && !d.cpus_given);
+    assert_true(d.cpus == UINT64_MAX);
+    assert_string_equal(d.name, "domu");
     assert_string_equal(d.args, "");
 
     assert_int_equal(cmdline_parse_domu("domu name=b mem=64M vcpus=2 weight=512 cap=50 cpus=1,3 "
-                                        "paused -- root=/dev/xvda  domu",
-                                        &d, NULL, NULL),
+                                        "-- root=/dev/xvda  domu",
+                                        &d, NULL),
                      0);
     assert_string_equal(d.name, "b");
-    assert_true(d.mem == 64 << 20 && d.vcpus == 2 && d.weight == 512 && d.cap == 50 && d.paused);
-    assert_true(d.cpus_given && d.cpus[0] == 10 && d.cpus[1] == 0);
+    assert_true(d.mem == 64 << 20 && d.vcpus == 2 && d.weight == 512 && d.cap == 50);
+    assert_true(d.cpus == 10);
     assert_string_equal(d.args, "root=/dev/xvda  domu");
 
     seen[0] = 0;
-    assert_int_equal(cmdline_parse_domu("domu vcpus=0 mem=5000000B colour=red", &d, note, seen), 2);
+    assert_int_equal(cmdline_parse_domu("domu vcpus=0 mem=5000000B colour=red", &d, "test"), 2);
     assert_string_equal(seen, "R:vcpus=0 U:colour=red ");
     assert_int_equal(d.mem, 5000000 / 4096 * 4096);
 }
@@ -239,7 +245,7 @@ int main(void)
         cmocka_unit_test_setup(sizes, reset),
         cmocka_unit_test_setup(memory_of_dom0, reset),
         cmocka_unit_test_setup(sets, reset),
-        cmocka_unit_test_setup(strings_and_quotes, reset),
+        cmocka_unit_test_setup(strings, reset),
         cmocka_unit_test_setup(unknown_words_and_the_rest, reset),
         cmocka_unit_test(image_name),
         cmocka_unit_test(domu_lines),

@@ -62,9 +62,8 @@ static int setup(void **state)
     d = domain_create(&params, &rc);
     assert_non_null(d);
     for (unsigned int i = 0; i < VCPUS; i++) {
-        struct vcpu *v = vcpu_create(d, i);
+        struct vcpu *v = d->vcpu[i];
 
-        assert_non_null(v);
         v->periodic_period = 0;
         v->is_initialised = i == 0;
     }
@@ -226,7 +225,7 @@ static void test_initialise(void **state)
     assert_int_equal(vcpu_op(VCPUOP_up, 1, NULL), 0);
     assert_int_equal(vcpu_op(VCPUOP_down, 1, NULL), 0);
     assert_int_equal(vcpu_op(VCPUOP_is_up, 1, NULL), 0);
-    assert_false(d->is_shutting_down);
+    assert_false(d->is_shut_down);
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)

@@ -599,7 +599,7 @@ WEAK void domain_crash(struct domain *d, const char *why, ...)
     (void)why;
     fake_crashes++;
     fake_last_crashed = d;
-    d->is_shutting_down = true;
+    d->is_shut_down = true;
 }
 
 WEAK void domain_shutdown(struct domain *d, uint32_t reason)

@@ -133,7 +133,16 @@ static inline void irq_disable(void)
     asm volatile("cli" : : : "memory");
 }
 
-static inline unsigned long irq_save(void)
+#ifndef SOCLE_HOST
+static inline bool irqs_enabled(void)
+{
+    unsigned long flags;
+
+    asm volatile("pushfq; popq %0" : "=r"(flags));
+    return flags & 0x200;
+}
+
+static inline unsigned long irqs_save(void)
 {
     unsigned long flags;
 
@@ -141,11 +150,17 @@ static inline unsigned long irq_save(void)
     return flags;
 }
 
-static inline void irq_restore(unsigned long flags)
+static inline void irqs_restore(unsigned long flags)
 {
     if (flags & 0x200)
         irq_enable();
 }
+
+static inline void cpu_relax(void)
+{
+    asm volatile("pause" : : : "memory");
+}
+#endif
 
 #define DEFINE_IO(width, suffix)                                                                   \
     static inline uint##width##_t in##suffix(uint16_t port)                                        \
