@@ -24,7 +24,7 @@ $SIG{$_} = sub { kill 'KILL', -$running if $running; exit 1 } for qw(INT TERM HU
 sub run {
     my (%o) = @_;
     my $out = $ENV{O} || 'build';
-    my $self = bless {name => $o{name}, log => "$out/log/$o{name}.log", lines => [], timeout => $o{timeout} || 180, until => $o{until}, linger => $o{linger},
+    my $self = bless {name => $o{name}, log => "$out/log/$o{name}.log", lines => [], timeout => $o{timeout} || 1800, until => $o{until}, linger => $o{linger},
                       foreign => $o{foreign} || !!$ENV{HV}};
 
     make_path("$out/log");

@@ -63,7 +63,7 @@ sub boot {
     push @qemu, '-nic', join ',', 'user', "model=$o{nic}[0]", @{$o{nic}}[1 .. $#{$o{nic}}] if $o{nic};
     push @qemu, '-cdrom', iso($o{name}, $o{options}, @kernel) if $o{iso};
     @o{qw(kernel foreign)} = ("$out/dom0/xen", 1) if $xen;
-    return Boot::run(timeout => 300, memory => 1024, %o, name => "system-$o{name}", qemu => \@qemu,
+    return Boot::run(timeout => 3600, memory => 1024, %o, name => "system-$o{name}", qemu => \@qemu,
                      network => !!$o{nic}, $o{iso} ? (kernel => '') : (modules => \@kernel));
 }
 

@@ -9,7 +9,7 @@
 #include <xen/memory.h>
 #include <xen/sched.h>
 
-#define PATIENCE 5000000000ul /* ns until a child is given up */
+#define PATIENCE 60000000000ul /* ns until a child is given up */
 
 long domctl(unsigned cmd, unsigned domain, struct xen_domctl *op)
 {

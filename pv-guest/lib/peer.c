@@ -66,12 +66,21 @@ static bool wait_word(struct peer *p, const uint32_t *word, uint32_t value, bool
 
 /* ---- the caller ---- */
 
+static void wait_a_little(struct peer *p, uint64_t deadline)
+{
+    if (time_now() > deadline)
+        panic("peer: domain %u is not ready", p->dom);
+    time_sleep(2 * NS_PER_MS);
+}
+
 static int map_page(struct peer *p, uint64_t deadline)
 {
-    while (gnttab_map(p->dom, PEER_REF, p->page, 0, &p->handle) != GNTST_okay) {
-        if (time_now() > deadline)
+    int rc;
+
+    while ((rc = gnttab_map(p->dom, PEER_REF, p->page, 0, &p->handle)) != GNTST_okay) {
+        if (rc == GNTST_bad_domain)
             return -ESRCH;
-        time_sleep(2 * NS_PER_MS);
+        wait_a_little(p, deadline);
     }
     return 0;
 }
@@ -80,11 +89,8 @@ static int bind(struct peer *p, uint64_t deadline)
 {
     int rc;
 
-    while (__atomic_load_n(&p->page->ready, __ATOMIC_ACQUIRE) != READY) { /* P2 */
-        if (time_now() > deadline)
-            return -ESRCH;
-        time_sleep(2 * NS_PER_MS);
-    }
+    while (__atomic_load_n(&p->page->ready, __ATOMIC_ACQUIRE) != READY) /* P2 */
+        wait_a_little(p, deadline);
     rc = evtchn_bind_interdomain(p->dom, p->page->port, &p->port);
     if (rc == 0)
         listen(p);
@@ -95,7 +101,7 @@ int peer_connect(struct peer *p, domid_t dom)
 {
     static void *windows[16]; /* address space is not given back: a domain always uses the same */
     void **window = &windows[dom % ARRAY_SIZE(windows)];
-    uint64_t deadline = time_now() + 5 * NS_PER_SEC;
+    uint64_t deadline = time_now() + 60 * NS_PER_SEC;
     int rc;
 
     if (!*window)

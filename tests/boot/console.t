@@ -29,7 +29,7 @@ my @keys = (['d', qr/rip.*/, qr/pcpu 1/], ['0', qr/d0v0, \w+ mode/, qr/d0v1, \w+
             ['i', qr/interrupts: \d+ pins/, qr/interrupts: \d+ pins/],
             ['l', qr/pcpu 0: ranks held/, qr/d0: in line for life cycle/], ['%', qr/no debug key '%'/, qr/no debug key/]);
 $boot = Boot::run(
-    name => 'console-keys', modules => [$hello], smp => 2, timeout => 60,
+    name => 'console-keys', modules => [$hello], smp => 2,
     input => [[qr/^> /m, "\x01\x01\x01"], [qr/goes to the hyper/, 'd'],
               (map { [qr/$keys[$_][2]/m, $_ < $#keys ? $keys[$_ + 1][0] : "\x01\x01\x01"] } 0 .. $#keys),
               [qr/goes to dom0/, "q\r"]]);
@@ -50,7 +50,7 @@ ok($boot->has(qr/dom0 reboots/) && !$boot->ended, 'dom0 can reboot the machine')
 
 my @hang = ([qr/^> /m, "\x01\x01\x01"], [qr/goes to the hyper/, 'H']);
 $boot = Boot::run(name => 'console-watchdog', modules => [$hello], smp => 2, options => 'watchdog',
-                  input => \@hang, timeout => 30);
+                  input => \@hang);
 ok($boot->has(qr/panic: watchdog: pcpu \d has been stuck/),
    'the watchdog finds a CPU that hangs');
 ok($boot->has(qr/\bhang\+/), 'and says where');

@@ -35,7 +35,7 @@ for my $version (2, 1) {
     for (@firmware) {
         my ($name, $options) = @$_;
         next if $version == 1 && $name eq 'UEFI'; # GRUB passes no memory map there
-        my $boot = Boot::run(name => "grub-$version-$name", kernel => '', smp => 2, timeout => 120,
+        my $boot = Boot::run(name => "grub-$version-$name", kernel => '', smp => 2,
                              qemu => ['-cdrom', $iso, @$options]);
         ok($boot->has(qr/^\(socle\) CPUs: 2/), "Multiboot $version, $name: CPUs are found");
         ok($boot->has(qr/^hello from/), "Multiboot $version, $name: dom0 runs");

@@ -42,21 +42,19 @@ my @cases = ( # name, what is said, how to boot
 
 for (@cases) {
     my ($name, $says, %how) = @$_;
-    my $boot = Boot::run(name => "refusal-$name" =~ tr/ /-/r, timeout => 30,
-                         until => qr/rebooting in \d/, %how);
+    my $boot = Boot::run(name => "refusal-$name" =~ tr/ /-/r, until => qr/rebooting in \d/, %how);
 
     is(scalar(grep { $_ =~ $says } $boot->hypervisor_lines), 1, "$name: said once") or diag $boot->hypervisor_lines;
     ok(!grep({ /panic/ } $boot->hypervisor_lines), "$name: no panic");
     ok(!$boot->ended, "$name: is about to reboot");
 }
 
-my $boot = Boot::run(name => 'refusal-noreboot', options => 'noreboot', timeout => 8);
+my $boot = Boot::run(name => 'refusal-noreboot', options => 'noreboot', until => qr/halted/, linger => 8);
 ok($boot->has(qr/no module/) && $boot->has(qr/halted/), 'noreboot: halts');
-like($boot->ended, qr/no end/, 'noreboot: and stays');
+ok($boot->{lingered}, 'noreboot: and stays');
 
 for (['qemu32', qr/no 64-bit mode/], ['qemu64,-nx', qr/NX/]) {
-    my $early = Boot::run(name => "refusal-$_->[0]", cpu => $_->[0], modules => [$hello], timeout => 5,
-                          until => $_->[1]);
+    my $early = Boot::run(name => "refusal-$_->[0]", cpu => $_->[0], modules => [$hello], until => $_->[1]);
     ok($early->has($_->[1]), "$_->[0]: says what is missing");
 }
 

@@ -736,14 +736,8 @@ static void listen(void)
 static bool wait_gone(domid_t dom)
 {
     struct xen_domctl_getdomaininfo info;
-    uint64_t deadline = time_now() + 5 * NS_PER_SEC;
 
-    while (info_of(dom, &info)) {
-        if (time_now() > deadline)
-            return false;
-        time_sleep(NS_PER_MS);
-    }
-    return true;
+    return eventually(!info_of(dom, &info));
 }
 
 /* Meet @dom, map a page of it that holds @value, and say how much memory is free now. */
@@ -764,7 +758,7 @@ static void check_page_stays(domid_t dom, long value, uint64_t memory)
 {
     struct evtchn_status st;
 
-    check(evtchn_wait_until((const volatile unsigned *)&ended, time_now() + 5 * NS_PER_SEC));
+    check(eventually(ended));
     time_sleep(20 * NS_PER_MS);
     check_no_fault(check_eq(window()[0], value); window()[1] = ~value);
     check_eq(window()[1], ~value);
@@ -831,7 +825,7 @@ static long make_trouble(long dom, long ref, long c, long d)
 TEST(domain_is_destroyed_while_it_runs)
 {
     struct xen_domctl op = {0};
-    uint64_t memory, deadline;
+    uint64_t memory;
     grant_ref_t ref;
     long rc;
 
@@ -844,9 +838,7 @@ TEST(domain_is_destroyed_while_it_runs)
     check_eq(rc, 0);
     ended = 1; /* destroying does not say so itself */
     check_page_stays(DESTROYED, 0xde5, memory);
-    deadline = time_now() + NS_PER_SEC;
-    while (gnttab_in_use(ref) && time_now() < deadline)
-        time_sleep(NS_PER_MS);
+    check(eventually(!gnttab_in_use(ref)));
     check(gnttab_end(ref)); /* what it had mapped of us is free again */
 }
 

@@ -5,7 +5,6 @@
 // smp: 1,2
 // cpu: max
 // cmdline: dom0_mem=64M
-// timeout: 240
 #include <pv/test.h>
 #include <pv/control.h>
 #include <xen/memory.h>
@@ -34,13 +33,22 @@ static struct xen_domctl_getdomaininfo info_of(domid_t dom)
     return op.u.getdomaininfo;
 }
 
-/* Ended domains are freed a little later. */
+/* Ended domains are freed a little later. What is free when that has been done. */
+static uint64_t settled_pages(void)
+{
+    uint64_t before, pages = free_machine_pages();
+
+    do {
+        before = pages;
+        time_sleep(100 * NS_PER_MS);
+        pages = free_machine_pages();
+    } while (pages != before);
+    return pages;
+}
+
 static bool memory_is_back(uint64_t before)
 {
-    uint64_t end = time_now() + 3000000000;
-
-    while (free_machine_pages() != before && time_now() < end)
-        hypercall_sched_op(SCHEDOP_yield, NULL);
+    (void)eventually(free_machine_pages() == before);
     return check_eq(free_machine_pages(), before);
 }
 
@@ -66,7 +74,7 @@ static long create_with(struct xen_domctl *op)
 
 TEST(createdomain_checks_every_field)
 {
-    uint64_t before = free_machine_pages();
+    uint64_t before = settled_pages();
 
     create_refuses(-EINVAL, flags, XEN_DOMCTL_CDF_hvm);
     create_refuses(-EINVAL, flags, XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap);
@@ -141,8 +149,7 @@ TEST(a_domain_whose_id_is_lost_is_not_made)
     op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     need_eq(page_readonly(op), 0);
     hypercall_domctl(op); /* whatever is allocated once and kept */
-    hypercall_sched_op(SCHEDOP_yield, NULL);
-    before = free_machine_pages();
+    before = settled_pages();
     for (unsigned i = 0; i < 10; i++)
         check_eq(hypercall_domctl(op), -EFAULT);
     memory_is_back(before);
@@ -211,12 +218,8 @@ TEST(two_hundred_children)
         if (i % 3 == 0)
             check_eq(domctl_plain(XEN_DOMCTL_pausedomain, kid.id), 0);
         need_eq(child_destroy(&kid), 0);
-        if (i == 0) { /* what the first one made us keep */
-            hypercall_sched_op(SCHEDOP_yield, NULL);
-            for (uint64_t end = time_now() + 300000000; time_now() < end;)
-                hypercall_sched_op(SCHEDOP_yield, NULL);
-            before = free_machine_pages();
-        }
+        if (i == 0) /* what the first one made us keep */
+            before = settled_pages();
     }
     memory_is_back(before);
 }
@@ -229,7 +232,7 @@ TEST(a_mapping_outlives_the_child)
     domid_t id;
 
     need_child(1);
-    before = free_machine_pages() + kid.nr_pages;
+    before = settled_pages() + kid.nr_pages;
     id = kid.id;
     check_eq(domctl_plain(XEN_DOMCTL_destroydomain, id), 0);
     kid.data->count = 17;
@@ -237,14 +240,13 @@ TEST(a_mapping_outlives_the_child)
     child_config(&op, 1);
     check_eq(domctl(XEN_DOMCTL_createdomain, id, &op), -EEXIST);
     child_forget(&kid);
-    check_ge(free_machine_pages(), before - 1);
+    check(eventually(free_machine_pages() >= before - 1));
 }
 
 TEST(it_ends_itself)
 {
     struct sched_shutdown *how;
     struct xen_domctl_getdomaininfo info;
-    uint64_t end;
 
     need_child(1);
     start();
@@ -254,11 +256,7 @@ TEST(it_ends_itself)
     kid.data->arg[0] = SCHEDOP_shutdown;
     kid.data->arg[1] = child_scratch_va();
     kid.data->request = 1;
-    end = time_now() + 5000000000;
-    do {
-        hypercall_sched_op(SCHEDOP_yield, NULL);
-        info = info_of(kid.id);
-    } while (!(info.flags & XEN_DOMINF_shutdown) && time_now() < end);
+    check(eventually((info = info_of(kid.id)).flags & XEN_DOMINF_shutdown));
     check_eq(info.flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask, SHUTDOWN_crash);
     check_eq(info.flags & XEN_DOMINF_dying, 0); /* it stays until somebody takes it away */
     check_eq(domctl_plain(XEN_DOMCTL_resumedomain, kid.id), 0);
@@ -423,7 +421,7 @@ TEST(initialised_vcpus_keep_their_tables)
     context_fails(0, 0, event_callback_eip, CHILD_VA(CHILD_CODE));
     check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), 0);
     check_eq(ctxt.event_callback_eip, CHILD_VA(CHILD_CODE));
-    refs = free_machine_pages();
+    refs = settled_pages();
     for (unsigned i = 0; i < 100; i++) {
         check_eq(context(XEN_DOMCTL_setvcpucontext, 0, NULL), 0);
         check_eq(context(XEN_DOMCTL_getvcpucontext, 0, &ctxt), -ENODATA);
@@ -574,7 +572,7 @@ TEST(memory_of_a_child_is_given_and_taken)
     uint64_t before;
 
     need_child(1);
-    before = free_machine_pages();
+    before = settled_pages();
     check_eq(reserve(XENMEM_populate_physmap, 4, list), 0); /* its limit */
     op.u.max_mem.max_memkb = (kid.nr_pages + 3) * 4;
     check_eq(domctl(XEN_DOMCTL_max_mem, kid.id, &op), 0);
@@ -805,15 +803,12 @@ TEST(ports_are_made_for_a_child)
 
 static void shut_down(unsigned reason)
 {
-    uint64_t end = time_now() + 20000000000;
-
     *(unsigned *)kid.data->scratch = reason;
     kid.data->nr = __HYPERVISOR_sched_op;
     kid.data->arg[0] = SCHEDOP_shutdown;
     kid.data->arg[1] = child_scratch_va();
     kid.data->request = 1;
-    while (!(info_of(kid.id).flags & XEN_DOMINF_shutdown) && time_now() < end)
-        hypercall_sched_op(SCHEDOP_yield, NULL);
+    check(eventually(info_of(kid.id).flags & XEN_DOMINF_shutdown));
     kid.data->request = 0;
     check_eq(info_of(kid.id).flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask, reason);
 }
@@ -821,14 +816,7 @@ static void shut_down(unsigned reason)
 /* It is said right after the state has changed, perhaps by another pcpu. */
 static bool has_rung(void)
 {
-    uint64_t end = time_now() + 20000000000;
-
-    do {
-        events_enable();
-        events_disable();
-        hypercall_sched_op(SCHEDOP_yield, NULL);
-    } while (!rang && time_now() < end);
-    return rang == 1;
+    return eventually(rang) && rang == 1;
 }
 
 TEST(who_subscribes_hears_of_suspension)
@@ -1261,20 +1249,18 @@ static void meddle(void *arg)
 
 TEST(two_vcpus_race_at_one_domain)
 {
-    uint64_t before, end;
+    uint64_t before;
     unsigned made = 0;
 
     if (!guest_is_initial() || vcpu_count() < 2)
         skip("one vcpu");
     need_eq(child_create(&kid, 2, CHILD_MIN_PAGES), 0);
     check_eq(child_destroy(&kid), 0);
-    for (end = time_now() + 300000000; time_now() < end;)
-        hypercall_sched_op(SCHEDOP_yield, NULL);
-    before = free_machine_pages();
+    before = settled_pages();
     stop = false;
     victim = NOBODY;
     need_eq(vcpu_start(1, meddle, NULL), 0);
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 100 || (made < 50 && i < 100000); i++) {
         struct xen_domctl op;
 
         child_config(&op, 2);

@@ -1083,8 +1083,7 @@ TEST(peer_dies_with_mappings)
     check_eq(peer_call(&p, peer_map_and_keep, me, ours, 0, 0), GNTST_okay);
     check(gnttab_in_use(ours));
     peer_start(&p, peer_die, 0, 0, 0, 0);
-    for (unsigned i = 0; i < 5000 && gnttab_in_use(ours); i++)
-        time_sleep(NS_PER_MS);
+    check(eventually(!gnttab_in_use(ours)));
     withdraw(ours);
     check_eq(va[42], 42); /* its page is there as long as we map it */
     va[44] = 44;
@@ -1094,8 +1093,5 @@ TEST(peer_dies_with_mappings)
         check_eq(unmap(va2, none), GNTST_okay);
     check_eq(unmap(va, h), GNTST_okay);
     check_eq(gnttab_unmap(p.page, p.handle), GNTST_okay);
-    for (unsigned i = 0; i < 5000 && map_at((uint64_t)va2, 1, ~0u, HOST, &none) != GNTST_bad_domain;
-         i++)
-        time_sleep(NS_PER_MS);
-    check_eq(map_at((uint64_t)va2, 1, ~0u, HOST, &none), GNTST_bad_domain);
+    check(eventually(map_at((uint64_t)va2, 1, ~0u, HOST, &none) == GNTST_bad_domain));
 }

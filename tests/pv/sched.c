@@ -294,7 +294,7 @@ static void restless(void *arg)
 
 TEST(wake_and_sleep_storm)
 {
-    uint64_t until = time_now() + 20 * NS_PER_SEC;
+    uint64_t until = time_now() + 60 * NS_PER_SEC;
     unsigned n = vcpu_count();
 
     for (unsigned i = 1; i < n; i++)
@@ -338,9 +338,7 @@ TEST(unprivileged_may_not)
     peer_disconnect(&p);
     check_eq(remote(1, SHUTDOWN_poweroff), 0);
     /* It is gone before long: found no more. */
-    for (unsigned i = 0; i < 1000 && remote(1, SHUTDOWN_poweroff) == 0; i++)
-        time_sleep(5 * NS_PER_MS);
-    check_eq(remote(1, SHUTDOWN_poweroff), -ESRCH);
+    check(eventually(remote(1, SHUTDOWN_poweroff) == -ESRCH));
 }
 
 /* The last one: the reason noted here is not the one of the end, but the first one noted wins. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers of a vcpu: set_timer_op, single-shot and periodic. Each fires once, not early, and what can not
- * be met is refused or made harmless. */
+ * be met is refused or made harmless. How late is not asked: the machine below us may stand still at any moment.
+ */
+// smp: 1,3
 #include <pv/test.h>
 #include <xen/vcpu.h>
+
+#define LONG (60 * NS_PER_SEC) /* until then, all that comes has come */
 
 static long set_singleshot(uint64_t at, uint32_t flags)
 {
@@ -39,23 +43,28 @@ static unsigned fires_in(uint64_t ns)
     return time_timer_fired() - before;
 }
 
-/* Spin until it fires: when was that? 0: not in @limit. */
-static uint64_t fires_at(uint64_t limit)
+/* Spin until it has fired @times: when was that? 0: never. */
+static uint64_t fires_at(unsigned times)
 {
     unsigned before = time_timer_fired();
-    uint64_t end = time_now() + limit, at = 0;
+    uint64_t end = time_now() + LONG, at = 0;
 
     events_enable();
-    while (time_timer_fired() == before && time_now() < end)
+    while (time_timer_fired() - before < times && time_now() < end)
         cpu_relax();
-    if (time_timer_fired() != before)
+    if (time_timer_fired() - before >= times)
         at = time_now();
     events_disable();
     return at;
 }
 
-/* A deadline that is not past yet when @statement (which stops or moves it) has been executed: the
- * machine below us may stand still at any moment. */
+/* It fires, and not again. */
+static bool fires_once(void)
+{
+    return fires_at(1) && fires_in(2 * NS_PER_MS) == 0;
+}
+
+/* A deadline that is not past yet when @statement (which stops or moves it) has been executed. */
 #define BEFORE(deadline, ns, ...)                                                                  \
     do {                                                                                           \
         deadline = time_now() + (ns);                                                              \
@@ -70,7 +79,7 @@ TEST(fires_once_and_not_early)
         uint64_t deadline = time_now() + (i + 1) * 300 * NS_PER_US;
 
         need_eq(time_set_timer(deadline), 0);
-        check_ge(fires_at(NS_PER_SEC), deadline);
+        check_ge(fires_at(1), deadline);
         check_eq(fires_in(NS_PER_MS), 0);
     }
 }
@@ -82,7 +91,6 @@ TEST(wakes_from_block)
 
         time_sleep(2 * NS_PER_MS);
         check_ge(time_now(), start + 2 * NS_PER_MS);
-        check_lt(time_now(), start + 500 * NS_PER_MS);
     }
 }
 
@@ -106,21 +114,20 @@ TEST(last_one_counts)
         check_eq(time_set_timer(deadline), 0);
         check_eq(time_set_timer(deadline + 30 * NS_PER_MS), 0);
     });
-    check_ge(fires_at(NS_PER_SEC), deadline + 30 * NS_PER_MS);
+    check_ge(fires_at(1), deadline + 30 * NS_PER_MS);
     now = time_now();
-    need_eq(time_set_timer(now + NS_PER_SEC), 0);
+    need_eq(time_set_timer(now + 2 * LONG), 0);
     need_eq(time_set_timer(now + 2 * NS_PER_MS), 0);
-    check_ge(fires_at(NS_PER_SEC), now + 2 * NS_PER_MS);
+    check_ge(fires_at(1), now + 2 * NS_PER_MS);
     check_eq(fires_in(2 * NS_PER_MS), 0);
 }
 
 TEST(past_fires_at_once)
 {
     need_eq(time_set_timer(1), 0);
-    check_eq(fires_in(2 * NS_PER_MS), 1);
+    check(fires_once());
     need_eq(time_set_timer(time_now() - 1), 0);
-    check_eq(fires_in(2 * NS_PER_MS), 1);
-    check_eq(fires_in(2 * NS_PER_MS), 0);
+    check(fires_once());
 }
 
 /* Times that only an overflow can explain: not now, not never. */
@@ -132,9 +139,8 @@ TEST(absurd_times_fire_after_a_while)
         uint64_t now = time_now(), at;
 
         need_eq(time_set_timer(absurd[i]), 0);
-        at = fires_at(NS_PER_SEC);
+        at = fires_at(1);
         check_ge(at, now + 90 * NS_PER_MS);
-        check_lt(at, now + 800 * NS_PER_MS);
         check_eq(fires_in(NS_PER_MS), 0);
     }
     /* Far, but believable. */
@@ -148,7 +154,7 @@ TEST(singleshot)
     uint64_t deadline = time_now() + 2 * NS_PER_MS;
 
     need_eq(set_singleshot(deadline, 0), 0);
-    check_ge(fires_at(NS_PER_SEC), deadline);
+    check_ge(fires_at(1), deadline);
     check_eq(fires_in(NS_PER_MS), 0);
     BEFORE(deadline, 20 * NS_PER_MS, {
         check_eq(set_singleshot(deadline, 0), 0);
@@ -166,17 +172,24 @@ TEST(singleshot)
 
 TEST(singleshot_in_the_past)
 {
+    uint64_t deadline;
+    long rc;
+
     need_eq(set_singleshot(1, 0), 0);
-    check_eq(fires_in(2 * NS_PER_MS), 1);
+    check(fires_once());
     need_eq(set_singleshot(0, 0), 0);
-    check_eq(fires_in(2 * NS_PER_MS), 1);
+    check(fires_once());
     /* The ABI leaves it open whether the flag is heeded. */
     if (set_singleshot(1, VCPU_SSHOTTMR_future) == -ETIME)
         check_eq(fires_in(2 * NS_PER_MS), 0);
     else
-        check_eq(fires_in(2 * NS_PER_MS), 1);
-    check_eq(set_singleshot(time_now() + 50 * NS_PER_MS, VCPU_SSHOTTMR_future), 0);
-    check_eq(fires_in(60 * NS_PER_MS), 1);
+        check(fires_once());
+    do {
+        deadline = time_now() + 50 * NS_PER_MS;
+        rc = set_singleshot(deadline, VCPU_SSHOTTMR_future);
+    } while (rc == -ETIME && time_now() >= deadline);
+    check_eq(rc, 0);
+    check_ge(fires_at(1), deadline);
     check_eq(set_singleshot((1ul << 63) - 1, VCPU_SSHOTTMR_future), 0);
     check_eq(fires_in(3 * NS_PER_MS), 0);
     check_eq(stop_singleshot(), 0);
@@ -184,12 +197,10 @@ TEST(singleshot_in_the_past)
 
 TEST(periodic)
 {
-    unsigned n;
+    uint64_t start = time_now();
 
     need_eq(set_periodic(0, 2 * NS_PER_MS), 0);
-    n = fires_in(100 * NS_PER_MS);
-    check_ge(n, 3); /* none is made up for if the machine stands still */
-    check_le(n, 51);
+    check_ge(fires_at(30), start + 58 * NS_PER_MS); /* after a stop, one may be close to the next */
     check_eq(stop_periodic(0), 0);
     (void)fires_in(3 * NS_PER_MS);
     check_eq(fires_in(10 * NS_PER_MS), 0);
@@ -215,11 +226,16 @@ TEST(both_at_once)
 {
     unsigned n;
 
-    need_eq(set_periodic(0, 20 * NS_PER_MS), 0);
+    need_eq(set_periodic(0, 2 * LONG), 0);
     for (unsigned i = 0; i < 3; i++) {
         need_eq(time_set_timer(time_now() + 5 * NS_PER_MS), 0);
-        check_ge(fires_in(7 * NS_PER_MS), 1);
+        check(fires_once());
     }
+    need_eq(set_periodic(0, 5 * NS_PER_MS), 0);
+    need_eq(time_set_timer(time_now() + 2 * LONG), 0);
+    check(fires_at(3));
+    need_eq(time_set_timer(0), 0);
+    check(fires_at(3));
     check_eq(stop_periodic(0), 0);
     n = fires_in(30 * NS_PER_MS);
     check_le(n, 1);
@@ -280,7 +296,7 @@ TEST(periodic_of_another)
     need_eq(vcpu_start(1, count_ticks, NULL), 0);
     time_sleep(5 * NS_PER_MS);
     need_eq(set_periodic(1, NS_PER_MS), 0);
-    for (unsigned i = 0; i < 1000 && ticks < 10; i++)
+    for (uint64_t end = time_now() + LONG; ticks < 10 && time_now() < end;)
         time_sleep(NS_PER_MS);
     check_ge(ticks, 10);
     check_eq(stop_periodic(1), 0);
@@ -320,14 +336,17 @@ TEST(tick_by_default)
     need_eq(hypercall_vcpu_op(VCPUOP_initialise, 2, c), 0);
     check_eq(shared_info->vcpu_info[2].evtchn_upcall_mask, 1);
     need_eq(hypercall_vcpu_op(VCPUOP_up, 2, NULL), 0);
-    time_sleep(100 * NS_PER_MS);
-    evtchn_clear(port);
-    time_sleep(100 * NS_PER_MS);
-    check(evtchn_is_pending(port));
+    for (unsigned i = 0; i < 3; i++) {
+        evtchn_clear(port);
+        for (uint64_t end = time_now() + LONG; !evtchn_is_pending(port) && time_now() < end;)
+            time_sleep(NS_PER_MS);
+        check(evtchn_is_pending(port));
+    }
     check_eq(stop_periodic(2), 0);
-    time_sleep(30 * NS_PER_MS);
-    evtchn_clear(port);
-    time_sleep(50 * NS_PER_MS);
+    for (unsigned i = 0; i < 20 && evtchn_is_pending(port); i++) { /* the last one may be on its way */
+        evtchn_clear(port);
+        time_sleep(50 * NS_PER_MS);
+    }
     check(!evtchn_is_pending(port));
     check_eq(hypercall_vcpu_op(VCPUOP_down, 2, NULL), 0);
     check_eq(evtchn_close(port), 0);

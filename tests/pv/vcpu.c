@@ -23,6 +23,13 @@ static void check_runstate(const struct vcpu_runstate_info *r, uint64_t now)
     check_le(sum, now);
 }
 
+static bool is_stopped(unsigned vcpu)
+{
+    struct vcpu_runstate_info r;
+
+    return op(VCPUOP_get_runstate_info, vcpu, &r) == 0 && r.state == RUNSTATE_offline;
+}
+
 /* Sleep until *@blocked has grown by @ns. More than one attempt: the machine below us may stand still just
  * before we block, and then the time is over. */
 static bool sleep_until_seen(const volatile uint64_t *blocked, uint64_t ns)
@@ -307,13 +314,7 @@ TEST(up_and_down)
     vcpu_wait_down(1);
     check_eq(stage, 2);
     /* Down first, then off its processor. */
-    for (unsigned i = 0; i < 1000; i++) {
-        check_eq(op(VCPUOP_get_runstate_info, 1, &r), 0);
-        if (r.state == RUNSTATE_offline)
-            break;
-        time_sleep(NS_PER_MS);
-    }
-    check_eq(r.state, RUNSTATE_offline);
+    check(eventually(is_stopped(1)));
     kfree(c);
 }
 
@@ -339,13 +340,12 @@ TEST(down_from_outside)
     check_eq(op(VCPUOP_is_up, 1, NULL), 1);
     check_eq(op(VCPUOP_down, 1, NULL), 0);
     check_eq(op(VCPUOP_is_up, 1, NULL), 0);
-    time_sleep(2 * NS_PER_MS);
+    check(eventually(is_stopped(1))); /* the call does not wait for it */
     at = stage;
     time_sleep(3 * NS_PER_MS);
     check_eq(stage, at);
     check_eq(op(VCPUOP_up, 1, NULL), 0);
-    time_sleep(20 * NS_PER_MS);
-    check_ne(stage, at);
+    check(eventually(stage != at));
     /* A lost update of the plain counter is possible: say it until it is heard. */
     while (op(VCPUOP_is_up, 1, NULL) == 1)
         stage = ~0u;
@@ -435,9 +435,7 @@ TEST(blocked_vcpu_is_seen_as_blocked)
     evtchn_set_handler(port, set_flag, (void *)&wake_up);
     need_eq(vcpu_start(1, sit_and_wait, (void *)&wake_up), 0);
     vcpu_barrier_wait(&meet);
-    time_sleep(10 * NS_PER_MS);
-    check_eq(op(VCPUOP_get_runstate_info, 1, &r), 0);
-    check_eq(r.state, RUNSTATE_blocked);
+    check(eventually(op(VCPUOP_get_runstate_info, 1, &r) != 0 || r.state == RUNSTATE_blocked));
     check_eq(op(VCPUOP_is_up, 1, NULL), 1);
     check_eq(evtchn_send(port), 0);
     vcpu_wait_down(1);

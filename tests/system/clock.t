@@ -13,7 +13,7 @@ my $seconds = $ENV{FULL} ? 86400 : 1800;
 
 for my $smp (1, $ENV{FULL} ? 2 : ()) {
     my $boot = Dom0::boot(name => "clock-$smp", smp => $smp, scripts => ['clock'], programs => ['clock'],
-                          qemu => ['-icount', 'shift=0,sleep=off', '-rtc', 'clock=vm'], timeout => 1200,
+                          qemu => ['-icount', 'shift=0,sleep=off', '-rtc', 'clock=vm'],
                           values => {seconds => $seconds, wakeups => 600 * $smp});
     Dom0::report($boot, "$smp CPUs");
 }

@@ -3,7 +3,7 @@
 # with 2 of 4 vcpus, 112 of 160 MiB, a disk and a network card.
 # What xl says of the same is compared.
 mkdir -p /var/lib/xen /var/run/xen /run/xen
-until_true 60 xenstore-exists /
+until_true xenstore-exists /
 xen-init-dom0 >/dev/null
 log=/var/log/socle/linux.log
 
@@ -82,7 +82,7 @@ is "the pool's parameters" shows '^Cpupool Pool-0: ratelimit=[0-9]+us$' socle sc
 is "too much" refused "socle: --cap: expected a number from 0 to 100, not 101" socle sched -d hello -c 101
 is "no weight" refused "socle: --weight: expected a number from 1 to 65535, not 0" socle sched hello -w 0
 
-is "it comes up" until_true 400 said 'userland: 2 CPUs'
+is "it comes up" until_true said 'userland: 2 CPUs'
 is "vcpus" equal "$(socle vcpu-list linux | awk 'NR > 1 { print $3, $(NF-2) }' | xargs)" "0 all 1 all 2 all 3 all"
 is "all are pinned" socle vcpu-pin linux all 1
 is "one is pinned otherwise, and has a wish" socle vcpu-pin linux 0 0-1 0
@@ -93,22 +93,22 @@ is "no such CPU" refused "socle: expected CPUs from 0 to 1 such as 0-3,^1, or al
 is "free again" socle vcpu-pin linux all all all
 
 is "a third vcpu" socle vcpu-set linux 3 -i
-is "it is used" until_true 200 said 'userland: 3 CPUs'
+is "it is used" until_true said 'userland: 3 CPUs'
 is "it shows" row_is linux vcpus 3
 is "one is enough" socle vcpu-set linux 1
-is "the others rest" until_true 200 row_is linux vcpus 1
+is "the others rest" until_true row_is linux vcpus 1
 is "not more than it has" refused "socle: linux: expected a number of vcpus from 1 to 4, not 5" socle vcpu-set linux 5
 is "not more than the machine has" refused \
     "socle: linux: this machine has 2 CPUs; --ignore-host gives a domain more vcpus" socle vcpu-set linux 3
 is "two again" socle vcpu-set linux 2
-is "they are used" until_true 200 row_is linux vcpus 2
+is "they are used" until_true row_is linux vcpus 2
 
 is "memory as it was made" row_is linux memory 112
 is "it gives memory back" socle mem-set linux 100m
-is "it shows" until_true 200 row_is linux memory 100
+is "it shows" until_true row_is linux memory 100
 is "xl knows" shows '^linux +[0-9]+ +100 ' xl list
 is "it takes more than it began with" socle mem-set linux 131072k
-is "it shows" until_true 200 row_is linux memory 128
+is "it shows" until_true row_is linux memory 128
 is "not more than its limit" refused "socle: linux: 164864 KiB are more than its limit, 163840 KiB" socle mem-set linux 161
 is "a lower limit" socle mem-max linux 128
 is "counts" refused "socle: linux: 132096 KiB are more than its limit, 131072 KiB" socle mem-set linux 129
@@ -117,21 +117,21 @@ is "no size" misused socle mem-set linux 1x
 is "dom0 needs some" refused "socle: 0: the control domain needs 131072 KiB" socle mem-set 0 1
 
 is "dom0 gives memory back, too" socle mem-set 0 490
-is "it shows" until_true 200 row_is 0 memory 490
+is "it shows" until_true row_is 0 memory 490
 is "it takes it back" socle mem-set 0 512
-is "it shows" until_true 200 row_is 0 memory 512
+is "it shows" until_true row_is 0 memory 512
 is "and a vcpu" socle vcpu-set 0 1
-is "it shows" until_true 200 row_is 0 vcpus 1
+is "it shows" until_true row_is 0 vcpus 1
 is "it gets it back" socle vcpu-set Domain-0 2
-is "it shows" until_true 200 take_up
+is "it shows" until_true take_up
 
 is "a magic key" socle sysrq -t 120 linux h
-is "Linux knows it" until_true 60 said 'sysrq: HELP'
+is "Linux knows it" until_true said 'sysrq: HELP'
 is "hello does not" refused \
     "socle: hello: no reaction for 0 seconds: it may be booting, or have no driver for requests" socle sysrq -t 0 hello h
 is "one letter" misused socle sysrq linux hh
 is "an NMI" socle trigger linux nmi 1
-is "Linux gets it" until_true 60 said 'NMI received.* on CPU 1'
+is "Linux gets it" until_true said 'NMI received.* on CPU 1'
 is "no reset button" refused "socle: linux: a paravirtual domain has no reset" socle trigger linux reset
 is "nor any power button" refused "socle: linux: a paravirtual domain has no power" socle trigger linux power
 is "no such button" misused socle trigger linux bell
@@ -153,7 +153,7 @@ traffic() { # cards, disks, and whether there was something to count: KiB sent, 
 traffic_is() {
     equal "$(traffic)" "$1"
 }
-is "what went through devices is counted" until_true 60 traffic_is "1 1 1 1 1 1"
+is "what went through devices is counted" until_true traffic_is "1 1 1 1 1 1"
 is "loads come with the second look" at_least "$(socle top -b -i 2 -d 1 | awk '$1 == "Domain-0" { print int($4 * 10) }' | tail -n 1)" 1
 is "top as JSON" shows '"cpu_percent": [0-9]+\.[0-9],' socle top --json -i 1
 is "vcpus in top" shows '^VCPUs\(sec\):  0: +[0-9]+s  1: +[0-9]+s$' socle top -b -v -i 1
@@ -164,13 +164,13 @@ is "hello does not react" refused \
 is "dom0 is not asked" refused "socle: 0: the control domain is shut down by its own commands, such as poweroff" socle shutdown 0
 before=$(socle domid linux) started=$(($(row linux start_time) + 1))
 is "reboot" socle reboot --wait -t 120 linux
-is "another one comes up" until_true 400 another
+is "another one comes up" until_true another
 is "it is as the former one was left" equal "$(row linux memory) $(row linux memory_limit) $(row linux vcpus)" "128 129 2"
 is "it is younger" at_least "$(row linux start_time)" "$started"
 is "destroy" socle destroy hello
-is "it is gone" until_true 60 gone hello
-is "all are shut down" socle shutdown --all --wait --timeout 400
-is "and gone" until_true 60 gone linux
-is "their memory is back" until_true 60 free_is "$free"
+is "it is gone" until_true gone hello
+is "all are shut down" socle shutdown --all --wait --timeout 1500
+is "and gone" until_true gone linux
+is "their memory is back" until_true free_is "$free"
 check_dmesg
 finish

@@ -50,7 +50,7 @@ system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/commands-guest.cpio"
 my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
-    name => 'commands', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['commands'], timeout => 1800,
+    name => 'commands', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['commands'],
     files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-consoled socle-watchd socle-network)),
               "etc/xen/xl.conf=$conf", (map { "/usr/bin/xenstore-$_" } qw(exists read write)),
               (map { "$bin/$_" } qw(xl xen-init-dom0 xentop)), "guest/hello.json=$hello",

@@ -39,7 +39,7 @@ system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/console-guest.cpio",
 my ($vmlinuz) = glob "$Dom0::out/kernel/stable/boot/vmlinuz-*";
 
 my $boot = Dom0::boot(
-    name => 'console', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['console'], timeout => 900,
+    name => 'console', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['console'],
     files => ["etc/xen/xl.conf=$conf", (map { "$bin/$_" } qw(xl xen-init-dom0)), "usr/lib/xen-4.17/bin/xenconsole=$bin/xenconsole",
               (map { "$Dom0::out/dom0-tools/$_" } qw(socle socle-consoled)),
               $Dom0::xen ? "$bin/xenstored" : "$Dom0::out/dom0-tools/socle-stored",

@@ -53,10 +53,10 @@ free() {
 for round in 1 2; do
     was_free=$(free)
     echo $((start - 131072)) >$memory/target_kb
-    is "128 MiB go ($round)" until_true 30 reaches $((start - 131072))
+    is "128 MiB go ($round)" until_true reaches $((start - 131072))
     is "the kernel has less ($round)" at_most "$(free)" $((was_free - 100000))
     echo $start >$memory/target_kb
-    is "and come back ($round)" until_true 30 reaches $start
+    is "and come back ($round)" until_true reaches $start
 done
 # Pages that came back are as good as any.
 fill() {

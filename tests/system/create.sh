@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # socle create and socle destroy. /guest has kernels and configurations. The host says how many guests it shall be
 # ($many), and which of the calls go wrong, each $step-th.
-until_true 20 xenstore-ls /
+until_true xenstore-ls /
 log=/var/log/socle
 
 refused_like() { # refused_like PATTERN COMMAND...: and that is all it says
@@ -34,23 +34,27 @@ hello() { # as few daemons as possible write to the console in the midst
     socle create /guest/hello.json "$@" 2>/dev/null
 }
 hello && socle destroy hello # so that the store has its first folders
-sleep 2
-before=$(world)
+all_is_quiet() {
+    before=$(world)
+    sleep 1
+    all_is_back
+}
+until_true all_is_quiet
 memory=$(free_memory)
 
 is "a small guest is made, paused" socle create --paused /guest/hello.json
 is "it waits" shows '^hello .* --p---' socle list
 is "its name is taken" refused_like 'hello: there is a domain hello already: its id is [0-9]+' socle create /guest/hello.json
 is "it is let go" socle unpause hello
-is "it speaks" until_true 60 grep -q 'hello from a paravirtual guest' $log/hello.log
+is "it speaks" until_true grep -q 'hello from a paravirtual guest' $log/hello.log
 is "destroy" socle destroy hello
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 
 is "memory that is not there" \
     refused_like 'hello: not enough memory: 9000 MiB are wanted, [0-9]+ MiB are free, [0-9]+ MiB are missing \(socle mem-set 0 .*\)' \
     socle create /guest/hello.json memory=9000
 is "a kernel that is none" refused_like 'hello: /guest/initrd: neither a bzImage nor .*' socle create /guest/hello.json kernel=/guest/initrd
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 
 # Each call to hypervisor and store fails once: nothing is left, at once.
 trip() { # trip HOW AT
@@ -70,7 +74,7 @@ all_fail() {
     at_least $n 60
 }
 is "each call fails" all_fail
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 
 # Killed before each call: whoever comes next cleans up.
 all_killed() {
@@ -88,9 +92,9 @@ all_killed() {
     at_least $n 60
 }
 is "killed before every other call" all_killed
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 is "Ctrl-C" refused_like 'hello: interrupted' trip int 40
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 
 many() {
     for n in $(seq $many); do
@@ -99,21 +103,21 @@ many() {
     done
 }
 is "$many guests, one after the other" many
-is "all is back" until_true 4 all_is_back
-is "and memory" until_true 4 memory_is_back
+is "all is back" until_true all_is_back
+is "and memory" until_true memory_is_back
 
 is "a stock kernel is made a guest" socle create /guest/linux.json
-is "it comes up" until_true 240 grep -q 'userland: 2 CPUs of 0-3' $log/linux.log
+is "it comes up" until_true grep -q 'userland: 2 CPUs of 0-3' $log/linux.log
 is "destroy" socle destroy linux
-is "all is back" until_true 4 all_is_back
+is "all is back" until_true all_is_back
 is "its kernel is kept" test -n "$(ls /var/cache/socle)"
 is "another one, for clouds" socle create /guest/linux.json vcpus=4 kernel=/guest/cloud
-is "it comes up" until_true 240 grep -q 'userland: 4 CPUs of 0-3' $log/linux.log
+is "it comes up" until_true grep -q 'userland: 4 CPUs of 0-3' $log/linux.log
 is "destroy" socle destroy linux
 is "a boot loader" socle create /guest/hello.json kernel=/guest/pvgrub memory=64
-is "it asks what to do" until_true 60 grep -q 'grub>' $log/hello.log
+is "it asks what to do" until_true grep -q 'grub>' $log/hello.log
 is "destroy" socle destroy hello
-is "all is back" until_true 4 all_is_back
-is "memory is back" until_true 4 memory_is_back
+is "all is back" until_true all_is_back
+is "memory is back" until_true memory_is_back
 check_dmesg
 finish

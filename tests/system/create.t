@@ -31,7 +31,7 @@ system('dom0-tools/image/make-initramfs', '-o', "$Dom0::dir/create-guest.cpio", 
 my ($vmlinuz, $cloud) = map { glob "$Dom0::out/kernel/$_/boot/vmlinuz-*" } qw(stable cloud);
 
 my $boot = Dom0::boot(
-    name => 'create', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['create'], timeout => 2400,
+    name => 'create', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['create'],
     values => $Dom0::xen ? {many => 20, step => 7} : {many => 200, step => 1}, # the same tools, so some are enough
     files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-consoled)), "$bin/lsevtchn", '/usr/bin/xenstore-ls',
               "guest/hello.json=$hello", "guest/linux.json=$linux", "guest/hello.elf=$Dom0::out/guests/hello.elf",

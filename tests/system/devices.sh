@@ -9,7 +9,7 @@ total=$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1024))
 is "most of the memory is there" at_least $total $((memory * 7 / 10 - 64))
 is "it is a control domain" grep -q control_d /proc/xen/capabilities
 
-is "the disk is found" until_true 20 test -b /dev/$disk
+is "the disk is found" until_true test -b /dev/$disk
 disk_irq="^ *[0-9].* ($(basename "$(readlink /sys/block/$disk/device)")(-req|$)|ahci|nvme0q)"
 before=$(interrupts "$disk_irq")
 is "data of the disk, cached" equal "$(dd if=/dev/$disk bs=64k count=$((disk_mib * 16)) 2>/dev/null | md5_of)" $disk_sum
@@ -33,7 +33,7 @@ is "a file system on it" file_system
 is "the card's driver" equal "$(basename "$(readlink /sys/class/net/eth0/device/driver)")" "$nic_driver"
 nic_irq="^ *[0-9].* ($(basename "$(readlink /sys/class/net/eth0/device)")(-input|-output|$)|eth0)"
 before=$(interrupts "$nic_irq")
-is "it has an address" until_true 20 sh -c 'ip -4 addr show eth0 | grep -q 10.0.2.15'
+is "it has an address" until_true sh -c 'ip -4 addr show eth0 | grep -q 10.0.2.15'
 is "ping" ping -c 3 -W 5 10.0.2.2
 is "a large ping" ping -c 2 -W 5 -s 1400 10.0.2.2
 is "a transfer" equal "$(nc 10.0.2.100 1000 </dev/null | md5_of)" $net_sum

@@ -2,8 +2,8 @@
 # Disks and cards of guests. /guest has kernels and configurations; what port 1000 of 10.0.2.100 sends has net_sum,
 # port 1001 sends all back.
 mkdir -p /var/log/xen/console /img
-until_true 20 xenstore-ls /
-until_true 20 test -b /dev/vda
+until_true xenstore-ls /
+until_true test -b /dev/vda
 xenconsoled --log=guest --pid-file=/run/xenconsoled.pid
 log=/var/log/xen/console/guest
 
@@ -35,7 +35,7 @@ a_sum=$(sum_of /mnt/data)
 umount /mnt
 dd if=/dev/urandom of=/img/b bs=64k count=32 2>/dev/null
 b_sum=$(sum_of /img/b)
-until_true 10 equal "$(losetup -a)" ""
+until_true eval 'equal "$(losetup -a)" ""'
 
 is "there is no bridge" shows '^xenbr0 +down +nat 10.77.0.1/24' socle-network list
 is "a card" hello nics='[{}]' # and with it the bridge, modules, and a server that does not keep our output open
@@ -51,28 +51,28 @@ id=$(socle domid linux)
 back=/local/domain/0/backend
 is "its image is a loop device" shows '/img/a' losetup -a
 is "the cards are on the bridge" equal "$(ls /sys/class/net/xenbr0/brif | xargs)" "second vif$id.0"
-is "the guest reads its disk" until_true 240 says "xvda has $a_sum"
-is "and writes it" until_true 60 says "xvda takes a copy"
-is "the second one is read-only" until_true 60 says "xvdb is 1, has $b_sum"
-is "really" until_true 60 says "xvdb takes nothing"
-is "the third is a block device" until_true 60 says "xvdc takes data"
-is "an address by DHCP, for a card with a name made up" until_true 90 says "eth1 00:16:3e:.* 10.77.0.[0-9]*/24"
-is "and for one whose name is given" until_true 90 says "eth0 00:16:3e:00:00:01 10.77.0.[0-9]*/24"
-is "dom0 is reached" until_true 60 says "dom0 answers"
-is "and what is beyond" until_true 60 says "the outside answers"
-is "a transfer" until_true 60 says "got $net_sum"
-is "one there and back" until_true 60 says "back came $b_sum"
-is "a guest may be what is listed" until_true 60 says "listed address: an answer"
+is "the guest reads its disk" until_true says "xvda has $a_sum"
+is "and writes it" until_true says "xvda takes a copy"
+is "the second one is read-only" until_true says "xvdb is 1, has $b_sum"
+is "really" until_true says "xvdb takes nothing"
+is "the third is a block device" until_true says "xvdc takes data"
+is "an address by DHCP, for a card with a name made up" until_true says "eth1 00:16:3e:.* 10.77.0.[0-9]*/24"
+is "and for one whose name is given" until_true says "eth0 00:16:3e:00:00:01 10.77.0.[0-9]*/24"
+is "dom0 is reached" until_true says "dom0 answers"
+is "and what is beyond" until_true says "the outside answers"
+is "a transfer" until_true says "got $net_sum"
+is "one there and back" until_true says "back came $b_sum"
+is "a guest may be what is listed" until_true says "listed address: an answer"
 is "its frames are filtered where they come in" shows 'device "second"' nft list chain netdev socle guest_second
-is "it is not answered as another" until_true 60 says "another card's IP address: silence"
-is "nor as another card" until_true 60 says "no card's address: silence"
-is "as what it is, it is" until_true 60 says "its own: an answer"
-is "it powers off" until_true 60 shows '^linux .* ---s--' socle list
+is "it is not answered as another" until_true says "another card's IP address: silence"
+is "nor as another card" until_true says "no card's address: silence"
+is "as what it is, it is" until_true says "its own: an answer"
+is "it powers off" until_true shows '^linux .* ---s--' socle list
 is "its disks are listed" shows "^51712 +0 +$id +[0-9]+ .* $back/vbd/$id/51712" socle disk-list linux
 is "and its cards" shows "^0 +0 +00:16:3e:00:00:01 +0 +[0-9]+ .* $back/vif/$id/0" socle nic-list linux
 is "as JSON" shows '"path": "/img/b"' socle disk-list --json linux
 is "destroy" socle destroy linux
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 mount -o loop,ro /img/a /mnt
 is "what it has written is there" equal "$(sum_of /mnt/copy)" $a_sum
 umount /mnt
@@ -81,9 +81,9 @@ is "what it could not write is as it was" equal "$(sum_of /img/b)" $b_sum
 
 # A guest that crashes while it reads and writes.
 socle create /guest/linux.json 'extra=crash'
-is "a guest crashes" until_true 240 shows '^linux .* ---sc-' socle list
+is "a guest crashes" until_true shows '^linux .* ---sc-' socle list
 is "destroy" socle destroy linux
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 
 # What cannot be.
 hello 'disks=[{"path":"/img/a","vdev":"xvda"},{"path":"/img/b","vdev":"xvdb","readonly":true}]' \
@@ -108,13 +108,13 @@ mke2fs -F /dev/vda 1024 >/dev/null 2>&1 && mount /dev/vda /mnt
 is "what dom0 has mounted" refused "socle: two: disk xvda: /dev/vda is in use in the control domain" \
     hello name=two 'disks=[{"path":"/dev/vda","vdev":"xvda"}]'
 umount /mnt
-is "and nothing is left of these" until_true 30 equal "$(traces)" "$one"
+is "and nothing is left of these" until_true eval 'equal "$(traces)" "$one"'
 
 # A guest may write what it likes to its own nodes.
 xenstore-write /keep/this 1 /local/domain/$id/device/vbd/51712/backend /keep \
     /local/domain/$id/device/vif/0/backend /keep/this /local/domain/$id/device/vbd/51712/state 6
 is "nodes of the guest are not believed" socle destroy hello
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 is "nothing else is gone" equal "$(xenstore-read /keep/this)" 1
 xenstore-rm /keep
 
@@ -150,26 +150,26 @@ is "they are called as by Xen" equal "$(cat /tmp/script.log)" "add: $back/vbd/$i
 online type_if=vif: $back/vif/$id/0 vif$id.0 vif
 offline type_if=vif: $back/vif/$id/0 vif$id.0 vif
 remove: $back/vbd/$id/51712  "
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 touch /tmp/fail
 is "a script that fails" refused "socle: hello: disk xvda: /tmp/script add: exit status 3: no such luck" scripted
 rm /tmp/fail
 echo f0:0 >/tmp/device
 is "a back end that fails" refused "socle: hello: disk xvda: the back end failed: 2 creating vbd structure" scripted
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 
 # Killed tools.
 printf '%x:%x' $(stat -c '0x%t 0x%T' /dev/vda) >/tmp/device
 touch /tmp/slow
 hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" >/dev/null 2>&1 &
 killed=$!
-is "a tool waits for a script" until_true 60 test -e /tmp/slow.started
+is "a tool waits for a script" until_true test -e /tmp/slow.started
 kill -9 $(pidof socle)
 wait $killed 2>/dev/null
 rm /tmp/slow
 is "it is killed, and the next one cleans up" hello name=two
 socle destroy two
-is "nothing is left" until_true 30 nothing_left
+is "nothing is left" until_true nothing_left
 
 # An uplink in place of NAT: the bridge gets the address that the interface had.
 socle-network down

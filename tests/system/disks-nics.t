@@ -83,7 +83,7 @@ my $net_sum = Dom0::make_data($net, 1 << 20, 'net');
 Dom0::make_data($disk, 4 << 20, 'disk');
 
 my $boot = Dom0::boot(
-    name => 'disks-nics', smp => 2, memory => 1024, options => 'dom0_mem=640M', scripts => ['disks-nics'], timeout => 1200,
+    name => 'disks-nics', smp => 2, memory => 1024, options => 'dom0_mem=640M', scripts => ['disks-nics'],
     programs => ['dhcp'],
     disk => ['virtio', $disk],
     nic => ['virtio-net-pci', "guestfwd=tcp:10.0.2.100:1000-cmd:cat $net", 'guestfwd=tcp:10.0.2.100:1001-cmd:cat'],

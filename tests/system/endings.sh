@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Guests end, and tools and daemons are killed. /guest/mortal.elf does as its node data/end says.
-until_true 20 xenstore-exists /tool
+until_true xenstore-exists /tool
 watchd() {
     while :; do
         socle-watchd --restarts "$1" --within 3600
@@ -24,12 +24,12 @@ ids() {
 ask() {
     node=$1
     shift
-    asked=$(ids "$@") && timeout 20 xenstore-read $(printf "/local/domain/%s/data/$node " $asked)
+    asked=$(ids "$@") && timeout 300 xenstore-read $(printf "/local/domain/%s/data/$node " $asked)
 }
 tell() {
     ending=$1
     shift
-    told=$(ids "$@") && timeout 20 xenstore-write $(printf "/local/domain/%s/data/end $ending " $told)
+    told=$(ids "$@") && timeout 300 xenstore-write $(printf "/local/domain/%s/data/end $ending " $told)
 }
 state() {
     socle list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'
@@ -44,12 +44,12 @@ are_past() {
 # lives NAME...: each counts on, and has never seen anything wrong.
 lives() {
     [ $# != 0 ] || return 0
-    until_true 60 ask faults "$@" && beats=$(ask beat "$@") && until_true 60 are_past "$beats" "$@" &&
+    until_true ask faults "$@" && beats=$(ask beat "$@") && until_true are_past "$beats" "$@" &&
         equal "$(ask faults "$@" | sort -u)" 0
 }
 # reborn NAME ID: it lives, as another domain than that.
 reborn() {
-    until_true 60 is_other $1 $2 && lives $1
+    until_true is_other $1 $2 && lives $1
 }
 is_other() {
     id=$(socle domid $1 2>/dev/null) && [ "$id" != $2 ]
@@ -83,40 +83,40 @@ guest first && socle destroy first # so that the store has its first folders
 before=$(free_memory) names=$(names)
 watchd 4 &
 is "a guest lives" eval 'guest a vcpus=2 && lives a'
-is "only one socle-watchd" eval 'until_true 20 pidof socle-watchd && ! socle-watchd 2>/dev/null'
+is "only one socle-watchd" eval 'until_true pidof socle-watchd && ! socle-watchd 2>/dev/null'
 
 is "told to power off" tell poweroff a
-is "it is destroyed" until_true 60 gone a
-is "nothing is left" until_true 8 all_is_back
+is "it is destroyed" until_true gone a
+is "nothing is left" until_true all_is_back
 
 guest b weight=300 cpus=1 vcpus=2 on_crash=preserve
 id=$(socle domid b) uuid=$(uuid_of b)
 is "told to reboot" eval 'lives b && tell reboot b'
 is "it is there again" reborn b $id
 is "with its uuid" equal "$(uuid_of b)" "$uuid"
-is "with its vcpus" until_true 60 has_vcpus b 2
+is "with its vcpus" until_true has_vcpus b 2
 is "and its pins" equal "$(socle vcpu-list b | awk 'NR == 2 { print $7 }')" 1
 is "saved" tell suspend b
-is "it stays" until_true 60 has_state b s
+is "it stays" until_true has_state b s
 socle destroy b
 
 guest c on_crash=preserve
 is "told to crash" eval 'lives c && tell crash c'
-is "it is kept" until_true 60 has_state c c
+is "it is kept" until_true has_state c c
 socle destroy c
 
 guest d on_crash=rename-restart
 id=$(socle domid d) uuid=$(uuid_of d)
 is "ended by its watchdog" eval 'lives d && tell watchdog d'
 is "it is there again" reborn d $id
-is "the old one has another name" until_true 60 has_state d-$id w
+is "the old one has another name" until_true has_state d-$id w
 is "and uuid" eval '[ "$(uuid_of d-$id)" != $uuid ] && equal "$(uuid_of d)" $uuid'
 socle destroy d
 socle destroy d-$id
-is "nothing is left" until_true 8 all_is_back
+is "nothing is left" until_true all_is_back
 
 guest e on_crash=restart cmdline=end=crash
-is "one that crashes at once stays after some times" until_true 120 grep -q "^socle-watchd: e .* stays as it is" /tmp/watchd.log
+is "one that crashes at once stays after some times" until_true grep -q "^socle-watchd: e .* stays as it is" /tmp/watchd.log
 is "as many as allowed" equal "$(grep -c "^socle-watchd: e: is domain" /tmp/watchd.log)" 4
 is "it is kept" has_state e c
 socle destroy e
@@ -126,7 +126,7 @@ is "another tool's domain" eval 'lives f && rm /run/socle/$(socle domid f).json'
 is "crashes" tell crash f
 guest g
 is "and one of ours" eval 'lives g && tell poweroff g'
-is "ours is destroyed" until_true 60 gone g
+is "ours is destroyed" until_true gone g
 is "the other one is left alone" has_state f c
 socle destroy f
 
@@ -149,7 +149,7 @@ is "while socle-watchd is killed again and again" eval 'for n in $(seq 12); do s
 all_reborn() {
     new=$(ids $ten) && ! { echo "$old"; echo "$new"; } | sort | uniq -d | grep .
 }
-is "each is there again" until_true 120 all_reborn
+is "each is there again" until_true all_reborn
 is "and lives" lives $ten
 is "once" equal "$(socle list | grep -c '^n[0-9]')" 10
 said() {
@@ -158,10 +158,10 @@ said() {
             return 1
     done
 }
-is "all that they have said is in their logs" until_true 60 said
+is "all that they have said is in their logs" until_true said
 is "all power off" tell poweroff $ten
 is "while all is killed" eval 'for n in $(seq 8); do sleep 0.$((n % 7)); kill_watchd; [ $n != 4 ] || kill -9 $(pidof socle-stored); done; true'
-is "nothing is left" until_true 60 all_is_back
+is "nothing is left" until_true all_is_back
 
 # Tools are killed at any moment: what they were making is gone, or is there as a whole.
 kill_tools() {
@@ -181,7 +181,7 @@ whole() {
         [ -e /run/socle/$id.json ] || return 1
     done
 }
-is "what is half-built is taken away" until_true 120 whole
+is "what is half-built is taken away" until_true whole
 for guest in $(guests 1); do
     socle unpause $guest # that was to be the last step
 done 2>/dev/null
@@ -189,8 +189,8 @@ is "who is there lives" lives $(guests 1)
 for guest in $(guests 1); do
     socle destroy $guest
 done
-is "and nothing else is left" until_true 60 all_is_back
-is "the store is consistent" equal "$(timeout 60 request 0 check)" "the store is consistent"
+is "and nothing else is left" until_true all_is_back
+is "the store is consistent" equal "$(timeout 300 request 0 check)" "the store is consistent"
 sed 's/^/# /' /tmp/watchd.log | tail -n 60
 check_dmesg
 finish

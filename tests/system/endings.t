@@ -13,7 +13,7 @@ my $config = Dom0::put('mortal.json', 0644, qq({"name": "mortal", "kernel": "mor
 
 my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
 my $boot = Dom0::boot(
-    name => 'endings', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['endings'], timeout => 900,
+    name => 'endings', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['endings'],
     programs => ['request'],
     files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored socle-consoled)),
               "usr/bin/socle-watchd=$Dom0::out/dom0-tools/socle-watchd", # not where init would find it

@@ -45,7 +45,7 @@ Dom0::filesystem("$store/demo.img", 16, '-L', 'demo', {});
 Dom0::filesystem("$Dom0::dir/guests.img", 96, '-L', 'socle', {map { ($_ => "$store/$_") } qw(pvgrub.img debian.img demo.img install.iso)});
 
 my $boot = Dom0::boot(
-    name => 'guests', smp => 2, memory => 2048, options => 'dom0_mem=512M', scripts => ['guests'], timeout => 1200,
+    name => 'guests', smp => 2, memory => 2048, options => 'dom0_mem=512M', scripts => ['guests'],
     values => {iso_sum => $sum}, disk => ['virtio', "$Dom0::dir/guests.img"], nic => ['virtio-net-pci'],
     files => [(grep { -f && -x } glob "$Dom0::out/dom0-tools/socle*"), "$gcc=$gcc",
               (map { 'etc/socle/' . s{.*/}{}r . "=$_" } glob 'config/examples/*'),

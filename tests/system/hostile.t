@@ -15,7 +15,7 @@ my @configs = map {
 
 my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
 my $boot = Dom0::boot(
-    name => 'hostile', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['hostile'], timeout => 900,
+    name => 'hostile', smp => 2, memory => 1024, options => 'dom0_mem=512M', scripts => ['hostile'],
     programs => ['request'],
     files => [map({ "$Dom0::out/dom0-tools/$_" } qw(socle socle-stored)), @configs, "$gcc=$gcc",
               map({ "/usr/bin/xenstore-$_" } qw(exists list read rm write))]);

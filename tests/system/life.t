@@ -13,7 +13,7 @@ use Test::More;
 # are there behind three times Ctrl-A.
 my $prompt = qr/dom0:[^\n]*# /;
 my $boot = Boot::run(
-    name => 'system-console', smp => 2, memory => 1024, timeout => 300,
+    name => 'life-console', smp => 2, memory => 1024,
     qemu => ['-accel', 'tcg,thread=single'],
     modules => ["$Dom0::out/dom0/vmlinux-stable console=hvc0", "$Dom0::out/dom0/initramfs-stable"],
     input => [[$prompt, "echo \$((6 * 7))\r"], [qr/^42.*$prompt/ms, "sh -c 'echo st\"\"arted; exec sleep 1000'\r"],

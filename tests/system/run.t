@@ -15,7 +15,7 @@ my $disk = "$Dom0::dir/run.img";
 unlink $disk;
 delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)}; # by hand, as it were
 my $boot = Boot::run(
-    name => 'system-run', timeout => 400, command => ['make', "O=$Dom0::out", 'run', "RUN_DISK=$disk"],
+    name => 'system-run', command => ['make', "O=$Dom0::out", 'run', "RUN_DISK=$disk"],
     input => [[$prompt, "socle console demo\n"],
               [$guest, "df -h /mnt; ping -c 1 10.0.2.2\n"],
               [$guest, "\x1d"],

@@ -10,7 +10,7 @@ use Dom0;
 use Test::More;
 
 my $gcc = '/lib/x86_64-linux-gnu/libgcc_s.so.1'; # which a client loads by itself when it ends
-my $boot = Dom0::boot(name => 'store', smp => 2, timeout => 600, scripts => ['store'], programs => ['request', 'storm'],
+my $boot = Dom0::boot(name => 'store', smp => 2, scripts => ['store'], programs => ['request', 'storm'],
                       options => 'dom0_mem=512M',
                       domus => ["$Dom0::out/guests/system-store.elf domu name=s mem=16M"],
                       files => ["$Dom0::out/dom0-tools/socle-stored", "$gcc=$gcc",

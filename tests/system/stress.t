@@ -13,7 +13,7 @@ my ($rounds, $sum) = $ENV{FULL} ? (100, '1f121adc11391ed1') : (20, '0325196c5d92
 
 for my $suite ('stable', $ENV{FULL} ? 'backports' : ()) {
     my $boot = Dom0::boot(name => "stress-$suite", suite => $suite, smp => 2, scripts => ['stress'],
-                          programs => ['stress'], parallel => 1, values => {rounds => $rounds, sum => $sum}, timeout => 900);
+                          programs => ['stress'], parallel => 1, values => {rounds => $rounds, sum => $sum});
     Dom0::report($boot, $suite);
 }
 done_testing;

@@ -131,7 +131,7 @@ END
     (map { s{^/}{}r . "=$_" } glob '/lib/x86_64-linux-gnu/libgcc_s.so.1'));
 
 my $boot = Dom0::boot(
-    name => 'xl', smp => 2, memory => 1536, options => 'dom0_mem=768M', scripts => ['xl'], timeout => 3000,
+    name => 'xl', smp => 2, memory => 1536, options => 'dom0_mem=768M', scripts => ['xl'],
     disk => ['virtio', "$Dom0::dir/xl-disk.img"], files => \@files);
 Dom0::report($boot, 'xl');
 ok($boot->has(qr/audit: ok/), 'counts are right') if !$Dom0::xen;

@@ -45,8 +45,8 @@ struct peer {
     unsigned answered; /* set by the event handler */
 };
 
-/** peer_connect - meet the peer in domain @dom; waits up to 5 s for it to be there.
- * 0, -ESRCH (nobody came), or another -errno. */
+/** peer_connect - meet the peer in domain @dom; waits for it to be ready, and panics if it is
+ * not within a minute. 0, -ESRCH (there is no such domain), or another -errno. */
 int peer_connect(struct peer *p, domid_t dom);
 /** peer_disconnect - unmap and close; the peer waits for the next connection. */
 void peer_disconnect(struct peer *p);

@@ -83,6 +83,18 @@ struct test_case {
             return;                                                                                \
     } while (0)
 
+/** eventually - sleep until @cond holds. Value: does it? The limit, a minute, is for what never comes: the machine
+ * below us may be slow, or stand still at any moment. */
+#define eventually(cond)                                                                           \
+    ({                                                                                             \
+        uint64_t end_ = time_now() + 60 * NS_PER_SEC;                                              \
+        bool holds_;                                                                               \
+                                                                                                   \
+        while (!(holds_ = !!(cond)) && time_now() < end_)                                          \
+            time_sleep(NS_PER_MS);                                                                 \
+        holds_;                                                                                    \
+    })
+
 /** skip - this test does not apply here: say why and leave it. Counts as passed. */
 #define skip(...)                                                                                  \
     do {                                                                                           \

