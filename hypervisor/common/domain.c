@@ -238,6 +238,7 @@ static int init_domain(struct domain *d, const struct domain_params *p)
     sched_domain_init(d, p->weight, p->cap);
     domain_init_watchdogs(d);
     tasklet_init(&d->destroyer, kill_async, d);
+    rc = rc ?: cpupool_join(d, p->cpupool);
     rc = rc ?: evtchn_domain_init(d, p->max_evtchn_port);
     rc = rc ?: gnttab_domain_init(d, p->max_grant_frames, p->max_maptrack_frames);
     rc = rc ?: arch_domain_init(d);

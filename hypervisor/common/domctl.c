@@ -53,8 +53,6 @@ static int check_config(const struct xen_domctl_createdomain *cd)
         cd->max_vcpus < 1 || cd->max_vcpus > MAX_VCPUS || !cd->max_grant_frames ||
         cd->max_grant_frames > GRANT_FRAMES || cd->max_maptrack_frames > MAPTRACK_FRAMES)
         return -EINVAL;
-    if (cd->cpupool_id)
-        return -ENOENT;
     return arch_domain_config_check(&cd->arch);
 }
 
@@ -83,6 +81,7 @@ static long op_create(struct domctl_call *c)
             (unsigned int)(cd->max_grant_frames < 0 ? GRANT_FRAMES : cd->max_grant_frames),
         .max_maptrack_frames =
             (unsigned int)(cd->max_maptrack_frames < 0 ? MAPTRACK_FRAMES : cd->max_maptrack_frames),
+        .cpupool = cd->cpupool_id,
     };
     int rc = check_config(cd);
     struct domain *d;
@@ -190,6 +189,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->max_pages = READ_ONCE(d->max_pages);
     info->outstanding_pages = READ_ONCE(d->claimed_pages);
     info->shared_info_frame = virt_to_mfn(d->shared_info).n;
+    info->cpupool = d->sched.pool;
     memcpy(info->handle, d->handle, sizeof(info->handle));
 }
 
@@ -294,9 +294,9 @@ static long op_set_affinity(struct domctl_call *c)
         (void)sched_override_affinity(c->v, -1);
     rc = sched_set_affinity(c->v, is_hard ? &hard : NULL, is_soft ? &soft : NULL);
     if (!rc && is_hard)
-        rc = cpumask_to_guest(&a->cpumap_hard, cpumask_and(c->v->sched.hard, cpu_online_map));
+        rc = cpumask_to_guest(&a->cpumap_hard, c->v->sched.allowed);
     if (!rc && is_soft)
-        rc = cpumask_to_guest(&a->cpumap_soft, cpumask_and(c->v->sched.soft, cpu_online_map));
+        rc = cpumask_to_guest(&a->cpumap_soft, cpumask_and(c->v->sched.soft, c->d->sched.cpus));
     return rc;
 }
 
@@ -388,7 +388,7 @@ static const struct domctl_row rows[] = {
     {0},
 };
 
-static spinlock_t domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
+spinlock_t domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 
 static const struct domctl_row *find_row(const struct domctl_row *row, uint32_t cmd)
 {

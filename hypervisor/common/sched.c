@@ -339,18 +339,39 @@ void sched_switched_out(struct vcpu *prev)
 
 /* ---- where ---- */
 
-static bool any_online(const cpumask_t *m)
+static bool in_pool(const struct domain *d, cpumask_t m)
 {
-    return !cpumask_empty(cpumask_and(*m, cpu_online_map));
+    return !cpumask_empty(cpumask_and(m, d->sched.cpus));
 }
 
-/* After a change of its affinity: unlock, and take the vcpu to where it may run. */
+/* After a change of its affinity: unlock, and take the vcpu to where it may run. If it waits, there may be
+ * a better place now. */
 static int settle(struct vcpu *v, struct runqueue *rq, int rc)
 {
+    bool stays;
+
+    v->sched.allowed = cpumask_and(v->sched.hard, v->domain->sched.cpus);
+    stays = vcpu_may_run_on(v, v->sched.cpu) && !vcpu_is_queued(v);
     spin_unlock(&rq->lock);
-    if (!rc && !vcpu_may_run_on(v, READ_ONCE(v->sched.cpu)))
+    if (!stays)
         move(v);
     return rc;
+}
+
+void sched_domain_confine(struct domain *d, cpumask_t cpus, bool forget)
+{
+    d->sched.cpus = cpus;
+    for_each_vcpu (d, v) {
+        struct runqueue *rq = vcpu_queue_lock(v);
+
+        if (forget)
+            v->sched.soft = CPUMASK_ALL;
+        if (forget || !in_pool(d, v->sched.hard)) {
+            v->sched.hard = CPUMASK_ALL;
+            v->sched.overridden = 0;
+        }
+        (void)settle(v, rq, 0);
+    }
 }
 
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
@@ -358,7 +379,7 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
     struct runqueue *rq;
     int rc = 0;
 
-    if ((hard && !any_online(hard)) || (soft && cpumask_empty(*soft)))
+    if ((hard && !in_pool(v->domain, *hard)) || (soft && cpumask_empty(*soft)))
         return -EINVAL;
     rq = vcpu_queue_lock(v);
     if (hard && v->sched.overridden) {
@@ -377,7 +398,7 @@ int sched_override_affinity(struct vcpu *v, int cpu)
     struct runqueue *rq;
     int rc = 0;
 
-    if (cpu >= 0 && (cpu >= NR_CPUS || !cpumask_test(&cpu_online_map, (unsigned int)cpu)))
+    if (cpu >= 0 && (cpu >= NR_CPUS || !cpumask_test(&v->domain->sched.cpus, (unsigned int)cpu)))
         return -EINVAL;
     rq = vcpu_queue_lock(v);
     if (cpu < 0) {
@@ -481,6 +502,7 @@ int sched_vcpu_init(struct vcpu *v)
 {
     list_init(&v->sched.queue);
     v->sched.hard = v->sched.soft = CPUMASK_ALL;
+    v->sched.allowed = v->domain->sched.cpus;
     v->sched.cpu = (uint16_t)policy->home(v);
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = (uint64_t)now();

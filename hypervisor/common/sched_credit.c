@@ -7,8 +7,8 @@
  *
  * What a vcpu may be ahead of its competitors is bounded (lead()), so that old debts and savings are
  * forgotten: from times when it had a pcpu for itself, slept, or was pinned elsewhere. The bound is
- * applied in put() between a vcpu and the first of those that wait for the same pcpu, and is larger
- * than what a slice can bring about. Vcpus that never compete do not influence each other.
+ * applied in put() between a vcpu and the first of those that wait for the same pcpu, and in join() to
+ * one who comes from elsewhere; it is larger than what a slice can bring about. Vcpus that never compete do not influence each other.
  *
  * A vcpu that wakes takes an idle pcpu; else it preempts the one that is furthest ahead if that has
  * PREEMPT more virtual time. However long it has slept, it counts as at most WAKE_CREDIT behind that.
@@ -118,7 +118,7 @@ static struct vcpu *first_for(struct runqueue *rq, struct list *pos, unsigned in
 
 static cpumask_t pcpus_for(const struct runqueue *rq, const struct vcpu *v)
 {
-    return cpumask_and(v->sched.hard, cpumask_and(rq->cpus, cpu_online_map));
+    return cpumask_and(v->sched.allowed, rq->cpus);
 }
 
 static bool tickle_idle(struct runqueue *rq, const struct vcpu *v, cpumask_t mask)
@@ -194,6 +194,8 @@ static void join(struct runqueue *rq, struct vcpu *v, bool waking)
     cpu = furthest_ahead(mask, now(), &rival);
     if (cpu != NR_CPUS && waking && ahead(rival, v->sched.vtime) > WAKE_CREDIT)
         v->sched.vtime = plus(rival, -WAKE_CREDIT);
+    else if (cpu != NR_CPUS && ahead(v->sched.vtime, rival) > lead(v))
+        v->sched.vtime = plus(rival, lead(v));
     enqueue(rq, v);
     if (cpu != NR_CPUS && (ahead(rival, v->sched.vtime) > PREEMPT || sched_of(cpu)->endless))
         runqueue_tickle(rq, cpu);
@@ -229,8 +231,7 @@ static void credit_released(struct vcpu *v)
 
 static unsigned int credit_home(const struct vcpu *v)
 {
-    cpumask_t mask = cpumask_and(v->sched.hard, cpu_online_map);
-    unsigned int best = cpumask_first(mask), least = ~0u;
+    unsigned int best = cpumask_first(v->sched.allowed), least = ~0u;
     struct runqueue *rq;
 
     for (unsigned int i = 0; (rq = runqueue_at(i)); i++) {

@@ -8,7 +8,7 @@
 
 static bool fits(const struct vcpu *v, unsigned int cpu)
 {
-    return vcpu_may_run_on(v, cpu) && cpumask_test(&cpu_online_map, cpu) && vcpu_is_free(v, cpu);
+    return vcpu_may_run_on(v, cpu) && vcpu_is_free(v, cpu);
 }
 
 static void assign(struct vcpu *v, unsigned int cpu)
@@ -56,7 +56,7 @@ static bool find_pcpu(struct runqueue *rq, struct vcpu *v, cpumask_t mask)
 
 static bool has_other_pcpu(struct runqueue *rq, const struct vcpu *v)
 {
-    for_each_cpu (cpu, cpumask_and(cpumask_and(v->sched.hard, rq->cpus), cpu_online_map))
+    for_each_cpu (cpu, cpumask_and(v->sched.allowed, rq->cpus))
         if (!sched_of(cpu)->assigned)
             return true;
     return false;
@@ -66,7 +66,7 @@ static bool has_other_pcpu(struct runqueue *rq, const struct vcpu *v)
  * switched out; else when it wakes. */
 static bool displace(struct runqueue *rq, struct vcpu *v)
 {
-    for_each_cpu (cpu, cpumask_and(v->sched.hard, rq->cpus)) {
+    for_each_cpu (cpu, cpumask_and(v->sched.allowed, rq->cpus)) {
         struct vcpu *w = sched_of(cpu)->assigned;
 
         if (w && fits(v, cpu) && has_other_pcpu(rq, w)) {
@@ -87,7 +87,7 @@ static void null_wake(struct vcpu *v)
         return;
     }
     unassign(rq, v);
-    if (find_pcpu(rq, v, v->sched.soft) || find_pcpu(rq, v, v->sched.hard) || displace(rq, v))
+    if (find_pcpu(rq, v, v->sched.soft) || find_pcpu(rq, v, v->sched.allowed) || displace(rq, v))
         return;
     list_add_tail(&v->sched.queue, &rq->waiting);
     rq->nr_waiting++;
@@ -136,9 +136,7 @@ static void null_released(struct vcpu *v)
 
 static unsigned int null_home(const struct vcpu *v)
 {
-    cpumask_t mask = cpumask_and(v->sched.hard, cpu_online_map);
-
-    return cpumask_empty(mask) ? 0 : cpumask_first(mask);
+    return cpumask_empty(v->sched.allowed) ? 0 : cpumask_first(v->sched.allowed);
 }
 
 static void null_domain(struct domain *d __ignored)

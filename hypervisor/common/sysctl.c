@@ -184,39 +184,17 @@ static long op_pcitopo(struct xen_sysctl *op)
     return 0;
 }
 
-/* ---- pool 0 has all CPUs and all domains, and is the only one ---- */
+/* ---- pools and their scheduler ---- */
 
 static long op_cpupool(struct xen_sysctl *op)
 {
-    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
-    struct domain *d = NULL;
+    long rc = -ERESTART;
 
-    switch (p->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-        return p->cpupool_id ? -EOPNOTSUPP : -EEXIST;
-    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return p->cpupool_id ? -ENOENT : -EBUSY;
-    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-        return p->cpupool_id ? -ENOENT : -ENODEV; /* there is none that is in no pool */
-    case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        if (p->cpupool_id)
-            return -ENOENT;
-        p->sched_id = sched_policy()->id;
-        for (p->n_dom = 0; (d = domain_next(d)); p->n_dom++)
-            ;
-        return cpumask_to_guest(&p->cpumap, cpu_online_map);
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-        return cpumask_to_guest(&p->cpumap, CPUMASK_NONE);
-    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        d = domain_by_id((domid_t)p->domid);
-        if (!d)
-            return -ESRCH;
-        domain_put(d);
-        return d == dom0 ? -EPERM : p->cpupool_id ? -ENOENT : 0;
-    default:
-        return -ENOSYS;
+    if (spin_trylock(&domctl_lock)) {
+        rc = cpupool_op(&op->u.cpupool_op);
+        spin_unlock(&domctl_lock);
     }
+    return rc;
 }
 
 /* Nobody is kept on a CPU because it has only just got it: a rate limit of 0. */
@@ -224,7 +202,7 @@ static long op_scheduler(struct xen_sysctl *op)
 {
     struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
 
-    if (s->cpupool_id)
+    if (!cpupool_exists(s->cpupool_id))
         return -ESRCH;
     if (s->sched_id != sched_policy()->id || s->cmd > XEN_SYSCTL_SCHEDOP_getinfo)
         return -EINVAL;
@@ -285,6 +263,8 @@ long do_sysctl(guest_ptr_t arg)
     if (!row && !(row = find_row(arch_sysctl, op.cmd)))
         return -ENOSYS;
     rc = row->fn(&op);
+    if (rc == -ERESTART)
+        return hypercall_continue(__HYPERVISOR_sysctl, 1, (unsigned long)arg.va);
     if ((rc == 0 ? row->result : row->result > 1) && copy_to_guest(arg, &op, sizeof(op)))
         rc = -EFAULT;
     return rc;

@@ -94,7 +94,7 @@ TEST(createdomain_checks_every_field)
     create_refuses(-EINVAL, grant_opts, 2);
     create_refuses(-EINVAL, grant_opts, 0x11);
     create_refuses(-EINVAL, vmtrace_size, 4096);
-    create_refuses(-ENOENT, cpupool_id, 1);
+    create_refuses(-ESRCH, cpupool_id, 1);
     create_refuses(-EINVAL, arch.emulation_flags, XEN_X86_EMU_ALL + 1);
     create_refuses(-EOPNOTSUPP, arch.emulation_flags, XEN_X86_EMU_LAPIC);
     create_refuses(-EINVAL, arch.misc_flags, 2);

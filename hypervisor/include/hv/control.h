@@ -45,6 +45,13 @@ extern const struct sysctl_row arch_sysctl[];
  * 0, what it has too much is ignored, or cleared. -EFAULT. */
 int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);
 
+/** domctl_lock - one control operation at a time: tried, and if another one is under way, -ERESTART. */
+extern spinlock_t domctl_lock;
+
+/** cpupool_exists - there is such a pool of pcpus. cpupool_op - of sysctl, with domctl_lock held. */
+bool cpupool_exists(unsigned int id);
+long cpupool_op(struct xen_sysctl_cpupool_op *op);
+
 /** domain_get_info - all fields. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

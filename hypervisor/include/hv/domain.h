@@ -128,13 +128,16 @@ struct domain_params {
     unsigned int max_evtchn_port; /* highest port */
     unsigned int max_grant_frames, max_maptrack_frames;
     unsigned int weight, cap;
+    unsigned int cpupool;
     const char *name;
 };
 
 /** domain_create - a domain without memory, its vcpus down; not yet findable (D2), paused once: domain_unpause()
  * starts it. NULL and *@err: -EINVAL, -EEXIST (the id is in use, or its last owner is not gone yet),
- * -ENOMEM. */
+ * -ENOMEM, and what cpupool_join() says. */
 struct domain *domain_create(const struct domain_params *p, int *err);
+/** cpupool_join - @d shall run on the pcpus of that pool. -ESRCH: there is none; -ENODEV: it has none. */
+int cpupool_join(struct domain *d, unsigned int id);
 /** domain_id_is_free - for now; @id is below MAX_DOMAINS. */
 bool domain_id_is_free(domid_t id);
 /** domain_publish - from now on others can find it; its vcpus that have a context are up. */

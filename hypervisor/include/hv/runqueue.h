@@ -62,10 +62,10 @@ static inline bool vcpu_is_queued(const struct vcpu *v)
     return !list_empty(&v->sched.queue);
 }
 
-/** vcpu_may_run_on - its hard affinity allows it. */
+/** vcpu_may_run_on - its hard affinity and its pool allow it. */
 static inline bool vcpu_may_run_on(const struct vcpu *v, unsigned int cpu)
 {
-    return cpumask_test(&v->sched.hard, cpu);
+    return cpumask_test(&v->sched.allowed, cpu);
 }
 
 /** vcpu_is_free - no other pcpu than @cpu has its registers. */

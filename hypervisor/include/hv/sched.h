@@ -25,6 +25,7 @@ struct sched_vcpu {
     uint8_t assigned;     /* null: `cpu` is its own */
     uint8_t overridden;   /* hard is a temporary pin; saved_hard is what comes back */
     cpumask_t hard, soft; /* where it may run; where it should */
+    cpumask_t allowed;    /* of hard, those of its pool: what policies go by */
     cpumask_t saved_hard;
     int64_t vtime;    /* credit: time it got, in ns for a weight of 256 */
     s_time_t since;   /* when it was last switched in */
@@ -37,6 +38,8 @@ struct sched_domain {
     uint16_t cap;        /* percent of one pcpu that all its vcpus may use together; 0: no cap */
     int64_t budget;      /* cap: ns left, negative when overdrawn; atomic */
     struct timer refill; /* cap: once a period */
+    uint32_t pool;       /* cpupool.c */
+    cpumask_t cpus;      /* of its pool; not none */
 };
 
 /* A policy. The lock of the vcpu's run queue is held where nothing else is said. */
@@ -75,7 +78,10 @@ void sched_vcpu_destroy(struct vcpu *v); /* it is down or paused and runs nowher
 void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap);
 void sched_domain_destroy(struct domain *d);
 int sched_domain_adjust(struct domain *d, unsigned int weight, unsigned int cap); /* -EINVAL */
-/** sched_set_affinity - where @v may and should run; NULL: unchanged. -EINVAL: no such pcpu is on line;
+/** sched_domain_confine - @d runs on these pcpus only. A vcpu that has to be on others may be on all;
+ * @forget: so may all of them. */
+void sched_domain_confine(struct domain *d, cpumask_t cpus, bool forget);
+/** sched_set_affinity - where @v may and should run; NULL: unchanged. -EINVAL: no such pcpu is in its pool;
  * -EBUSY: hard affinity is overridden for the moment. */
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft);
 /** sched_override_affinity - pin the vcpu to @cpu until the next call with a negative number. -EINVAL,

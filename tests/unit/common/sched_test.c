@@ -30,8 +30,8 @@ struct work {
     s_time_t run, sleep;
     bool noisy; /* times vary between 0 and twice the above */
     s_time_t left, wake_at;
-    s_time_t ran;         /* the simulation's account */
-    s_time_t woken;       /* when it was woken; 0: it has run since */
+    s_time_t ran;   /* the simulation's account */
+    s_time_t woken; /* when it was woken; 0: it has run since */
     s_time_t worst_wait, total_wait;
     unsigned long wakes;
 };
@@ -68,7 +68,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
     assert_ptr_equal(p->curr, prev);
     assert_false(p->locks_held);
     assert_true(next->sched.on_cpu);
-    assert_true(cpumask_test(&next->sched.hard, p->id));
+    assert_true(vcpu_may_run_on(next, p->id));
     for (unsigned int i = 0; i < nr_cpus; i++)
         assert_ptr_not_equal(pcpus[i].curr, next);
     p->curr = next;
@@ -135,11 +135,13 @@ static void machine(const char *policy, unsigned int cpus)
     srand(1);
 }
 
-static struct domain *new_domain(domid_t id, unsigned int vcpus, unsigned int weight, unsigned int cap)
+static struct domain *new_domain(domid_t id, unsigned int vcpus, unsigned int weight,
+                                 unsigned int cap)
 {
     struct domain *d = fake_domain(id, id == 0, vcpus);
 
     fake_cpu(0);
+    d->sched.cpus = cpu_online_map;
     sched_domain_init(d, weight, cap);
     for (unsigned int i = 0; i < vcpus; i++) {
         sched_vcpu_init(d->vcpu[i]);
@@ -600,6 +602,86 @@ static void test_affinity_errors(void **state)
     assert_int_equal(v->sched.hard.bits, ~0UL);
 }
 
+/* Domains are moved to other pcpus at any moment; whoever runs does so where he may (checked at each switch,
+ * too), and in the end, with everything free to go anywhere, everybody runs. */
+static void pools(const char *policy, unsigned int vcpus)
+{
+    machine(policy, 4);
+    be_late = true;
+    for (unsigned int i = 0; i < vcpus; i++)
+        start(new_domain((domid_t)i, 1, 256, 0)->vcpu[0], US(300), US(30))->noisy = true;
+    for (unsigned int round = 0; round < 1000; round++) {
+        struct vcpu *v = work[rand() % (int)vcpus].v;
+        cpumask_t cpus = {1 + (uint64_t)(rand() % 15)};
+
+        fake_cpu((unsigned int)rand() % 4);
+        if (rand() % 2)
+            sched_domain_confine(v->domain, cpus, rand() % 4 == 0);
+        else if (sched_set_affinity(v, &cpus, NULL))
+            assert_true(cpumask_empty(cpumask_and(cpus, v->domain->sched.cpus)));
+        assert_int_equal(v->sched.allowed.bits, v->sched.hard.bits & v->domain->sched.cpus.bits);
+        assert_false(cpumask_empty(v->sched.allowed));
+        run_for(US(rand() % 2000));
+        for (unsigned int i = 0; i < 4; i++)
+            assert_true(pcpus[i].curr->domain->is_idle || vcpu_may_run_on(pcpus[i].curr, i));
+    }
+    for (unsigned int i = 0; i < vcpus; i++)
+        sched_domain_confine(work[i].v->domain, cpu_online_map, true);
+    run_for(MS(10));
+    reset_account();
+    run_for(MS(200));
+    for (unsigned int i = 0; i < vcpus; i++)
+        assert_true(work[i].ran > MS(200) * 4 / vcpus / 4);
+}
+
+/* Who had a pcpu for himself for long, and comes to where several share one, waits no longer than they do. */
+static void test_debts_stay_behind(void **state)
+{
+    (void)state;
+    machine("credit", 2);
+    for (unsigned int i = 0; i < 4; i++) {
+        hog(new_domain((domid_t)i, 1, 256, 0)->vcpu[0]);
+        pin(work[i].v, i ? 1 : 2);
+    }
+    run_for(SECONDS(10));
+    sched_domain_confine(work[0].v->domain, (cpumask_t){1}, false);
+    run_for(MS(200));
+    reset_account();
+    run_for(SECONDS(1));
+    for (unsigned int i = 0; i < 4; i++)
+        assert_share(&work[i], 0.25, SECONDS(1), 0.1);
+}
+
+/* A vcpu that is pinned to a pcpu which its domain loses. */
+static void test_lost_pcpu(void **state)
+{
+    struct vcpu *v;
+
+    (void)state;
+    machine("credit", 4);
+    v = new_domain(0, 1, 256, 0)->vcpu[0];
+    pin(v, 2);
+    assert_int_equal(sched_override_affinity(v, 1), 0);
+    sched_domain_confine(v->domain, (cpumask_t){0xd}, false);
+    assert_int_equal(v->sched.hard.bits, ~0UL);
+    assert_int_equal(v->sched.allowed.bits, 0xd);
+    assert_int_equal(sched_override_affinity(v, -1), -EINVAL);
+    assert_int_equal(sched_override_affinity(v, 1), -EINVAL);
+    pin(v, 0xc);
+    sched_domain_confine(v->domain, (cpumask_t){6}, false);
+    assert_int_equal(v->sched.hard.bits, 0xc);
+    assert_int_equal(v->sched.allowed.bits, 4);
+    sched_domain_confine(v->domain, (cpumask_t){7}, true);
+    assert_int_equal(v->sched.allowed.bits, 7);
+}
+
+static void test_pools(void **state)
+{
+    (void)state;
+    pools("credit", 10);
+    pools("null", 4);
+}
+
 static void test_soft_affinity_is_preferred(void **state)
 {
     struct vcpu *v;
@@ -780,8 +862,8 @@ static unsigned int torn;
 
 static void watch_area(uintptr_t va, size_t n, bool to_guest)
 {
-    if (to_guest && va >= (uintptr_t)watched && va < (uintptr_t)(watched + 1) && n == sizeof(*watched) &&
-        !(watched->state_entry_time & XEN_RUNSTATE_UPDATE))
+    if (to_guest && va >= (uintptr_t)watched && va < (uintptr_t)(watched + 1) &&
+        n == sizeof(*watched) && !(watched->state_entry_time & XEN_RUNSTATE_UPDATE))
         torn++;
 }
 
@@ -907,6 +989,9 @@ int main(void)
         cmocka_unit_test(test_storms),
         cmocka_unit_test(test_pins_hold),
         cmocka_unit_test(test_affinity_errors),
+        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_lost_pcpu),
+        cmocka_unit_test(test_debts_stay_behind),
         cmocka_unit_test(test_soft_affinity_is_preferred),
         cmocka_unit_test(test_queues_are_balanced),
         cmocka_unit_test(test_yield_lets_others_run),

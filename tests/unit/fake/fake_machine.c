@@ -153,6 +153,7 @@ struct domain *fake_domain(domid_t id, bool privileged, unsigned int nr)
         abort();
     d->id = id;
     d->is_privileged = privileged;
+    d->sched.cpus = CPUMASK_ALL;
     d->arch.iomem.nr = privileged; /* it has devices */
     d->refcnt = 1;
     d->shutdown_code = ~0u;
@@ -174,7 +175,7 @@ struct domain *fake_domain(domid_t id, bool privileged, unsigned int nr)
         v->info = i < 32 ? &si->vcpu_info[i] : object(PAGE_SIZE);
         v->is_initialised = true;
         list_init(&v->sched.queue);
-        v->sched.hard = v->sched.soft = CPUMASK_ALL;
+        v->sched.hard = v->sched.soft = v->sched.allowed = CPUMASK_ALL;
         d->vcpu[i] = v;
     }
     if (privileged)
