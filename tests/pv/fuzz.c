@@ -24,6 +24,7 @@
 // timeout: 900
 // cmdline: preempt=3
 // qemu: -device edu,addr=5 -device virtio-rng-pci,addr=6
+#include "chance.h"
 #include <pv/test.h>
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/domctl.h>
@@ -78,24 +79,6 @@ static long reservation; /* pages we may have: else the hypervisor soon has none
 static bool trace, forever, steady, fifo_grown, all_set;
 
 /* ---- chance ---- */
-
-static uint64_t rnd(struct actor *a)
-{
-    a->random ^= a->random >> 12;
-    a->random ^= a->random << 25;
-    a->random ^= a->random >> 27;
-    return a->random * 0x2545f4914f6cdd1dul;
-}
-
-static uint64_t below(struct actor *a, uint64_t n)
-{
-    return (rnd(a) >> 33) % n;
-}
-
-static bool one_in(struct actor *a, uint64_t n)
-{
-    return below(a, n) == 0;
-}
 
 /* A number near a border of its type, or small, or any. */
 static uint64_t odd_number(struct actor *a)
@@ -1694,7 +1677,7 @@ static void step_multicall(struct actor *a)
     if (one_in(a, 32))
         entries[below(a, a->batched)].op = __HYPERVISOR_multicall;
     at = place_array(a, entries, sizeof(entries[0]), a->batched, &count);
-    a->heal = true; /* an entry that results were written over may be any call: zeros clear the trap table */
+    a->heal = true; /* an entry that results were written over may be any call */
     CALL(a, multicall, at, count);
 }
 

@@ -10,6 +10,7 @@
 // smp: 2
 // timeout: 300
 // cmdline: dom0_mem=96M preempt=3
+#include "chance.h"
 #include <pv/test.h>
 #include <pv/control.h>
 #include <xen/memory.h>
@@ -32,24 +33,6 @@ static volatile uint64_t frames[CHILDREN][FRAMES];
 static char *read_only;
 
 /* ---- chance ---- */
-
-static uint64_t rnd(struct actor *a)
-{
-    a->random ^= a->random >> 12;
-    a->random ^= a->random << 25;
-    a->random ^= a->random >> 27;
-    return a->random * 0x2545f4914f6cdd1dul;
-}
-
-static uint64_t below(struct actor *a, uint64_t n)
-{
-    return (rnd(a) >> 33) % n;
-}
-
-static bool one_in(struct actor *a, uint64_t n)
-{
-    return below(a, n) == 0;
-}
 
 static uint64_t odd_number(struct actor *a)
 {

@@ -152,26 +152,6 @@ static struct page *new_page(void)
     return pg;
 }
 
-/* Make a frame a page table, and an ordinary one again. */
-static void to_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    memset(page_virt(pg), 0, PAGE_SIZE);
-    spin_lock(&d->arch.mmu_lock);
-    assert_int_equal(page_get_type(pg, PGT_L1), 0);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
-static void from_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    spin_lock(&d->arch.mmu_lock);
-    page_put_type(pg);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -249,9 +229,9 @@ static void arguments_are_checked(void **state)
     assert_int_equal(init_control(0, ~0UL, 0), -EINVAL);
     assert_int_equal(init_control(0, page_mfn(theirs).n, 0), -EINVAL);
     assert_int_equal(d->evtchn->fifo_mode, FIFO_OFF); /* 188: nothing is left of failures */
-    to_table(control_page[0]);
+    fake_to_table(control_page[0]);
     assert_int_equal(init_control(0, good, 0), -EINVAL); /* a page table */
-    from_table(control_page[0]);
+    fake_from_table(control_page[0]);
     assert_int_equal(init_control(0, good, 4096 - 72), 0);
     assert_int_equal(init_control(0, page_mfn(control_page[1]).n, 0), -EINVAL); /* has one */
     assert_int_equal(init_control(1, good, 0), 0); /* two in one page: fine */

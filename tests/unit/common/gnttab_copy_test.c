@@ -64,26 +64,6 @@ static void nothing_is_held(void)
     }
 }
 
-/* Make a frame a page table, and an ordinary one again. */
-static void to_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    memset(page_virt(pg), 0, PAGE_SIZE);
-    spin_lock(&d->arch.mmu_lock);
-    assert_int_equal(page_get_type(pg, PGT_L1), 0);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
-static void from_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    spin_lock(&d->arch.mmu_lock);
-    page_put_type(pg);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -171,9 +151,9 @@ static void refusals(void **state)
     c.source.u.gmfn = virt_to_mfn(table[1]).n;
     assert_int_equal(copy1(1, &c), GNTST_bad_page);
     c = good;
-    to_table(page[1][1]);
+    fake_to_table(page[1][1]);
     assert_int_equal(copy1(1, &c), GNTST_general_error); /* a page table is not written to */
-    from_table(page[1][1]);
+    fake_from_table(page[1][1]);
     for (unsigned int i = 0; i < 2; i++) {
         struct gnttab_copy_ptr *side = i ? &c.dest : &c.source;
 

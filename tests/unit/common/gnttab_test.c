@@ -126,26 +126,6 @@ static unsigned long writers(const struct page *pg)
 #define HOST   GNTMAP_host_map
 #define RDONLY GNTMAP_readonly
 
-/* Make a frame a page table, and an ordinary one again. */
-static void to_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    memset(page_virt(pg), 0, PAGE_SIZE);
-    spin_lock(&d->arch.mmu_lock);
-    assert_int_equal(page_get_type(pg, PGT_L1), 0);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
-static void from_table(struct page *pg)
-{
-    struct domain *d = page_owner(pg);
-
-    spin_lock(&d->arch.mmu_lock);
-    page_put_type(pg);
-    spin_unlock(&d->arch.mmu_lock);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -374,11 +354,11 @@ static void map_is_refused(void **state)
     table[1][6].frame = (uint32_t)virt_to_mfn(table[1]).n; /* 248: its own grant table */
     assert_int_equal(map(2, 1, 6, 0x1000, HOST, &h), GNTST_bad_page);
     grant(1, 6, 2, l1, RW);
-    to_table(l1);
+    fake_to_table(l1);
     assert_int_equal(map(2, 1, 6, 0x1000, HOST, &h), GNTST_general_error);
     assert_int_equal(map(2, 1, 6, 0x1000, HOST | RDONLY, &h), GNTST_okay); /* reading is harmless */
     assert_int_equal(unmap(2, 0x1000, h), GNTST_okay);
-    from_table(l1);
+    fake_from_table(l1);
     assert_int_equal(fake_nr_mappings, 0);
     assert_int_equal(refs(page[1][0]), 1);
 }

@@ -36,6 +36,10 @@ uint64_t m2p_get(mfn_t m);
 /** fake_frame - frames straight from fake RAM, without an allocator, from the top down; zeroed. */
 mfn_t fake_frame(unsigned int n);
 extern uint64_t *fake_m2p;
+/** fake_to_table, fake_from_table - make a domain's frame, which nobody uses, a page table, and an
+ * ordinary one again. */
+void fake_to_table(struct page *pg);
+void fake_from_table(struct page *pg);
 
 /* ---- guest memory ---- */
 /* Copies to or from [fake_fault_start, fake_fault_end) fail with -EFAULT, as do null pages and the

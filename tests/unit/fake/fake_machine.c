@@ -322,6 +322,24 @@ WEAK void page_put_type(struct page *pg)
         abort();
 }
 
+void fake_to_table(struct page *pg)
+{
+    struct domain *d = page_owner(pg);
+
+    memset(page_virt(pg), 0, PAGE_SIZE);
+    spin_guard(&d->arch.mmu_lock);
+    if (page_get_type(pg, PGT_L1))
+        abort();
+}
+
+void fake_from_table(struct page *pg)
+{
+    struct domain *d = page_owner(pg);
+
+    spin_guard(&d->arch.mmu_lock);
+    page_put_type(pg);
+}
+
 WEAK int page_put_type_preempt(struct page *pg)
 {
     page_put_type(pg);
