@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
 
-#define PATIENCE_SECONDS 10 /* of a store that does not answer */
+#define PATIENCE_SECONDS 30 /* of a store that does not answer */
 #define AT_ONCE          32 /* requests on their way: neither side's buffers ever fill up */
 #define CONFLICTS_MAX    100
 

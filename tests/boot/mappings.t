@@ -15,11 +15,13 @@ my $out = $ENV{O} || 'build';
 my ($start, $end) = (0xffff800000000000, 0xffff880000000000);
 my $m2p_end = 0xffff808000000000;
 
+my $log = "$out/log/mappings.log";
+unlink $log;
 my $pid = open2(my $from, my $to, $ENV{QEMU} || 'qemu-system-x86_64',
-                qw(-cpu max -smp 2 -m 512 -display none -no-reboot -net none -serial null -monitor stdio -kernel),
-                "$out/socle", '-initrd', "$out/guests/hello.elf", '-append', 'console=com1');
+                qw(-cpu max -smp 2 -m 512 -display none -no-reboot -net none -monitor stdio -kernel),
+                "$out/socle", '-serial', "file:$log", '-initrd', "$out/guests/hello.elf", '-append', 'console=com1');
 local $SIG{ALRM} = sub { kill 'KILL', $pid; BAIL_OUT('QEMU does not answer') };
-alarm 120;
+alarm 1800;
 
 # One answer of the monitor: all lines up to the marker, which is no command.
 sub ask {
@@ -34,20 +36,28 @@ sub ask {
     return @lines;
 }
 
+sub said {
+    my ($what) = @_;
+
+    open my $fh, '<', $log or return 0;
+    local $/;
+    return (<$fh> // '') =~ $what;
+}
+
 sub hypervisor_entries {
     return grep { $_->{va} >= $start && $_->{va} < $end } map {
         /^\s*([0-9a-f]{16}): ([0-9a-f]{16}) (\S{9})/ ? {va => hex $1, pa => hex $2, flags => $3} : ()
     } ask('info tlb');
 }
 
-# Until nothing changes any more: dom0 waits for input.
-my (@entries, $before);
-for (my ($same, $round) = (0, 0); $same < 4 && $round < 60; $round++) {
+# dom0 waits for input, and nothing changes any more.
+sleep 1 until said(qr/^> /m);
+my ($before, @entries) = ('');
+for (my $now = 'none'; $now ne $before;) {
     sleep 1;
-    @entries = hypervisor_entries();
-    my $now = join ' ', map { %$_{qw(va pa flags)} } @entries;
-    $same = @entries > 100 && defined $before && $now eq $before ? $same + 1 : 0;
     $before = $now;
+    @entries = hypervisor_entries();
+    $now = join ' ', map { %$_{qw(va pa flags)} } @entries;
 }
 print $to "q\n";
 close $to;

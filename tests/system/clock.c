@@ -72,6 +72,7 @@ int main(int argc, char **argv)
         next = sample();
         drift = difference(first, next) * 1000000 / PM_HZ;
     } while (next.ns - first.ns < seconds * 1000000000);
+    seconds = (next.ns - first.ns) / 1000000000;
     printf("after %lld s: %+lld us\n", (long long)seconds, (long long)drift);
     return llabs(drift) > seconds * ppm + 100;
 }

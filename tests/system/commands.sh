@@ -125,7 +125,7 @@ is "it shows" until_true row_is 0 vcpus 1
 is "it gets it back" socle vcpu-set Domain-0 2
 is "it shows" until_true take_up
 
-is "a magic key" socle sysrq -t 120 linux h
+is "a magic key" socle sysrq -t 1500 linux h
 is "Linux knows it" until_true said 'sysrq: HELP'
 is "hello does not" refused \
     "socle: hello: no reaction for 0 seconds: it may be booting, or have no driver for requests" socle sysrq -t 0 hello h
@@ -163,7 +163,7 @@ is "hello does not react" refused \
     "socle: hello: no reaction for 1 seconds: it may be booting, or have no driver for requests" socle shutdown -w -t 1 hello
 is "dom0 is not asked" refused "socle: 0: the control domain is shut down by its own commands, such as poweroff" socle shutdown 0
 before=$(socle domid linux) started=$(($(row linux start_time) + 1))
-is "reboot" socle reboot --wait -t 120 linux
+is "reboot" socle reboot --wait -t 1500 linux
 is "another one comes up" until_true another
 is "it is as the former one was left" equal "$(row linux memory) $(row linux memory_limit) $(row linux vcpus)" "128 129 2"
 is "it is younger" at_least "$(row linux start_time)" "$started"

@@ -29,7 +29,7 @@ modprobe -a xen-blkfront xen-netfront
 dd if=/dev/xvda of=/dev/null bs=64k count=16 2>/dev/null
 ip link set eth0 up
 ip addr add 10.77.0.2/24 dev eth0
-ping -q -s 1000 -c 3 10.77.0.1 >/dev/null &
+ping -q -s 1000 10.77.0.1 >/dev/null &
 echo "userland: begins"
 while :; do
     now="$(nproc) CPUs, $(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024)) MiB"

@@ -96,8 +96,8 @@ is "another one, too" until_true grep -qa ready /tmp/two
 say a again
 is "both go on" until_true grep -qa "what is again?" /tmp/one
 is "both go on" until_true grep -qa "what is again?" /tmp/two
-is "with all of it" cmp /tmp/one $log/a.log
-is "with all of it" cmp /tmp/two $log/a.log
+is "with all of it" until_true cmp /tmp/one $log/a.log
+is "with all of it" until_true cmp /tmp/two $log/a.log
 
 is "it has a terminal" until_true xenstore-exists /local/domain/$id/console/tty
 tty=$(xenstore-read /local/domain/$id/console/tty)
@@ -179,8 +179,8 @@ is "no descriptor is left" until_true no_descriptor_left
 
 socle create --console /guest/quick.json </dev/null >/tmp/five 2>&1 &
 is "a guest that is over at once is shown" until_true grep -qa bye /tmp/five
-is "all of it" grep -qa 'hello from a paravirtual guest' /tmp/five
-is "it has a log of its own" grep -qa bye /tmp/quick.log
+is "all of it" until_true grep -qa 'hello from a paravirtual guest' /tmp/five
+is "it has a log of its own" until_true grep -qa bye /tmp/quick.log
 is "destroyed" socle destroy quick
 is "who looked on is done" until_true no_reader_left
 

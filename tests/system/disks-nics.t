@@ -44,12 +44,12 @@ dd if=/dev/xvdb of=/dev/xvdc bs=64k conv=fsync 2>/dev/null && echo "xvdc takes d
 for nic in eth1 eth0; do
     wait_for /sys/class/net/$nic
     ip link set $nic up
-    udhcpc -i $nic -q -n -t 20 -T 1 -s /etc/udhcpc.script >/dev/null 2>&1
+    until udhcpc -i $nic -q -n -t 20 -T 1 -s /etc/udhcpc.script >/dev/null 2>&1; do :; done
     echo "$nic $(cat /sys/class/net/$nic/address) $(ip -4 addr show $nic | sed -n 's/ *inet \([^ ]*\) .*/\1/p')"
     ip link set eth1 down
 done
 for try in $(seq 60); do ping -c 1 -W 2 10.77.0.1 >/dev/null && echo "dom0 answers" && break; done
-ping -c 4 -W 10 10.0.2.2 >/dev/null && echo "the outside answers"
+until ping -c 1 -W 5 10.0.2.2 >/dev/null; do :; done && echo "the outside answers"
 echo "got $(nc 10.0.2.100 1000 </dev/null | sum)"
 echo "back came $(nc 10.0.2.100 1001 </dev/xvdb | sum)"
 # What it is not: eth1 has an address that is listed, then that of eth0, which dom0 knows how to answer; eth0 that of
