@@ -25,7 +25,7 @@ sub start {
         open STDERR, '>>', "$dir/log";
         exec "$out/dom0-tools/socle-stored", '--no-domains', '--socket', $path, '--pid-file', "$dir/pid", @more or exit 1;
     }
-    my $until = time + 20;
+    my $until = time + 300;
     sleep 0.01 until -s "$dir/pid" || time > $until;
 }
 
@@ -34,7 +34,7 @@ sub ask {
     my (@command) = @_;
     local $ENV{XENSTORED_PATH} = $path;
     my $quoted = join ' ', map { "'$_'" } @command;
-    my $text = `timeout 20 $quoted 2>&1`;
+    my $text = `timeout 300 $quoted 2>&1`;
     return $text;
 }
 
@@ -53,7 +53,7 @@ is(ask(qw(xenstore-rm /a/c)), '', 'rm');
 is(ask(qw(xenstore-ls -f /a)), qq{/a/b = "hello"\n}, 'and gone it is');
 {
     local $ENV{XENSTORED_PATH} = $path;
-    open my $watch, '-|', 'timeout', 20, 'xenstore-watch', '-n', 3, '/w' or die;
+    open my $watch, '-|', 'timeout', 300, 'xenstore-watch', '-n', 3, '/w' or die;
     is(scalar <$watch>, "/w\n", 'watch: at once');
     ask(qw(xenstore-write /w/x 1));
     is(scalar <$watch>, "/w/x\n", 'watch: a change');
@@ -159,6 +159,7 @@ if (!$writer) { # until it is cut off
         rename "$dir/count.new", "$dir/count";
     }
 }
+sleep 0.01 until -s "$dir/count";
 for my $round (1 .. 3) {
     sleep 0.2;
     kill 'KILL', $pid;
@@ -211,7 +212,7 @@ is(system("$out/dom0-tools/socle-stored --no-domains --socket /no/such/folder/s 
 
 # ---- in the background ----
 
-my $daemon = "timeout 60 $out/dom0-tools/socle-stored --no-domains --no-state --daemon --socket $path --pid-file $dir/bg";
+my $daemon = "timeout 600 $out/dom0-tools/socle-stored --no-domains --no-state --daemon --socket $path --pid-file $dir/bg";
 is(system("$daemon >$dir/out 2>&1"), 0, '--daemon: who starts it comes back');
 is(ask(qw(xenstore-write /a/b 1)), '', 'when it is ready');
 open $fh, '<', "$dir/bg";
@@ -222,7 +223,7 @@ is(system("$daemon 2>$dir/err") >> 8, 1, 'another one does not start');
 like(`cat $dir/err`, qr/^socle-stored: \S+bg: Device or resource busy\n\z/, 'and says why');
 is(ask(qw(xenstore-read /a/b)), "1\n", 'the first one goes on');
 kill 'TERM', $bg;
-my $patience = time + 20;
+my $patience = time + 300;
 sleep 0.01 while kill(0, $bg) && -e "/proc/$bg/exe" && time < $patience;
 is(system("$daemon >$dir/out 2>&1"), 0, 'when it has ended, another one starts');
 open $fh, '<', "$dir/bg";
