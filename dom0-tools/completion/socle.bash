@@ -10,6 +10,10 @@ _socle_domains() {
     socle list 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+_socle_pools() {
+    socle cpupool-list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
 # What the usage line has at this place (0, 1 ...): DOMAIN, FILE, nmi|reset ... The last one may repeat itself.
 _socle_operand() {
     local line=${1%%$'\n'*} words
@@ -51,6 +55,7 @@ _socle() {
     fi
     case $kind in
     DOMAIN) kind=$(_socle_domains) ;;
+    POOL) kind=$(_socle_pools) ;;
     COMMAND) kind=$(_socle_commands) ;;
     FILE)
         compopt -o filenames 2>/dev/null

@@ -128,6 +128,7 @@ void config_free(struct domain_config *c)
     free(c->kernel);
     free(c->ramdisk);
     free(c->cmdline);
+    free(c->pool);
     free(c->console_log);
     *c = (struct domain_config){0};
 }
@@ -277,6 +278,7 @@ void config_generate(const struct domain_config *c, yajl_gen g)
     row_number(g, "vcpus", c->vcpus, 1);
     row_number(g, "maxvcpus", c->maxvcpus, c->vcpus);
     row_cpus(g, c);
+    row_text(g, "pool", c->pool);
     row_number(g, "weight", c->weight, 256);
     row_number(g, "cap", c->cap, 0);
     row_disks(g, c);

@@ -51,6 +51,7 @@ struct domain_config {
     unsigned int vcpus, maxvcpus;
     bool has_cpus; /* else it may run anywhere */
     uint64_t cpus[CONFIG_MAX_CPUS / 64];
+    char *pool;               /* of CPUs; NULL: Pool-0 */
     unsigned int weight, cap; /* cap in per cent of one CPU, 0: none */
     struct config_disk *disks;
     struct config_nic *nics;

@@ -608,7 +608,6 @@ static const struct {
     {"bootloader_args", NULL, harmless, "there is no boot loader in dom0"},
     {"bootloader_restrict", NULL, harmless, "there is no boot loader in dom0"},
     {"bootloader_user", NULL, harmless, "there is no boot loader in dom0"},
-    {"pool", NULL, only, "Pool-0"},
     {"pci", NULL, unsupported, "PCI devices"},
     {"ioports", NULL, unsupported, "ports for guests"},
     {"iomem", NULL, unsupported, "device memory for guests"},

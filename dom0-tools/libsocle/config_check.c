@@ -8,6 +8,7 @@
 #include "cpus.h"
 #include "nearest.h"
 #include "number.h"
+#include "pools.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -600,6 +601,7 @@ static const struct key keys[] = {
     {"vcpus", "a number from 1 to 128", take_number, FIELD(vcpus), 1, CONFIG_MAX_VCPUS},
     {"maxvcpus", "a number from 1 to 128", take_number, FIELD(maxvcpus), 1, CONFIG_MAX_VCPUS},
     {"cpus", "numbers of CPUs below 1024, such as 0-3,^1", take_cpus},
+    {"pool", "a pool of CPUs: " CONFIG_NAME_FORM, take_name, FIELD(pool)},
     {"weight", "a number from 1 to 65535", take_number, FIELD(weight), 1, 65535},
     {"cap", "per cent of one CPU from 0 to 12800", take_number, FIELD(cap), 0,
      100 * CONFIG_MAX_VCPUS},
@@ -633,6 +635,10 @@ static void fill_in(const struct node *root, struct domain_config *c, struct con
         c->vcpus = 1;
     if (!c->maxvcpus)
         c->maxvcpus = c->vcpus;
+    if (c->pool && strcmp(c->pool, POOL_0) == 0) {
+        free(c->pool);
+        c->pool = NULL;
+    }
     if (c->maxmem < c->memory)
         node_error(node_find(root, "maxmem"), notes, "expected no less than memory, %u", c->memory);
     if (c->maxvcpus < c->vcpus)

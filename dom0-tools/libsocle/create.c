@@ -11,6 +11,7 @@
 #include "build_kernel.h"
 #include "create_nodes.h"
 #include "device.h"
+#include "pools.h"
 #include "state.h"
 #include "unpack.h"
 #include "xc.h"
@@ -37,6 +38,7 @@ struct creation {
     struct build_layout layout;
     uint64_t *p2m;
     domid_t id;
+    uint32_t pool;
     int lock; /* -1: there is no domain yet */
 };
 
@@ -128,6 +130,17 @@ static int check_memory(struct creation *n)
 
 /* ---- the domain ---- */
 
+static int find_pool(struct creation *n)
+{
+    const char *name = n->config.pool;
+    struct xc_pool pool = {0};
+    int rc = name ? pool_find(name, &pool) : 0;
+
+    n->pool = pool.id;
+    return rc == -ENOENT ? error_set(n->err, rc, "pool: there is none called %s", name)
+                         : failed(n, rc, "pool");
+}
+
 /* An id that is locked before there is a domain of that id. */
 static int take_id(struct creation *n)
 {
@@ -139,13 +152,15 @@ static int take_id(struct creation *n)
             continue;
         if (lock < 0)
             return lock;
-        rc = xc_create(id, n->config.uuid, n->config.maxvcpus);
+        rc = xc_create(id, n->config.uuid, n->config.maxvcpus, n->pool);
         if (rc == 0) {
             n->id = id;
             n->lock = lock;
             return 0;
         }
         state_unlock(id, lock);
+        if (n->pool && (rc == -ESRCH || rc == -ENODEV))
+            return error_set(n->err, rc, "pool: %s has no CPUs", n->config.pool);
         if (rc != -EEXIST)
             return failed(n, rc, "a new domain");
     }
@@ -249,6 +264,8 @@ static int take_place(struct creation *n)
     rc = nodes_check_name(n->xs, &n->config, n->err);
     if (rc == 0)
         rc = check_memory(n);
+    if (rc == 0)
+        rc = find_pool(n);
     if (rc == 0)
         rc = take_id(n);
     if (rc == 0)

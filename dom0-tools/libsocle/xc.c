@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Fills in what all have in common, and copies what came back. */
 static int domctl(uint32_t cmd, domid_t id, struct xen_domctl *op)
@@ -163,13 +164,14 @@ int xc_set_vcpu_affinity(domid_t id, unsigned int vcpu, const struct xc_cpus *ha
 
 #define PORT_MAX 1023 /* what the 2-level layout of 32-bit guests has room for is enough */
 
-int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus)
+int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus, uint32_t pool)
 {
     struct xen_domctl op = {0};
     struct xen_domctl_createdomain *c = &op.u.createdomain;
 
     memcpy(c->handle, uuid, sizeof(c->handle));
     c->max_vcpus = max_vcpus;
+    c->cpupool_id = pool;
     c->max_evtchn_port = PORT_MAX;
     c->max_grant_frames = c->max_maptrack_frames = -1;
     c->grant_opts = XEN_DOMCTL_GRANT_version(1);
@@ -287,23 +289,108 @@ int xc_set_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s)
     return pool_sched(scheduler, XEN_SYSCTL_SCHEDOP_putinfo, s);
 }
 
-int xc_free_cpus(unsigned int *nr)
+/* With CPUs that come back, or NULL. */
+static int pool_op(uint32_t what, struct xen_sysctl_cpupool_op *p, struct xc_cpus *cpus)
 {
     struct xc_cpus *map = xcall_alloc(sizeof(*map));
-    struct xen_sysctl op = {0};
+    struct xen_sysctl op = {.u.cpupool_op = *p};
     int rc;
 
-    op.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
+    op.u.cpupool_op.op = what;
     op.u.cpupool_op.cpumap.nr_bits = XC_MAX_CPUS;
     set_xen_guest_handle(op.u.cpupool_op.cpumap.bitmap, map->bits);
     rc = sysctl(XEN_SYSCTL_cpupool_op, &op);
-    if (rc == 0) {
-        *nr = 0;
-        for (unsigned int i = 0; i < sizeof(map->bits); i++)
-            *nr += __builtin_popcount(map->bits[i]);
-    }
+    if (rc == 0)
+        *p = op.u.cpupool_op;
+    if (rc == 0 && cpus)
+        *cpus = *map;
     xcall_free(map);
     return rc;
+}
+
+int xc_free_cpus(unsigned int *nr)
+{
+    struct xen_sysctl_cpupool_op p = {0};
+    struct xc_cpus cpus;
+    int rc = pool_op(XEN_SYSCTL_CPUPOOL_OP_FREEINFO, &p, &cpus);
+
+    if (rc)
+        return rc;
+    *nr = 0;
+    for (unsigned int i = 0; i < sizeof(cpus.bits); i++)
+        *nr += __builtin_popcount(cpus.bits[i]);
+    return 0;
+}
+
+int xc_pools(struct xc_pool **list, unsigned int *nr)
+{
+    struct xen_sysctl_cpupool_op p = {0};
+    struct xc_pool *all = NULL;
+    struct xc_cpus cpus;
+    int rc;
+
+    for (*nr = 0;; p.cpupool_id++) {
+        uint32_t from = p.cpupool_id;
+
+        rc = pool_op(XEN_SYSCTL_CPUPOOL_OP_INFO, &p, &cpus);
+        if (rc || p.cpupool_id < from)
+            break;
+        all = realloc(all, (*nr + 1) * sizeof(*all));
+        must_have(all ? 0 : -ENOMEM);
+        all[(*nr)++] = (struct xc_pool){p.cpupool_id, p.sched_id, p.n_dom, cpus};
+    }
+    if (rc && rc != -ENOENT) { /* the last one was that before */
+        free(all);
+        return rc;
+    }
+    *list = all;
+    return 0;
+}
+
+int xc_pool_create(uint32_t scheduler, uint32_t *id)
+{
+    struct xen_sysctl_cpupool_op p = {.cpupool_id = XEN_SYSCTL_CPUPOOL_PAR_ANY,
+                                      .sched_id = scheduler};
+    int rc = pool_op(XEN_SYSCTL_CPUPOOL_OP_CREATE, &p, NULL);
+
+    if (rc == 0)
+        *id = p.cpupool_id;
+    return rc;
+}
+
+int xc_pool_destroy(uint32_t id)
+{
+    struct xen_sysctl_cpupool_op p = {.cpupool_id = id};
+
+    return pool_op(XEN_SYSCTL_CPUPOOL_OP_DESTROY, &p, NULL);
+}
+
+int xc_pool_add_cpu(uint32_t id, uint32_t cpu)
+{
+    struct xen_sysctl_cpupool_op p = {.cpupool_id = id, .cpu = cpu};
+
+    return pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, &p, NULL);
+}
+
+/* Who runs there may need a moment to go. */
+int xc_pool_remove_cpu(uint32_t id, uint32_t cpu)
+{
+    struct xen_sysctl_cpupool_op p = {.cpupool_id = id, .cpu = cpu};
+    int rc = -EAGAIN;
+
+    for (unsigned int i = 0; i < 1000 && rc == -EAGAIN; i++) {
+        if (i)
+            usleep(1000);
+        rc = pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, &p, NULL);
+    }
+    return rc;
+}
+
+int xc_pool_move(domid_t domain, uint32_t id)
+{
+    struct xen_sysctl_cpupool_op p = {.cpupool_id = id, .domid = domain};
+
+    return pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, &p, NULL);
 }
 
 int xc_cpu_topology(struct xen_sysctl_cputopo **topo, unsigned int *nr)

@@ -56,14 +56,37 @@ int xc_set_pool_sched(uint32_t scheduler, struct xen_sysctl_scheduler_op *s);
 /** xc_free_cpus - how many CPUs no pool has. */
 int xc_free_cpus(unsigned int *nr);
 
+struct xc_pool { /* of CPUs */
+    uint32_t id, scheduler;
+    unsigned int domains; /* that run there */
+    struct xc_cpus cpus;
+};
+
+/** xc_pools - all pools, by id
+ * @list  from malloc(), the caller's to free */
+int xc_pools(struct xc_pool **list, unsigned int *nr);
+
+/** xc_pool_create - an empty one; xc_pool_destroy - -EBUSY: it has CPUs, or domains. */
+int xc_pool_create(uint32_t scheduler, uint32_t *id);
+int xc_pool_destroy(uint32_t id);
+
+/** xc_pool_add_cpu - -ENODEV: it is in a pool already; xc_pool_remove_cpu - -EADDRNOTAVAIL: it is not there;
+ * -EINVAL: the boot CPU, which stays; -EBUSY: the last one for domains. */
+int xc_pool_add_cpu(uint32_t id, uint32_t cpu);
+int xc_pool_remove_cpu(uint32_t id, uint32_t cpu);
+
+/** xc_pool_move - a domain runs there from now on; -ENOENT: it has no CPUs. */
+int xc_pool_move(domid_t domain, uint32_t id);
+
 /** xc_cpu_topology, xc_node_memory - of the machine, from malloc() */
 int xc_cpu_topology(struct xen_sysctl_cputopo **topo, unsigned int *nr);
 int xc_node_memory(struct xen_sysctl_meminfo **mem, unsigned int *nr);
 
 /* ---- making domains ---- */
 
-/** xc_create - an empty domain with that id, paused; -EEXIST: the id is taken. */
-int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus);
+/** xc_create - an empty domain with that id, paused, in a pool of CPUs; -EEXIST: the id is taken; -ESRCH:
+ * there is no such pool; -ENODEV: it has no CPUs. */
+int xc_create(domid_t id, const uint8_t uuid[16], unsigned int max_vcpus, uint32_t pool);
 
 /** xc_set_handle - the domain has another uuid from now on. */
 int xc_set_handle(domid_t id, const uint8_t uuid[16]);

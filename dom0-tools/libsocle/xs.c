@@ -235,6 +235,16 @@ int xs_put_all(const struct xs_pair *pair, size_t nr)
     return rc;
 }
 
+int xs_remove(const char *path)
+{
+    struct answer a;
+    int rc;
+
+    request(XS_RM, 0, path, "", 0);
+    rc = submit();
+    return rc ? rc : answer(&a);
+}
+
 /* ---- waiting ---- */
 
 int xs_observe(const char *path)

@@ -14,6 +14,9 @@ char *xs_get(const char *path);
 /** xs_get_all - the same of many nodes: @value[i] is that of @path[i]. */
 int xs_get_all(const char *const *path, size_t nr, char **value);
 
+/** xs_remove - a node and all below; -ENOENT: there is none. */
+int xs_remove(const char *path);
+
 struct xs_pair {
     const char *path, *value;
 };

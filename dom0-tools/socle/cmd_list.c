@@ -4,8 +4,8 @@
 #include "domains.h"
 #include "json.h"
 
+#include "../libsocle/pools.h"
 #include "../libsocle/state.h"
-#include "../libsocle/xs.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,12 +31,9 @@ static void print_header(const struct columns *c)
 
 static void print_pool(uint32_t id)
 {
-    char path[40], otherwise[20], *name;
+    char *name = pool_name(id);
 
-    snprintf(path, sizeof(path), "/local/pool/%u/name", id);
-    snprintf(otherwise, sizeof(otherwise), "Pool-%u", id);
-    name = xs_get(path);
-    printf(" %16s", name ? name : otherwise);
+    printf(" %16s", name);
     free(name);
 }
 

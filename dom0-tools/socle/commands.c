@@ -23,6 +23,19 @@ const struct command commands[] = {
      "  -e, --escape CHAR    this leaves instead: a character, or ^X for Ctrl-X\n"
      "  -f, --follow         when it ends, wait for the next one of that name\n"
      "  -u, --unpause        let it go on once connected, so that nothing is missed\n"},
+    {"cpupool-cpu-add", cmd_cpupool_cpu_add, "POOL CPUS", "add free CPUs to a pool",
+     "CPUS: such as 0-3,^1. They are in no pool: cpupool-cpu-remove frees them.\n"},
+    {"cpupool-cpu-remove", cmd_cpupool_cpu_remove, "POOL CPUS", "take CPUs out of a pool",
+     "CPUS: such as 0-3,^1. They idle until they are added to a pool. CPU 0 stays in Pool-0.\n"},
+    {"cpupool-create", cmd_cpupool_create, "NAME CPUS", "make a pool of free CPUs",
+     "CPUS: such as 0-3,^1. They are in no pool: cpupool-cpu-remove frees them.\n"},
+    {"cpupool-destroy", cmd_cpupool_destroy, "POOL",
+     "end a pool without domains; its CPUs are free", ""},
+    {"cpupool-list", cmd_cpupool_list, "[--cpus|--json] [POOL]", "list the pools of CPUs",
+     "  -c, --cpus    with their CPUs\n  -j, --json    as a list of objects\n"},
+    {"cpupool-migrate", cmd_cpupool_migrate, "DOMAIN POOL",
+     "have a domain run on the CPUs of another pool",
+     "Where its vcpus were pinned to is forgotten.\n"},
     {"create", cmd_create, "[--paused] [--console] [--dry-run] FILE [KEY=VALUE]...",
      "make a domain from a configuration and let it run",
      "  -p, --paused      do not let it run yet\n"

@@ -22,6 +22,12 @@ extern const struct command commands[]; /* the last one has no name */
 
 int cmd_config_check(const struct command *self, int argc, char **argv);
 int cmd_console(const struct command *self, int argc, char **argv);
+int cmd_cpupool_cpu_add(const struct command *self, int argc, char **argv);
+int cmd_cpupool_cpu_remove(const struct command *self, int argc, char **argv);
+int cmd_cpupool_create(const struct command *self, int argc, char **argv);
+int cmd_cpupool_destroy(const struct command *self, int argc, char **argv);
+int cmd_cpupool_list(const struct command *self, int argc, char **argv);
+int cmd_cpupool_migrate(const struct command *self, int argc, char **argv);
 int cmd_create(const struct command *self, int argc, char **argv);
 int cmd_debug_key(const struct command *self, int argc, char **argv);
 int cmd_destroy(const struct command *self, int argc, char **argv);

@@ -25,6 +25,8 @@ print $fh <<"END";
 socle() {
     if [ "\$1" = list ]; then
         printf 'Name ID\\nDomain-0 0\\nweb 1\\nwatch 2\\n'
+    elif [ "\$1" = cpupool-list ]; then
+        printf 'Name CPUs\\nPool-0 1\\nside 1\\n'
     else
         $tool "\$@"
     fi
@@ -57,10 +59,10 @@ is(offers('socle', 'mem-'), 'mem-max mem-set', 'some commands');
 for my $command (@commands) {
     my $help = `$tool help $command`;
     my @options = sort $help =~ /^  -., (--[a-z-]+)/mg;
-    my $first = $help =~ /^usage: socle \S+ (?:\[-[^\]]*\] ?)*\[*(DOMAIN|FILE|COMMAND)?/ ? $1 // '' : '';
+    my $first = $help =~ /^usage: socle \S+ (?:\[-[^\]]*\] ?)*\[*(DOMAIN|FILE|COMMAND|POOL)?/ ? $1 // '' : '';
 
     is(offers('socle', $command, '-'), "@options", "$command: options");
-    is(offers('socle', $command, ''), {DOMAIN => $all, FILE => 'ask folder guest.json other.cfg', COMMAND => join(' ', sort @commands),
+    is(offers('socle', $command, ''), {DOMAIN => $all, POOL => 'Pool-0 side', FILE => 'ask folder guest.json other.cfg', COMMAND => join(' ', sort @commands),
                                        '' => ''}->{$first}, "$command: arguments");
 }
 is(offers('socle', 'pause', 'w'), 'watch web', 'names that begin so');
@@ -72,6 +74,7 @@ is(offers('socle', 'shutdown', '-t', '5', ''), $all, 'nor is it an argument');
 is(offers('socle', 'sched', '--domain', 'we'), 'web', 'a domain is, after an option');
 is(offers('socle', 'trigger', 'web', ''), 'init nmi power reset sleep', 'words');
 is(offers('socle', 'vcpu-pin', 'web', 'a'), 'all', 'one word');
+is(offers('socle', 'cpupool-migrate', 'web', 's'), 'side', 'a pool');
 is(offers('socle', 'crea', 'g'), 'guest.json', 'a command that was cut short');
 is(offers('socle', 'frobnicate', ''), '', 'a command that is none');
 remove_tree($dir);

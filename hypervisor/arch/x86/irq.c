@@ -8,7 +8,7 @@
  * does so, which may have that pin (d->arch.irqs). The first who comes has it.
  *
  * I1  irq->d, pirq and source change only under both LOCK_PHYSDEV and the irq's own lock, and only
- *     while its source is masked; irq->port under its own lock.
+ *     while its source is masked; irq->user and irq->port under its own lock.
  * I2  A source is unmasked only while the irq has a port. So what nobody listens to does not come,
  *     and a level that came stays masked (ioapic.c) until its owner says that it has been served.
  * I3  Who has the irq's lock and sees a port may send to it: closing waits for that lock. */

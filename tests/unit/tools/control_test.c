@@ -11,6 +11,7 @@
 #include "fake_store.h"
 
 #include "dom0-tools/libsocle/alloc.h"
+#include "dom0-tools/libsocle/config.h"
 #include "dom0-tools/libsocle/xs.h"
 #include "dom0-tools/socle/args.h"
 
@@ -40,6 +41,7 @@ static int begin(void **state)
     domains[1].tot_pages = 64 * 256;
     fake_scheduler = XEN_SCHEDULER_CREDIT2;
     fake_weight = 256;
+    memcpy(fake_pool_of, (uint8_t[]){0, 0, 0, FAKE_NO_POOL}, 4);
     fake_end_reason = 0;
     fake_cap = fake_ratelimit = fake_trigger = fake_hard = fake_soft = 0;
     return 0;
@@ -410,6 +412,68 @@ static void sched(void **state)
     says("sched", 1, "socle: the scheduler, null, knows no weights\n");
 }
 
+/* ---- pools of CPUs ---- */
+
+#define POOLS "Name                CPUs   Sched     Active   Domain count\n"
+
+static void pools(void **state)
+{
+    (void)state;
+    says("cpupool-list", 0, POOLS "Pool-0                3   credit2       y          3\n");
+    says("cpupool-create side 2-3", 1,
+         "socle: CPU 2 is in Pool-0; socle cpupool-cpu-remove Pool-0 2 frees it\n");
+    says("cpupool-create side 4", 2,
+         "socle: expected CPUs from 0 to 3 such as 0-3,^1, or all, not 4\n");
+    says("cpupool-create 17 3", 2, "socle: 17: expected " CONFIG_NAME_FORM "\n");
+    says("cpupool-create Pool-0 3", 1, "socle: Pool-0: there is a pool of that name\n");
+    fake_again = 3; /* somebody is still there */
+    says("cpupool-cpu-remove Pool-0 1-2", 0, "");
+    says("cpupool-cpu-remove Pool-0 0", 1, "socle: CPU 0 stays in Pool-0\n");
+    says("cpupool-cpu-remove Pool-0 1", 1, "socle: CPU 1 is in no pool\n");
+    says("cpupool-create side 2-3", 0, "");
+    node_is("/local/pool/1/name", "side");
+    says("cpupool-create side 1", 1, "socle: side: there is a pool of that name\n");
+    says("cpupool-cpu-remove Pool-0 2", 1, "socle: CPU 2 is in side\n");
+    says("cpupool-list side", 0, POOLS "side                  2   credit2       y          0\n");
+    says("cpupool-list -c", 0,
+         "Name                CPU list\nPool-0              0\nside                2-3\n");
+    says("cpupool-list nowhere", 1, "socle: there is no pool nowhere\n");
+    says("cpupool-migrate web side", 0, "");
+    assert_int_equal(domains[1].cpupool, 1);
+    says("cpupool-migrate 0 side", 1, "socle: 0: the control domain stays in Pool-0\n");
+    says("cpupool-migrate web nowhere", 1, "socle: there is no pool nowhere\n");
+    says("cpupool-migrate nobody side", 1, "socle: there is no domain nobody\n");
+    says("cpupool-cpu-remove side all,^0-1", 1,
+         "socle: side: CPU 3 is the last one, and there are domains\n");
+    assert_int_equal(fake_pool_of[2], 1); /* as it was */
+    says("cpupool-destroy side", 1, "socle: side: 1 domain is in it\n");
+    says("cpupool-destroy Pool-0", 1, "socle: Pool-0 is always there\n");
+    assert_int_equal(socle("cpupool-list --json"), 0);
+    assert_non_null(strstr(said, "\"name\": \"side\",\n    \"id\": 1,\n    \"cpus\": \"2-3\",\n"
+                                 "    \"scheduler\": \"credit2\",\n    \"domains\": 1\n"));
+    assert_int_equal(socle("list -c web"), 0);
+    assert_non_null(strstr(said, " side\n"));
+    says("cpupool-migrate web Pool-0", 0, "");
+    says("cpupool-cpu-add side 1", 0, "");
+    says("cpupool-cpu-add Pool-0 1", 1,
+         "socle: CPU 1 is in side; socle cpupool-cpu-remove side 1 frees it\n");
+    says("cpupool-destroy side", 0, "");
+    node_is("/local/pool/1/name", NULL);
+    assert_int_equal(fake_pool_of[1], FAKE_NO_POOL);
+    says("cpupool-migrate web side", 1, "socle: there is no pool side\n");
+}
+
+/* What the store does not take is not made. */
+static void pools_without_a_store(void **state)
+{
+    (void)state;
+    fake_store_behave(FAKE_STORE_HANG_UP);
+    says("cpupool-create side 3", 1, "socle: store: Transport endpoint is not connected\n");
+    fake_store_behave(FAKE_STORE_GOOD);
+    assert_int_equal(fake_pool_of[3], FAKE_NO_POOL);
+    says("cpupool-list", 0, POOLS "Pool-0                3   credit2       y          3\n");
+}
+
 /* ---- requests ---- */
 
 static void shutdown_(void **state)
@@ -646,14 +710,31 @@ int main(void)
 {
 #define WITH_STORE(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes), cmocka_unit_test(numbers), cmocka_unit_test(cpu_lists),
-        WITH_STORE(finds),       WITH_STORE(mem_set),       WITH_STORE(mem_set_unknown),
-        WITH_STORE(mem_max),     WITH_STORE(mem_set_fails), WITH_STORE(vcpu_set),
-        WITH_STORE(vcpu_pin),    WITH_STORE(vcpu_list),     WITH_STORE(sched),
-        WITH_STORE(shutdown_),   WITH_STORE(sysrq),         WITH_STORE(trigger),
-        WITH_STORE(rename_),     WITH_STORE(uptime),        WITH_STORE(dominfo),
-        WITH_STORE(info),        WITH_STORE(store),         WITH_STORE(remembers),
-        WITH_STORE(no_nodes),    WITH_STORE(waits),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(cpu_lists),
+        WITH_STORE(finds),
+        WITH_STORE(mem_set),
+        WITH_STORE(mem_set_unknown),
+        WITH_STORE(mem_max),
+        WITH_STORE(mem_set_fails),
+        WITH_STORE(vcpu_set),
+        WITH_STORE(vcpu_pin),
+        WITH_STORE(vcpu_list),
+        WITH_STORE(sched),
+        WITH_STORE(shutdown_),
+        WITH_STORE(sysrq),
+        WITH_STORE(trigger),
+        WITH_STORE(rename_),
+        WITH_STORE(uptime),
+        WITH_STORE(dominfo),
+        WITH_STORE(info),
+        WITH_STORE(store),
+        WITH_STORE(remembers),
+        WITH_STORE(no_nodes),
+        WITH_STORE(waits),
+        WITH_STORE(pools),
+        WITH_STORE(pools_without_a_store),
     };
 
     int failed;

@@ -310,6 +310,16 @@ static void no_memory(void)
     config.memory = config.maxmem = 60;
 }
 
+static void no_pool(void)
+{
+    config.pool = "other";
+}
+
+static void empty_pool(void)
+{
+    config.pool = "Pool-2";
+}
+
 static void no_kernel(void)
 {
     config.kernel = "/nonexistent";
@@ -342,6 +352,8 @@ static void refusals(void **state)
     refused(no_memory, -ENOMEM,
             "not enough memory: 60 MiB are wanted, 55 MiB are free, 6 MiB are missing "
             "(socle mem-set 0 makes dom0 smaller)");
+    refused(no_pool, -ENOENT, "pool: there is none called other");
+    refused(empty_pool, -ENODEV, "pool: Pool-2 has no CPUs");
     refused(no_kernel, -ENOENT, "/nonexistent: No such file or directory");
     refused(no_initrd, -ENOENT, "/nonexistent: No such file or directory");
     refused(initrd_is_a_folder, -EINVAL, "/: not a file");
@@ -353,6 +365,13 @@ static void refusals(void **state)
     domid_t id;
     assert_int_equal(create(&id), -EEXIST);
     assert_non_null(strstr(err.text, "has this uuid already"));
+}
+
+static void in_a_pool(void **state)
+{
+    (void)state;
+    config.pool = "Pool-1";
+    assert_int_equal(fake_machine_domain(must_create())->pool, 1);
 }
 
 static void dom0_is_not_ended(void **state)
@@ -607,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup(remembered, start),
         cmocka_unit_test_setup(comes_back, start),
         cmocka_unit_test_setup(refusals, start),
+        cmocka_unit_test_setup(in_a_pool, start),
         cmocka_unit_test_setup(all_fails, start),
         cmocka_unit_test_setup(each_step_fails, start),
         cmocka_unit_test_setup(conflicts, start),

@@ -146,12 +146,15 @@ static long create(struct xen_domctl *op)
 
     if (fake_machine_domain(op->domain))
         return -EEXIST;
+    if (op->u.createdomain.cpupool_id > 1)
+        return op->u.createdomain.cpupool_id == 2 ? -ENODEV : -ESRCH;
     while (d < domain + DOMAINS && d->there)
         d++;
     if (d == domain + DOMAINS)
         return -ENOMEM;
     *d = (struct fake_domain){.there = true, .id = op->domain, .pauses = 1};
     d->max_vcpus = op->u.createdomain.max_vcpus;
+    d->pool = op->u.createdomain.cpupool_id;
     memcpy(d->handle, op->u.createdomain.handle, sizeof(d->handle));
     d->shared = take(d->id, 0);
     d->grants = take(d->id, 0);
@@ -225,6 +228,10 @@ static long sysctl(struct xen_sysctl *op)
     case XEN_SYSCTL_physinfo:
         op->u.physinfo = (struct xen_sysctl_physinfo){.free_pages = fake_machine_free()};
         return 0;
+    case XEN_SYSCTL_cpupool_op:
+        return op->u.cpupool_op.op == XEN_SYSCTL_CPUPOOL_OP_INFO && op->u.cpupool_op.cpupool_id <= 2
+                   ? 0
+                   : -ENOENT;
     case XEN_SYSCTL_sched_id:
         op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
         return 0;

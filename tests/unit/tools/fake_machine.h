@@ -14,7 +14,7 @@ struct fake_domain {
     bool there;
     domid_t id;
     uint8_t handle[16];
-    unsigned int max_vcpus, pauses, ports;
+    unsigned int max_vcpus, pauses, ports, pool; /* of pools 0 to 2, the last one has no CPUs */
     uint64_t max_pages, pages, map_size, root, hypercall_page, shared, grants;
     bool started;
     struct vcpu_guest_context context;

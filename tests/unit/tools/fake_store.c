@@ -63,6 +63,17 @@ static void do_write(const char *name, const char *value)
         snprintf(node[i].value, sizeof(node[i].value), "%s", value);
 }
 
+/* With what is below; their places stay taken. */
+static void do_remove(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (int i = 0; i < NODES && node[i].name[0]; i++) {
+        if (strncmp(node[i].name, name, len) == 0 && strchr("/", node[i].name[len]))
+            strcpy(node[i].name, "-");
+    }
+}
+
 static void do_list(int fd, const char *name)
 {
     char names[XENSTORE_PAYLOAD_MAX];
@@ -96,6 +107,8 @@ static void reply(int fd, const struct xsd_sockmsg *h, const char *text)
         send_message(fd, h->type, "7", 2);
     else
         send_message(fd, h->type, "OK", 3);
+    if (h->type == XS_RM)
+        do_remove(text);
     if (h->type == XS_WRITE && h->tx_id == 7)
         do_write(text, text + strlen(text) + 1);
 }

@@ -19,6 +19,8 @@ char fake_keys[32];
 uint32_t fake_scheduler, fake_weight, fake_cap, fake_ratelimit, fake_trigger, fake_trigger_vcpu;
 uint8_t fake_hard, fake_soft;
 bool fake_force;
+uint8_t fake_pool_of[4];
+static bool pool_is[4] = {true};
 unsigned int fake_end_after, fake_gone_after;
 uint32_t fake_end_reason;
 
@@ -164,6 +166,74 @@ static long pool(struct xen_sysctl_scheduler_op *s)
     return 0;
 }
 
+static uint8_t cpus_of(uint32_t id)
+{
+    uint8_t cpus = 0;
+
+    for (unsigned int cpu = 0; cpu < 4; cpu++)
+        cpus |= (fake_pool_of[cpu] == id) << cpu;
+    return cpus;
+}
+
+static unsigned int domains_in(uint32_t id)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < fake_nr_domains; i++)
+        n += fake_domains_list[i].cpupool == id;
+    return n;
+}
+
+static long pool_op(struct xen_sysctl_cpupool_op *p)
+{
+    struct xen_domctl_getdomaininfo *d = find(p->domid);
+    uint32_t id = p->cpupool_id;
+
+    if (p->op == XEN_SYSCTL_CPUPOOL_OP_CREATE || p->op == XEN_SYSCTL_CPUPOOL_OP_INFO) {
+        for (id = p->op == XEN_SYSCTL_CPUPOOL_OP_INFO ? id : 0;
+             id < 4 && pool_is[id] == (p->op == XEN_SYSCTL_CPUPOOL_OP_CREATE);)
+            id++;
+        if (id >= 4)
+            return -ENOENT;
+        p->cpupool_id = id;
+        p->sched_id = fake_scheduler;
+        p->n_dom = domains_in(id);
+        p->cpumap.bitmap.p[0] = cpus_of(id);
+        return !(pool_is[id] = true);
+    }
+    if (p->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO) {
+        p->cpumap.bitmap.p[0] = cpus_of(FAKE_NO_POOL);
+        return 0;
+    }
+    if (id >= 4 || !pool_is[id])
+        return -ENOENT;
+    switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
+        return domains_in(id) || cpus_of(id) ? -EBUSY : (pool_is[id] = false);
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+        if (fake_pool_of[p->cpu] != FAKE_NO_POOL)
+            return -ENODEV;
+        fake_pool_of[p->cpu] = id;
+        return 0;
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+        if (fake_again && fake_again--)
+            return -EAGAIN;
+        if (p->cpu == 0)
+            return -EINVAL;
+        if (cpus_of(id) == 1 << p->cpu && domains_in(id))
+            return -EBUSY;
+        fake_pool_of[p->cpu] = FAKE_NO_POOL;
+        return 0;
+    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+        if (!cpus_of(id))
+            return -ENOENT;
+        d->cpupool = id;
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
 static long sysctl(struct xen_sysctl *op)
 {
     if (op->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
@@ -183,8 +253,7 @@ static long sysctl(struct xen_sysctl *op)
     case XEN_SYSCTL_scheduler_op:
         return pool(&op->u.scheduler_op);
     case XEN_SYSCTL_cpupool_op:
-        op->u.cpupool_op.cpumap.bitmap.p[0] = 8;
-        return 0;
+        return pool_op(&op->u.cpupool_op);
     case XEN_SYSCTL_debug_keys:
         memset(fake_keys, 0, sizeof(fake_keys));
         memcpy(fake_keys, op->u.debug_keys.keys.p, op->u.debug_keys.nr_keys);

@@ -17,6 +17,8 @@ extern char fake_keys[32];      /* debug keys pressed last */
 extern unsigned int fake_again; /* times that destroydomain says -EAGAIN */
 extern uint32_t fake_scheduler; /* and what it keeps of all domains alike: */
 extern uint32_t fake_weight, fake_cap, fake_ratelimit;
+extern uint8_t fake_pool_of[4]; /* of each CPU; FAKE_NO_POOL */
+#define FAKE_NO_POOL 9
 extern uint8_t fake_hard, fake_soft; /* affinities set last, of CPUs 0 to 7 */
 extern bool fake_force;
 extern unsigned int fake_end_after,
