@@ -529,6 +529,22 @@ TEST(batches)
     withdraw(ref);
 }
 
+/* Unmaps 500 pages; how long the ten took for which it was least, as the machine below us stands still at times. */
+static uint64_t least_time_to_unmap(uint8_t *room, const grant_handle_t *h)
+{
+    uint64_t least = ~0ul;
+
+    for (unsigned i = 0; i < 500; i += 10) {
+        uint64_t start = rdtsc(), time;
+
+        for (unsigned k = i; k < i + 10; k++)
+            check_eq(unmap(room + k * PAGE_SIZE, h[k]), GNTST_okay);
+        time = rdtsc() - start;
+        least = time < least ? time : least;
+    }
+    return least;
+}
+
 /* 380, 394: one page, very many mappings: as cheap to undo as few. */
 TEST(many_mappings_of_one_page)
 {
@@ -546,19 +562,13 @@ TEST(many_mappings_of_one_page)
     for (unsigned n = 0; n < N && rc == 0; n++)
         rc = map(room + n * PAGE_SIZE, ref[n / EACH], HOST | RDONLY, &h[n]);
     need_eq(rc, GNTST_okay);
-    many = rdtsc();
-    for (unsigned i = 0; i < 500; i++)
-        rc |= unmap(room + i * PAGE_SIZE, h[i]);
-    many = rdtsc() - many;
+    many = least_time_to_unmap(room, h);
     for (unsigned i = 500; i < N - 500; i++)
         rc |= unmap(room + i * PAGE_SIZE, h[i]);
     check_eq(flags_of(ref[REFS - 1]), RO | GTF_reading);
-    few = rdtsc();
-    for (unsigned i = N - 500; i < N; i++)
-        rc |= unmap(room + i * PAGE_SIZE, h[i]);
-    few = rdtsc() - few;
+    few = least_time_to_unmap(room + (N - 500) * PAGE_SIZE, h + N - 500);
     check_eq(rc, GNTST_okay);
-    check_lt(many, few * 20); /* very wide: time is shared here */
+    check_lt(many, few * 20);
     for (unsigned i = 0; i < REFS; i++)
         withdraw(ref[i]);
 }
