@@ -495,7 +495,7 @@ static bool is_in_use(const struct domain *d)
     if (d->shared_info &&
         (READ_ONCE(mfn_page(virt_to_mfn(d->shared_info))->count) & PGC_COUNT_MASK) > 1)
         return true;
-    return gnttab_is_mapped(d);
+    return sched_domain_is_leaving(d) || gnttab_is_mapped(d);
 }
 
 static void free_shared_info(struct domain *d)

@@ -318,13 +318,9 @@ static void move(struct vcpu *v)
     vcpu_wake(v);
 }
 
-/* on_cpu is cleared before anything is looked at: whoever changed that meanwhile and still saw the
- * vcpu live here has left the rest to us. */
-void sched_switched_out(struct vcpu *prev)
+/* Where does the vcpu that was just switched out go on? */
+static void find_place(struct vcpu *prev)
 {
-    __atomic_store_n(&prev->sched.on_cpu, 0, __ATOMIC_SEQ_CST);
-    if (prev->domain->is_idle)
-        return;
     if (unlikely(!vcpu_may_run_on(prev, READ_ONCE(prev->sched.cpu)))) {
         move(prev);
         return;
@@ -335,6 +331,30 @@ void sched_switched_out(struct vcpu *prev)
 
     if (vcpu_runnable(prev) && !is_running(prev) && !prev->sched.on_cpu)
         policy->released(prev);
+}
+
+/* on_cpu is cleared before anything is looked at: whoever changed that meanwhile and still saw the
+ * vcpu live here has left the rest to us. From then on its domain may be destroyed, but not freed. */
+void sched_switched_out(struct vcpu *prev)
+{
+    struct sched_pcpu *sp = pcpu_self()->sched;
+
+    if (prev->domain->is_idle) {
+        prev->sched.on_cpu = 0;
+        return;
+    }
+    WRITE_ONCE(sp->leaving, prev->domain);
+    __atomic_store_n(&prev->sched.on_cpu, 0, __ATOMIC_SEQ_CST);
+    find_place(prev);
+    __atomic_store_n(&sp->leaving, NULL, __ATOMIC_RELEASE);
+}
+
+bool sched_domain_is_leaving(const struct domain *d)
+{
+    for_each_cpu (n, cpu_online_map)
+        if (__atomic_load_n(&sched_of(n)->leaving, __ATOMIC_ACQUIRE) == d)
+            return true;
+    return false;
 }
 
 /* ---- where ---- */

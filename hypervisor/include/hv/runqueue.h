@@ -30,8 +30,9 @@ struct sched_pcpu {
     struct runqueue *rq;
     struct vcpu *curr; /* the scheduler's choice; from context_switch() on also pcpu->curr */
     struct vcpu *idle;
-    struct vcpu *assigned; /* null: whose pcpu this is */
-    bool endless;          /* curr runs without a time limit */
+    struct vcpu *assigned;        /* null: whose pcpu this is */
+    const struct domain *leaving; /* whose vcpu sched_switched_out() still looks at */
+    bool endless;                 /* curr runs without a time limit */
     struct timer slice;
 };
 

@@ -77,6 +77,9 @@ int sched_vcpu_init(struct vcpu *v);
 void sched_vcpu_destroy(struct vcpu *v); /* it is down or paused and runs nowhere */
 void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap);
 void sched_domain_destroy(struct domain *d);
+/** sched_domain_is_leaving - some pcpu has switched away from a vcpu of @d, and is not yet done with it: what
+ * waited for its on_cpu may go on, but the vcpu must not be freed. */
+bool sched_domain_is_leaving(const struct domain *d);
 int sched_domain_adjust(struct domain *d, unsigned int weight, unsigned int cap); /* -EINVAL */
 /** sched_domain_confine - @d runs on these pcpus only. A vcpu that has to be on others may be on all;
  * @forget: so may all of them. */

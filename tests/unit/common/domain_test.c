@@ -398,6 +398,48 @@ static void test_lookup_races_with_destruction(void **state)
     assert_null(domain_by_id(11));
 }
 
+/* ---- a pcpu that is slow in switching away ---- */
+
+static void *switch_out(void *vcpu)
+{
+    fake_cpu(1);
+    sched_switched_out(vcpu);
+    return NULL;
+}
+
+/* From on_cpu 0 on nobody waits for the pcpu that the vcpu has left, and which still looks at it. */
+static void test_not_freed_while_a_pcpu_leaves_it(void **state)
+{
+    struct domain_params p = params(11);
+    struct domain *d = build(11);
+    struct vcpu *v = d->vcpu[0];
+    struct runqueue *rq;
+    pthread_t thread;
+    int rc;
+
+    (void)state;
+    v->pause_count = v->pause_flags = 0; /* as if it had run, and could go on */
+    v->sched.on_cpu = 1;
+    rq = vcpu_queue_lock(v);
+    pthread_create(&thread, NULL, switch_out, v); /* waits for the lock */
+    while (__atomic_load_n(&v->sched.on_cpu, __ATOMIC_ACQUIRE))
+        sched_yield();
+    assert_true(sched_domain_is_leaving(d));
+    spin_unlock(&rq->lock);
+    pthread_join(thread, NULL);
+    assert_false(sched_domain_is_leaving(d));
+
+    sched_of(1)->leaving = d;
+    while (domain_kill(d) == -ERESTART)
+        ;
+    settle();
+    assert_null(domain_create(&p, &rc)); /* it is still there */
+    sched_of(1)->leaving = NULL;
+    fake_now += SECONDS(1);
+    settle();
+    check_all_back();
+}
+
 /* ---- running, shutting down ---- */
 
 static uint32_t virq_port(struct domain *d, unsigned int virq)
@@ -787,6 +829,7 @@ int main(void)
         T(test_shared_page_keeps_it),
         T(test_reaped_at_the_end),
         T(test_lookup_races_with_destruction),
+        T(test_not_freed_while_a_pcpu_leaves_it),
         T(test_shutdown_and_resume),
         T(test_static_domain_goes_away),
         T(test_preserved_domain_stays),
