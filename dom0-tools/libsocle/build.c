@@ -3,6 +3,7 @@
  * written are mapped at once, and each is written once. */
 #include "build.h"
 
+#include "stop.h"
 #include "xcall.h"
 
 #include <errno.h>
@@ -75,6 +76,9 @@ static int put_initrd(struct target *t, struct error *err)
             return error_set(err, rc, "ramdisk: %s",
                              rc == -ENODATA ? "its file has become shorter" : strerror(-rc));
         report(t->b, "ramdisk", done + step < size ? done + step : size, size);
+        rc = stop_check(err);
+        if (rc)
+            return rc;
     }
     return 0;
 }

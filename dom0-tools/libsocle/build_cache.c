@@ -5,6 +5,7 @@
 #include "build_cache.h"
 
 #include "image.h"
+#include "stop.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -147,7 +148,7 @@ static bool write_kernel(int fd, const uint8_t *data, size_t size)
     bool good = true, zero;
 
     memcpy(t.magic, magic, sizeof(magic));
-    while (at < size && good) {
+    while (at < size && good && stop_check(NULL) == 0) {
         size_t len = piece(data, at, size, &zero);
 
         if (zero) {
@@ -156,7 +157,7 @@ static bool write_kernel(int fd, const uint8_t *data, size_t size)
         }
         at += len;
     }
-    return good && write_all(fd, data + from, size - from, from) &&
+    return good && at == size && write_all(fd, data + from, size - from, from) &&
            write_all(fd, (uint8_t *)&t, sizeof(t), size) && fsync(fd) == 0;
 }
 

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "pools.h"
 #include "state.h"
+#include "stop.h"
 #include "unpack.h"
 #include "xc.h"
 #include "xcall.h"
@@ -221,11 +222,6 @@ static int grant_rings(struct creation *n)
     return 0;
 }
 
-static int stopped(struct creation *n)
-{
-    return n->o->stop && *n->o->stop ? error_set(n->err, -EINTR, "interrupted") : 0;
-}
-
 static int build(struct creation *n, struct create_rings *rings)
 {
     struct build b = {
@@ -281,14 +277,14 @@ static int make(struct creation *n)
     struct create_rings rings;
     int rc = take_place(n);
 
-    rc = rc ?: stopped(n);
+    rc = rc ?: stop_check(n->err);
     rc = rc ?: build(n, &rings);
-    rc = rc ?: stopped(n);
+    rc = rc ?: stop_check(n->err);
     rc = rc ?: nodes_write(n->xs, n->id, &n->config, &rings, n->err);
-    rc = rc ?: stopped(n);
+    rc = rc ?: stop_check(n->err);
     rc = rc ?: devices_add(n->xs, n->id, &n->config, n->err);
     rc = rc ?: devices_wait(n->xs, n->id, DEVICE_SECONDS, n->err);
-    rc = rc ?: stopped(n);
+    rc = rc ?: stop_check(n->err);
     rc = rc ?: state_write(n->id, &n->config, n->err);
     if (rc == 0 && !n->o->paused)
         rc = failed(n, xc_unpause(n->id), "start");
@@ -316,10 +312,14 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
     n.kernel.fd = -1;
     fill_uuid(&n.config);
     domain_sweep();
+    stop_on(n.o->stop);
     rc = nodes_open(&n.xs, err);
     rc = rc ?: read_kernel(&n);
-    rc = rc ?: stopped(&n);
+    rc = rc ?: stop_check(err);
     rc = rc ?: make(&n);
+    if (rc && stop_check(err))
+        rc = -EINTR; /* whatever else it looked like */
+    stop_on(NULL);
     if (n.lock >= 0)
         finish(n.id, n.lock, rc ? end_locked(n.id, NULL) : 0);
     if (rc == 0)

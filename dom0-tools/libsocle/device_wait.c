@@ -7,6 +7,7 @@
 
 #include "net.h"
 #include "network.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -176,7 +177,7 @@ static int wait_for(struct waiting *w)
     time_t end = kernel_seconds() + w->seconds;
     int rc;
 
-    while ((rc = check(w)) == NOT_YET) {
+    while ((rc = check(w)) == NOT_YET && (rc = stop_check(w->err)) == 0) {
         if (kernel_seconds() > end)
             return error_set(w->err, -ETIMEDOUT, "the back end is not ready after %u s (state %ld)",
                              w->seconds, device_number(w->xs, w->d->back, "state", 0));

@@ -3,6 +3,8 @@
  * back end's directory in XENBUS_PATH, where they read and write. */
 #include "device_nodes.h"
 
+#include "stop.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,14 +20,16 @@ extern char **environ;
 static int finish(pid_t pid, unsigned int seconds, int *status)
 {
     struct timespec start, now;
+    bool late;
 
     clock_gettime(CLOCK_MONOTONIC, &start);
     while (waitpid(pid, status, WNOHANG) == 0) {
         clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - start.tv_sec > (time_t)seconds) {
+        late = now.tv_sec - start.tv_sec > (time_t)seconds;
+        if (late || stop_check(NULL)) {
             kill(-pid, SIGKILL);
             waitpid(pid, status, 0);
-            return -ETIMEDOUT;
+            return late ? -ETIMEDOUT : -EINTR;
         }
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
@@ -72,8 +76,11 @@ int hotplug_run(struct xs_handle *xs, const struct device *d, const char *script
     rc = spawn(script, argv, env, &pid);
     if (rc)
         return error_set(err, rc, "%s: %s", script, strerror(-rc));
-    if (finish(pid, seconds, &status))
-        return error_set(err, -ETIMEDOUT, "%s %s did not end within %u s", script, action, seconds);
+    rc = finish(pid, seconds, &status);
+    if (rc == -EINTR)
+        return error_set(err, rc, "%s %s was interrupted", script, action);
+    if (rc)
+        return error_set(err, rc, "%s %s did not end within %u s", script, action, seconds);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     why = device_read(xs, XBT_NULL, d->back, "hotplug-error");

@@ -2,6 +2,7 @@
 /* Finds the ELF file in what a distribution calls vmlinuz. Layout of a bzImage: Linux'
  * Documentation/x86/boot.rst, "The Real-Mode Kernel Header". */
 #include "image.h"
+#include "stop.h"
 #include "unpack.h"
 
 #include <errno.h>
@@ -140,6 +141,9 @@ int image_read_file(const char *path, struct bytes *file, struct error *err)
     if (fd < 0)
         return error_set(err, -errno, "%s", strerror(errno));
     while (rc == 0 && got != 0) {
+        rc = stop_check(err);
+        if (rc)
+            break;
         rc = bytes_grow(&b, 1, IMAGE_MAX);
         if (rc)
             error_set(err, rc, rc == -EFBIG ? "file is too large" : "out of memory");

@@ -31,11 +31,15 @@ static const char *find_program(char *path, size_t size)
 int network_call(char **argv)
 {
     char path[4096];
+    posix_spawnattr_t attr;
     int status, rc;
     pid_t pid;
 
     argv[0] = PROGRAM;
-    rc = posix_spawnp(&pid, find_program(path, sizeof(path)), NULL, NULL, argv, environ);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP); /* a Ctrl-C is meant for us */
+    rc = posix_spawnp(&pid, find_program(path, sizeof(path)), NULL, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
     if (rc)
         return -rc;
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))

@@ -4,6 +4,8 @@
  * or makes output, and both are bounded. */
 #include "unpack.h"
 
+#include "stop.h"
+
 #include <bzlib.h>
 #include <errno.h>
 #include <lz4.h>
@@ -42,11 +44,14 @@ static int ends_early(struct job *j)
     return error_set(j->err, -EINVAL, "compressed data end too early");
 }
 
-/* Room for @want bytes of output, at least. */
+/* Room for @want bytes of output, at least; for each step of the work. */
 static int make_room(struct job *j, size_t want)
 {
-    int rc = bytes_grow(&j->out, want, j->limit);
+    int rc = stop_check(j->err);
 
+    if (rc)
+        return rc;
+    rc = bytes_grow(&j->out, want, j->limit);
     if (rc == -EFBIG)
         error_set(j->err, rc, "unpacks to more than %zu MiB", j->limit >> 20);
     else if (rc)

@@ -10,7 +10,8 @@
  *         bytes with the unpacked size which the build of a kernel appends: they are checked
  * @limit  refuse to make more bytes than this
  * @out    the caller's to free; written only on success
- * Returns 0; -EINVAL when the data are damaged or end too early, -EFBIG beyond the limit, -ENOMEM.
+ * Returns 0; -EINVAL when the data are damaged or end too early, -EFBIG beyond the limit, -ENOMEM;
+ * -EINTR (stop.h).
  * The decompressors themselves take up to 256 MiB for a hostile stream. */
 int unpack(enum image_format format, const uint8_t *src, size_t len, size_t limit,
            struct bytes *out, struct error *err);

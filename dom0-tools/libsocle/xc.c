@@ -3,6 +3,7 @@
 #include "xc.h"
 
 #include "alloc.h"
+#include "stop.h"
 #include "xcall.h"
 
 #include <errno.h>
@@ -486,6 +487,9 @@ int xc_populate(domid_t id, uint64_t *p2m, uint64_t nr)
     long got = 0;
 
     while (done < nr && got >= 0) {
+        got = stop_check(NULL);
+        if (got)
+            break;
         got = populate(id, p2m, done, nr, order, op, list, room);
         if (got > 0)
             done += got;

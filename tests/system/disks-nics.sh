@@ -158,12 +158,20 @@ echo f0:0 >/tmp/device
 is "a back end that fails" refused "socle: hello: disk xvda: the back end failed: 2 creating vbd structure" scripted
 is "nothing is left" until_true nothing_left
 
-# Killed tools.
+# Tools that are told to end, and killed ones.
 printf '%x:%x' $(stat -c '0x%t 0x%T' /dev/vda) >/tmp/device
 touch /tmp/slow
+hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" >/tmp/said 2>&1 &
+told=$!
+is "a tool waits for a script" until_true test -e /tmp/slow.started
+kill $(pidof socle)
+wait $told
+is "it gives up when it is told to" equal "$? $(cat /tmp/said)" "1 socle: hello: interrupted"
+is "nothing is left" nothing_left
+rm /tmp/slow.started
 hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" >/dev/null 2>&1 &
 killed=$!
-is "a tool waits for a script" until_true test -e /tmp/slow.started
+is "another one waits" until_true test -e /tmp/slow.started
 kill -9 $(pidof socle)
 wait $killed 2>/dev/null
 rm /tmp/slow

@@ -11,6 +11,7 @@
 #include "fake_xs.h"
 
 #include "dom0-tools/libsocle/device_nodes.h"
+#include "dom0-tools/libsocle/stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -326,9 +327,10 @@ static void back_ends_get_ready(void **state)
     assert_int_equal(add(), 0);
     all_wait();
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
-    assert_string_equal(fake_kernel.did,
-                        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
-                        "rename vif3.1 web;network filter web 00:16:3e:7c:00:f9 10.0.0.7;join br9 web;up web;");
+    assert_string_equal(
+        fake_kernel.did,
+        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
+        "rename vif3.1 web;network filter web 00:16:3e:7c:00:f9 10.0.0.7;join br9 web;up web;");
     assert_int_equal(open_descriptors(), descriptors);
 }
 
@@ -342,9 +344,10 @@ static void a_card_is_connected(void **state)
     put(BACK "vif/3/1/hotplug-status", "");
     strcpy(fake_kernel.nets, "xenbr0 jumbobr vif3.0 web "); /* renamed before */
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
-    assert_string_equal(fake_kernel.did,
-                        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
-                        "network filter web 00:16:3e:7c:00:f9 10.0.0.7;mtu web 9000;join jumbobr web;up web;");
+    assert_string_equal(
+        fake_kernel.did,
+        "network filter vif3.0 00:16:3e:00:00:01;join xenbr0 vif3.0;up vif3.0;"
+        "network filter web 00:16:3e:7c:00:f9 10.0.0.7;mtu web 9000;join jumbobr web;up web;");
     node_is(BACK "vif/3/1/hotplug-status", "connected");
     assert_int_equal(devices_wait(xs, 3, 10, &err), 0);
 }
@@ -563,23 +566,61 @@ static void a_script_fails(void **state)
     fails(devices_wait(xs, 3, 10, &err), -ENOENT, expected);
 }
 
+static volatile sig_atomic_t told_to_stop;
+
+static void nobody_waits_when_told_to_stop(void **state)
+{
+    char expected[256];
+
+    (void)state;
+    told_to_stop = 1;
+    stop_on(&told_to_stop);
+    assert_int_equal(add(), 0);
+    fake_kernel.not_serving = true;
+    fails(devices_wait(xs, 3, 10, &err), -EINTR, "disk xvda: interrupted");
+    assert_int_equal(fake_kernel.seconds, 0);
+    strcpy(script, "/tmp/device_test.XXXXXX");
+    make_script("exec sleep 1000");
+    put(BACK "vbd/3/51712/script", script);
+    put(BACK "vbd/3/51712/hotplug-status", "");
+    wait_state("vbd/3/51712", "2");
+    snprintf(expected, sizeof(expected), "disk xvda: %s add was interrupted", script);
+    fails(devices_wait(xs, 3, 1 << 30, &err), -EINTR, expected);
+    stop_on(NULL);
+    unlink(script);
+    unlink(output);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_disk_has_its_nodes),     TEST(a_card_has_its_nodes),
-        TEST(directories_have_owners),  TEST(addresses_are_made_of_the_uuid),
-        TEST(an_address_that_is_taken), TEST(a_disk_that_is_in_use),
-        TEST(one_disk_twice),           TEST(without_a_back_end),
-        TEST(a_name_that_is_taken),     TEST(the_store_fails),
-        TEST(others_come_between),      TEST(back_ends_get_ready),
-        TEST(a_card_is_connected),      TEST(a_back_end_reports),
-        TEST(a_back_end_is_silent),     TEST(no_bridge),
-        TEST(what_a_card_may_send),     TEST(no_filter),
-        TEST(nothing_is_left),          TEST(others_keep_theirs),
-        TEST(guests_are_not_believed),  TEST(a_back_end_does_not_let_go),
-        TEST(scripts_are_called),       TEST(a_script_fails),
+        TEST(a_disk_has_its_nodes),
+        TEST(a_card_has_its_nodes),
+        TEST(directories_have_owners),
+        TEST(addresses_are_made_of_the_uuid),
+        TEST(an_address_that_is_taken),
+        TEST(a_disk_that_is_in_use),
+        TEST(one_disk_twice),
+        TEST(without_a_back_end),
+        TEST(a_name_that_is_taken),
+        TEST(the_store_fails),
+        TEST(others_come_between),
+        TEST(back_ends_get_ready),
+        TEST(a_card_is_connected),
+        TEST(a_back_end_reports),
+        TEST(a_back_end_is_silent),
+        TEST(no_bridge),
+        TEST(what_a_card_may_send),
+        TEST(no_filter),
+        TEST(nothing_is_left),
+        TEST(others_keep_theirs),
+        TEST(guests_are_not_believed),
+        TEST(a_back_end_does_not_let_go),
+        TEST(scripts_are_called),
+        TEST(a_script_fails),
+        TEST(nobody_waits_when_told_to_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

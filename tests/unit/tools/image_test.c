@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "dom0-tools/libsocle/image.h"
+#include "dom0-tools/libsocle/stop.h"
 #include "dom0-tools/libsocle/unpack.h"
 
 #include <bzlib.h>
@@ -239,6 +240,37 @@ static void several_streams_follow_one_another(void **state)
         put(&p, one.data, one.len);
         good(f, p.data, p.len, 2);
     }
+}
+
+static volatile sig_atomic_t told_to_stop;
+
+static void stop_now(void *ctx, unsigned int percent)
+{
+    (void)ctx;
+    (void)percent;
+    told_to_stop = 1;
+}
+
+/* In the middle of the work, which only then begins a second stream. */
+static void it_stops_when_told_to(void **state)
+{
+    (void)state;
+    unpack_watch(stop_now, NULL);
+    stop_on(&told_to_stop);
+    FORMATS(f)
+    {
+        struct packed p = packed_elf(f), one = p;
+        struct bytes out = {0};
+        struct error err;
+
+        told_to_stop = 0;
+        put(&p, one.data, one.len);
+        assert_int_equal(unpack_exact(f, p.data, p.len, IMAGE_MAX, &out, &err), -EINTR);
+        assert_string_equal(err.text, "interrupted");
+        assert_null(out.data);
+    }
+    stop_on(NULL);
+    unpack_watch(NULL, NULL);
 }
 
 static void each_truncation_is_told(void **state)
@@ -483,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_format_unpacks),
         cmocka_unit_test(several_streams_follow_one_another),
+        cmocka_unit_test(it_stops_when_told_to),
         cmocka_unit_test(each_truncation_is_told),
         cmocka_unit_test(what_follows_is_told),
         cmocka_unit_test(flipped_bits_do_no_harm),
