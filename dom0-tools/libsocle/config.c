@@ -124,6 +124,7 @@ void config_free(struct domain_config *c)
     }
     free(c->disks);
     free(c->nics);
+    free(c->vcpu_cpus);
     free(c->name);
     free(c->kernel);
     free(c->ramdisk);
@@ -179,13 +180,21 @@ static void row_uuid(yajl_gen g, const struct domain_config *c)
     row_text(g, "uuid", c->has_uuid ? text : NULL);
 }
 
-static bool has_cpu(const struct domain_config *c, unsigned int cpu)
+struct config_cpus config_cpus_all(void)
 {
-    return cpu < CONFIG_MAX_CPUS && c->cpus[cpu / 64] >> cpu % 64 & 1;
+    struct config_cpus all;
+
+    memset(&all, 0xff, sizeof(all));
+    return all;
+}
+
+static bool has_cpu(const struct config_cpus *c, unsigned int cpu)
+{
+    return cpu < CONFIG_MAX_CPUS && c->bits[cpu / 64] >> cpu % 64 & 1;
 }
 
 /* As ranges: each pair of a comma and a CPU takes five bytes at most. */
-static void row_cpus(yajl_gen g, const struct domain_config *c)
+static void put_cpus(yajl_gen g, const struct config_cpus *c)
 {
     char text[CONFIG_MAX_CPUS * 5 + 1] = "";
     size_t len = 0;
@@ -198,7 +207,28 @@ static void row_cpus(yajl_gen g, const struct domain_config *c)
         if (last > cpu)
             len += sprintf(text + len, "-%u", last);
     }
-    row_text(g, "cpus", c->has_cpus ? text : NULL);
+    put_text(g, text);
+}
+
+static void row_cpus(yajl_gen g, const struct domain_config *c)
+{
+    struct config_cpus all = config_cpus_all();
+
+    if (!c->has_cpus && !c->nr_vcpu_cpus)
+        return;
+    put_text(g, "cpus");
+    if (c->has_cpus) {
+        put_cpus(g, &c->cpus);
+        return;
+    }
+    yajl_gen_array_open(g);
+    for (size_t i = 0; i < c->nr_vcpu_cpus; i++) {
+        if (memcmp(&c->vcpu_cpus[i], &all, sizeof(all)) == 0)
+            put_text(g, "all");
+        else
+            put_cpus(g, &c->vcpu_cpus[i]);
+    }
+    yajl_gen_array_close(g);
 }
 
 static void row_disks(yajl_gen g, const struct domain_config *c)

@@ -41,6 +41,10 @@ struct config_nic {
     bool has_mac, any_mac; /* any_mac: the guest may send with other addresses, too */
 };
 
+struct config_cpus {
+    uint64_t bits[CONFIG_MAX_CPUS / 64];
+};
+
 struct domain_config {
     char *name;
     uint8_t uuid[16];
@@ -50,7 +54,9 @@ struct domain_config {
     unsigned int memory, maxmem; /* MiB */
     unsigned int vcpus, maxvcpus;
     bool has_cpus; /* else it may run anywhere */
-    uint64_t cpus[CONFIG_MAX_CPUS / 64];
+    struct config_cpus cpus;
+    struct config_cpus *vcpu_cpus; /* or those of vcpu 0, 1 ...; the others may run anywhere */
+    size_t nr_vcpu_cpus;
     char *pool;               /* of CPUs; NULL: Pool-0 */
     unsigned int weight, cap; /* cap in per cent of one CPU, 0: none */
     struct config_disk *disks;
@@ -94,6 +100,9 @@ bool config_name_ok(const char *name);
 
 /** config_action_name - "destroy", "rename-restart" ... */
 const char *config_action_name(enum config_action action);
+
+/** config_cpus_all - all CPUs that there could be. */
+struct config_cpus config_cpus_all(void);
 
 void config_free(struct domain_config *c);
 void config_notes_free(struct config_notes *notes);

@@ -528,14 +528,17 @@ static void take_action(struct node *n, const char *key, struct config_notes *no
     node_warn(n, notes, "no core is written, as %s", n->text);
 }
 
-/* A list has a CPU for each vcpu; here all have the same. */
+/* One text, or a list of one for each vcpu. */
 static void take_cpus(struct node *n, const char *key, struct config_notes *notes)
 {
+    bool of_nodes = n->type == NODE_WORD && strstr(n->text, "node");
+
     (void)key;
-    if (n->type == NODE_LIST || (n->type == NODE_WORD && strstr(n->text, "node")))
-        refuse(n, notes, n->type == NODE_LIST ? "CPUs for single vcpus" : "nodes");
-    else
+    for (const struct node *c = n->type == NODE_LIST ? n->child : NULL; c; c = c->next)
+        of_nodes |= c->type == NODE_WORD && strstr(c->text, "node");
+    if (!of_nodes)
         return;
+    refuse(n, notes, "nodes");
     n->dropped = true;
 }
 

@@ -254,17 +254,41 @@ static bool take_action(const struct node *n, const struct key *k, void *object,
     return false;
 }
 
+#define CPUS_FORM "numbers of CPUs below 1024, such as 0-3,^1"
+
+/* A text for each vcpu. */
+static bool take_vcpu_cpus(const struct node *list, struct domain_config *c,
+                           struct config_notes *notes)
+{
+    char shown[64];
+
+    for (const struct node *n = list->child; n; n = n->next)
+        c->nr_vcpu_cpus += !n->dropped;
+    if (!c->nr_vcpu_cpus)
+        return false;
+    c->vcpu_cpus = must_alloc(c->nr_vcpu_cpus * sizeof(*c->vcpu_cpus));
+    c->nr_vcpu_cpus = 0;
+    for (const struct node *n = list->child; n; n = n->next) {
+        if (n->dropped || (is_text(n) && cpus_parse(n->text, c->vcpu_cpus[c->nr_vcpu_cpus++].bits)))
+            continue;
+        node_show(n, shown, sizeof(shown));
+        node_error(n, notes, "expected " CPUS_FORM ", not %s", shown);
+    }
+    return true;
+}
+
 static bool take_cpus(const struct node *n, const struct key *k, void *object,
                       struct config_notes *notes)
 {
     struct domain_config *c = object;
 
     (void)k;
-    (void)notes;
+    if (n->type == NODE_LIST)
+        return take_vcpu_cpus(n, c, notes);
     if (!is_text(n))
         return false;
     c->has_cpus = strcmp(n->text, "all") != 0;
-    return cpus_parse(n->text, c->cpus);
+    return cpus_parse(n->text, c->cpus.bits);
 }
 
 /* Names of disks and their numbers: those that Linux gives them, and beyond these Xen's own. */
@@ -600,7 +624,7 @@ static const struct key keys[] = {
     {"maxmem", "MiB from 1 to 16777216", take_number, FIELD(maxmem), 1, 1 << 24},
     {"vcpus", "a number from 1 to 128", take_number, FIELD(vcpus), 1, CONFIG_MAX_VCPUS},
     {"maxvcpus", "a number from 1 to 128", take_number, FIELD(maxvcpus), 1, CONFIG_MAX_VCPUS},
-    {"cpus", "numbers of CPUs below 1024, such as 0-3,^1", take_cpus},
+    {"cpus", CPUS_FORM ", or a list of such", take_cpus},
     {"pool", "a pool of CPUs: " CONFIG_NAME_FORM, take_name, FIELD(pool)},
     {"weight", "a number from 1 to 65535", take_number, FIELD(weight), 1, 65535},
     {"cap", "per cent of one CPU from 0 to 12800", take_number, FIELD(cap), 0,
@@ -641,6 +665,9 @@ static void fill_in(const struct node *root, struct domain_config *c, struct con
     }
     if (c->maxmem < c->memory)
         node_error(node_find(root, "maxmem"), notes, "expected no less than memory, %u", c->memory);
+    if (c->nr_vcpu_cpus > c->maxvcpus)
+        node_error(node_find(root, "cpus"), notes, "expected no more than there are vcpus, %u",
+                   c->maxvcpus);
     if (c->maxvcpus < c->vcpus)
         node_error(node_find(root, "maxvcpus"), notes, "expected no less than vcpus, %u", c->vcpus);
 }

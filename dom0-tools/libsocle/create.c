@@ -145,6 +145,8 @@ static int find_pool(struct creation *n)
 /* An id that is locked before there is a domain of that id. */
 static int take_id(struct creation *n)
 {
+    struct xen_domctl_getdomaininfo info;
+
     for (unsigned int tries = 0; tries < 2048; tries++) {
         domid_t id = state_next_id();
         int lock = state_lock(id, false, n->err), rc;
@@ -153,7 +155,11 @@ static int take_id(struct creation *n)
             continue;
         if (lock < 0)
             return lock;
-        rc = xc_create(id, n->config.uuid, n->config.maxvcpus, n->pool);
+        rc = xc_info(id, &info) ?: -EEXIST;
+        if (rc == -ESRCH) {
+            state_forget(id); /* of a domain that is gone: it must not pass for that of this one */
+            rc = xc_create(id, n->config.uuid, n->config.maxvcpus, n->pool);
+        }
         if (rc == 0) {
             n->id = id;
             n->lock = lock;
@@ -171,14 +177,16 @@ static int take_id(struct creation *n)
 static int place_vcpus(struct creation *n)
 {
     const struct domain_config *c = &n->config;
+    size_t placed = c->has_cpus ? c->maxvcpus : c->nr_vcpu_cpus;
     struct xc_cpus cpus;
     int rc = 0;
 
-    if (!c->has_cpus)
-        return 0;
-    memcpy(cpus.bits, c->cpus, sizeof(cpus.bits)); /* little-endian in both */
-    for (unsigned int i = 0; i < c->maxvcpus && rc == 0; i++)
+    for (size_t i = 0; i < placed && rc == 0; i++) {
+        const struct config_cpus *of = c->has_cpus ? &c->cpus : &c->vcpu_cpus[i];
+
+        memcpy(cpus.bits, of->bits, sizeof(cpus.bits)); /* little-endian in both */
         rc = xc_set_vcpu_affinity(n->id, i, &cpus, NULL, false);
+    }
     return rc == -EINVAL ? error_set(n->err, rc, "cpus: none of them is there")
                          : failed(n, rc, "cpus");
 }

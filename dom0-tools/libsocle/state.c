@@ -179,7 +179,6 @@ int state_read(domid_t id, const uint8_t uuid[16], struct domain_config *c, stru
         return 0;
     }
     config_free(&found);
-    unlink(path);
     return error_set(err, -ENOENT, "%s: of another domain", path);
 }
 

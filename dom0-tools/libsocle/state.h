@@ -38,10 +38,11 @@ int state_write(domid_t id, const struct domain_config *c, struct error *err);
 
 /** state_read - the configuration of the domain that has this uuid (its handle)
  * @c  the caller's to free with config_free()
- * Returns -ENOENT when there is none; one of another domain is removed. */
+ * Returns -ENOENT when there is none, or it is of another domain: one that is gone, and had that id.
+ * Nothing is removed: who has the lock may be about to put the right one there. */
 int state_read(domid_t id, const uint8_t uuid[16], struct domain_config *c, struct error *err);
 
-/** state_forget - remove the configuration. */
+/** state_forget - remove the configuration; with the lock. */
 void state_forget(domid_t id);
 
 /** state_abandoned - the next id, from @from on, of a domain that a killed tool has left half-way

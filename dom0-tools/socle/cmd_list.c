@@ -4,6 +4,7 @@
 #include "domains.h"
 #include "json.h"
 
+#include "../libsocle/alloc.h"
 #include "../libsocle/pools.h"
 #include "../libsocle/state.h"
 
@@ -100,6 +101,8 @@ static void put_config(yajl_gen g, const struct xen_domctl_getdomaininfo *d, cha
         config_generate(&seen, g);
         return;
     }
+    free(known.name); /* a rename may be under way */
+    known.name = must_copy(name, strlen(name));
     config_generate(&known, g);
     config_free(&known);
 }

@@ -47,7 +47,8 @@ static void change(struct domain_config *c, void *name)
     c->name = must_copy(name, strlen(name));
 }
 
-/* With the machine locked: nobody else takes the name meanwhile. */
+/* With the machine locked: nobody else takes the name meanwhile. The store decides: it has the new name in both places or
+ * in none, and whoever starts the domain again goes by it, should this tool be killed before all is remembered. */
 static int rename_to(const struct xen_domctl_getdomaininfo *d, char *name, const char *which)
 {
     int rc = check_free(name);

@@ -5,7 +5,10 @@
 #include "domains.h"
 #include "remember.h"
 
+#include "../libsocle/alloc.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A set of CPUs, or "-": as it is. */
@@ -46,19 +49,54 @@ static int pin(domid_t id, unsigned int vcpu, const struct xc_cpus *hard,
     return rc ? refuse("%s: vcpu %u: %s", name, vcpu, strerror(-rc)) : EXIT_OK;
 }
 
-/* A configuration knows CPUs for all vcpus alike. */
-static void change(struct domain_config *c, void *cpus)
+struct pins {
+    unsigned int first, last;
+    struct config_cpus cpus;
+    bool all_vcpus, all_cpus;
+};
+
+/* CPUs of all vcpus alike become those of each. */
+static void list_each(struct domain_config *c)
 {
-    _Static_assert(sizeof(c->cpus) == sizeof(struct xc_cpus), "the same CPUs");
-    c->has_cpus = true;
-    memcpy(c->cpus, cpus, sizeof(c->cpus));
+    struct config_cpus *list = must_alloc(c->maxvcpus * sizeof(*list));
+
+    for (unsigned int i = 0; i < c->maxvcpus; i++)
+        list[i] = c->has_cpus ? c->cpus : i < c->nr_vcpu_cpus ? c->vcpu_cpus[i] : config_cpus_all();
+    free(c->vcpu_cpus);
+    c->vcpu_cpus = list;
+    c->nr_vcpu_cpus = c->maxvcpus;
+    c->has_cpus = false;
 }
 
-static void change_to_all(struct domain_config *c, void *ctx)
+static void change(struct domain_config *c, void *ctx)
 {
-    (void)ctx;
-    c->has_cpus = false;
-    memset(c->cpus, 0, sizeof(c->cpus));
+    const struct pins *p = ctx;
+
+    if (p->all_vcpus) {
+        free(c->vcpu_cpus);
+        c->vcpu_cpus = NULL;
+        c->nr_vcpu_cpus = 0;
+        c->has_cpus = !p->all_cpus;
+        c->cpus = p->cpus;
+        return;
+    }
+    list_each(c);
+    for (unsigned int i = p->first; i <= p->last && i < c->maxvcpus; i++)
+        c->vcpu_cpus[i] = p->all_cpus ? config_cpus_all() : p->cpus;
+}
+
+/* Soft ones are a wish of the moment. */
+static void remember(const struct xen_domctl_getdomaininfo *d, unsigned int first,
+                     unsigned int last, char **argv, const struct xc_cpus *cpus)
+{
+    struct pins p = {.first = first,
+                     .last = last,
+                     .all_vcpus = strcmp(argv[2], "all") == 0,
+                     .all_cpus = strcmp(argv[3], "all") == 0};
+
+    _Static_assert(sizeof(p.cpus) == sizeof(*cpus), "the same CPUs");
+    memcpy(&p.cpus, cpus, sizeof(p.cpus));
+    domain_remember(d, change, &p);
 }
 
 int cmd_vcpu_pin(const struct command *self, int argc, char **argv)
@@ -85,7 +123,7 @@ int cmd_vcpu_pin(const struct command *self, int argc, char **argv)
         rc = cpus_of(count > 3 ? argv[4] : "-", nr_cpus, &soft_room, &soft);
     for (unsigned int v = first; rc == 0 && (hard || soft) && v <= last; v++)
         rc = pin(d.domain, v, hard, soft, force, argv[1]);
-    if (rc == 0 && hard && strcmp(argv[2], "all") == 0)
-        domain_remember(&d, strcmp(argv[3], "all") == 0 ? change_to_all : change, &hard_room);
+    if (rc == 0 && hard)
+        remember(&d, first, last, argv, hard);
     return rc;
 }

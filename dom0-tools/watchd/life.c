@@ -261,6 +261,25 @@ static enum life_result go_on(domid_t id)
 
 /* ---- this one ---- */
 
+/* L3 */
+static void take_name(domid_t id, struct domain_config *c)
+{
+    char *name = world->name(id);
+    struct error err;
+    int lock;
+
+    if (name && config_name_ok(name) && strcmp(name, c->name) != 0) {
+        free(c->name);
+        c->name = must_copy(name, strlen(name));
+        lock = state_lock(id, true, &err);
+        if (lock < 0 || state_write(id, c, &err))
+            world->log("%s (domain %u): %s", name, id, err.text);
+        if (lock >= 0)
+            state_unlock(id, lock);
+    }
+    free(name);
+}
+
 static enum life_result restart(domid_t id)
 {
     if (link(path_of(id, "json"), path_of(id, "restart"))) {
@@ -284,13 +303,14 @@ static const char *ending(unsigned int reason)
     }
 }
 
-static enum life_result act(domid_t id, const struct domain_config *c, unsigned int reason,
+static enum life_result act(domid_t id, struct domain_config *c, unsigned int reason,
                             const struct policy_limit *limit)
 {
     enum config_action action;
 
     if (!policy_action(c, reason, &action))
         return LIFE_DONE;
+    take_name(id, c);
     world->log("%s (domain %u) %s: %s", c->name, id, ending(reason), config_action_name(action));
     if (action == CONFIG_RESTART || action == CONFIG_RENAME_RESTART) {
         if (may_restart(c, limit))

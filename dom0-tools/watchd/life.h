@@ -9,6 +9,8 @@
  * L1  ID.restart is there before the old domain is touched, and until the new one is complete. So
  *     whoever finds it goes on: ends the old domain (or renames it) if that is still there, and
  *     makes the new one, unless a complete domain has that uuid. Each step may be done again.
+ * L3  What a domain is called is what the store says. Who renames it writes there first, and may be
+ *     killed before ID.json has the name as well.
  * L2  Of a domain without ID.json of its own nothing is touched: it is another tool's. */
 #ifndef WATCHD_LIFE_H
 #define WATCHD_LIFE_H
@@ -29,6 +31,7 @@ struct life_world { /* what this needs of others; tests have their own */
     int (*rename)(domid_t id, const struct domain_config *c, struct error *err);
     uint64_t (*now)(void); /* seconds */
     void (*wait)(unsigned int seconds);
+    char *(*name)(domid_t id); /* what it is called now, by malloc(); NULL: nobody knows */
     void (*log)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 };
 

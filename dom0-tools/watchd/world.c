@@ -5,6 +5,7 @@
 #include "../libsocle/create.h"
 #include "../libsocle/device.h"
 #include "../libsocle/xc.h"
+#include "../libsocle/xs.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -105,6 +106,14 @@ static int rename_domain(domid_t id, const struct domain_config *c, struct error
     return rc ? error_set(err, rc, "%s", strerror(-rc)) : 0;
 }
 
+static char *name_of(domid_t id)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", id);
+    return xs_get(path);
+}
+
 static uint64_t now(void)
 {
     struct timespec t;
@@ -127,5 +136,6 @@ const struct life_world real_world = {
     .rename = rename_domain,
     .now = now,
     .wait = wait_seconds,
+    .name = name_of,
     .log = put_line,
 };

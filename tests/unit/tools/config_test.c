@@ -191,9 +191,9 @@ static void values(void **state)
     config_free(&c);
     parse("\"cpus\":\"0-63,^1,65,1023\"", &c);
     assert_true(c.has_cpus);
-    assert_int_equal(c.cpus[0], ~2ull);
-    assert_int_equal(c.cpus[1], 2);
-    assert_int_equal(c.cpus[15], 1ull << 63);
+    assert_int_equal(c.cpus.bits[0], ~2ull);
+    assert_int_equal(c.cpus.bits[1], 2);
+    assert_int_equal(c.cpus.bits[15], 1ull << 63);
     config_free(&c);
     parse("\"nics\":[{\"mac\":\"00:16:3e:0A:bc:ff\",\"rate\":\"10Mb/s\"},{\"rate\":\"1KB/s@2s\"}]",
           &c);

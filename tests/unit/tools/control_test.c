@@ -642,13 +642,20 @@ static void remembers(void **state)
     says("vcpu-pin web 1 1", 0, "");
     says("rename web shop", 0, "");
     assert_int_equal(socle("list --long shop"), 0);
-    assert_non_null(strstr(said, "\"cpus\": \"0,2\",\n"));
+    assert_non_null(strstr(said, "\"cpus\": [\n        \"0,2\",\n        \"1\",\n        "
+                                 "\"0,2\",\n        \"0,2\"\n      ],\n"));
     assert_non_null(strstr(said, "\"domid\": 2,\n    \"config\": {\n      \"name\": \"shop\",\n"));
     assert_non_null(strstr(said, "\"memory\": 99,\n      \"maxmem\": 100,\n      \"vcpus\": 3,\n"));
     assert_non_null(strstr(said, "\"weight\": 99,\n      \"cap\": 30\n"));
     says("vcpu-pin shop all all", 0, "");
     assert_int_equal(socle("list --long shop"), 0);
-    assert_null(strstr(said, "cpus\": \""));
+    assert_null(strstr(said, "\"cpus\""));
+    says("vcpu-pin shop 0 0", 0, "");
+    assert_int_equal(socle("list --long shop"), 0);
+    assert_non_null(strstr(said, "\"cpus\": [\n        \"0\",\n        \"all\",\n"));
+    says("vcpu-pin shop all 1", 0, "");
+    assert_int_equal(socle("list --long shop"), 0);
+    assert_non_null(strstr(said, "\"cpus\": \"1\",\n"));
     write_file("2.json", "{\"name\": 1}");
     assert_int_equal(socle("rename shop web"), 0);
     assert_non_null(strstr(said, "socle: not remembered: "));

@@ -213,6 +213,9 @@ static long domctl(struct xen_domctl *op)
         d->started = true;
         return 0;
     case XEN_DOMCTL_setvcpuaffinity:
+        if (op->u.vcpuaffinity.vcpu < 8)
+            memcpy(&d->cpus[op->u.vcpuaffinity.vcpu], op->u.vcpuaffinity.cpumap_hard.bitmap.p, 8);
+        return 0;
     case XEN_DOMCTL_scheduler_op:
         return 0;
     default:

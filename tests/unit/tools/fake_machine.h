@@ -16,6 +16,7 @@ struct fake_domain {
     uint8_t handle[16];
     unsigned int max_vcpus, pauses, ports, pool; /* of pools 0 to 2, the last one has no CPUs */
     uint64_t max_pages, pages, map_size, root, hypercall_page, shared, grants;
+    uint64_t cpus[8]; /* of 64, where these vcpus may run; 0: nobody has said */
     bool started;
     struct vcpu_guest_context context;
 };

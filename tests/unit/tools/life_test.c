@@ -124,6 +124,11 @@ static int rename_domain(domid_t id, const struct domain_config *c, struct error
     return 0;
 }
 
+static char *name_of(domid_t id)
+{
+    return domain[id].there ? strdup(domain[id].name) : NULL;
+}
+
 static uint64_t now(void)
 {
     return clock_now;
@@ -153,6 +158,7 @@ static const struct life_world world = {.info = info,
                                         .rename = rename_domain,
                                         .now = now,
                                         .wait = wait_seconds,
+                                        .name = name_of,
                                         .log = say};
 static const struct policy_limit limit = {.restarts = 3, .seconds = 60};
 
@@ -287,6 +293,21 @@ static void restart(void **state)
     config_free(&c);
     assert_int_equal(files(".json"), 1);
     assert_int_equal(files(".life") + files(".restart"), 0);
+}
+
+/* socle rename was killed when the store had the name, and the file had not. */
+static void restart_under_the_name_of_now(void **state)
+{
+    domid_t id = begin_guest(CONFIG_RESTART);
+
+    (void)state;
+    strcpy(domain[id].name, "shop");
+    ends(id, SHUTDOWN_reboot);
+    handled(id, LIFE_DONE);
+    assert_int_equal(nr_domains(), 1);
+    assert_int_equal(named("shop"), 2);
+    assert_int_equal(files(".json"), 1);
+    assert_int_equal(files(".life") + files(".restart") + files(".lock"), 0);
 }
 
 static void rename_and_restart(void **state)
@@ -437,6 +458,7 @@ int main(void)
         TEST(destroy),
         TEST(preserve),
         TEST(restart),
+        TEST(restart_under_the_name_of_now),
         TEST(rename_and_restart),
         TEST(not_for_ever),
         TEST(what_cannot_be_made_is_tried_again),
