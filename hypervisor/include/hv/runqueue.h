@@ -8,6 +8,7 @@
  *     released() on the pcpu that switches away from it, or inside sched.c from one queue to another.
  * R3  on_cpu is set when a vcpu becomes curr and cleared when its registers are saved. While it is set
  *     no other pcpu takes the vcpu; released() makes up for what was missed because of that.
+ *     With on_cpu 0 its domain may be destroyed, but is freed only when no pcpu is `leaving` it.
  * R4  A pcpu's bit in rq->idle means: its curr is the idle vcpu and nobody has told it of work yet. Who
  *     gives it work clears the bit and raises SOFTIRQ_SCHEDULE there. */
 #pragma once
