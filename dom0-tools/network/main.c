@@ -97,11 +97,11 @@ static int list(const struct bridge *b, struct error *err)
 /* One at a time: tools that make domains call us as well. */
 static void lock(void)
 {
+    char path[NETWORK_PATH];
     int fd;
 
-    mkdir("/run/socle", 0755);
-    mkdir(NETWORK_STATE, 0755);
-    fd = open(NETWORK_STATE "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    network_path(path, "lock");
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0)
         flock(fd, LOCK_EX);
 }
@@ -130,12 +130,33 @@ static int run(const struct network *n, const char *which,
     return status;
 }
 
-static int run_filter(char **args)
+/* The servers of addresses that run. What goes wrong is told; the filter stands nevertheless. */
+static void tell_servers(const char *settings)
 {
+    struct config_notes notes = {0};
+    struct error err;
+    struct network n;
+    int rc = settings_load(settings, &n, &notes);
+
+    for (size_t i = 0; rc == 0 && i < n.nr; i++) {
+        const struct bridge *b = &n.bridges[i];
+
+        if (b->kind == BRIDGE_NAT && b->dhcp && net_is_bridge(b->name) && dhcp_up(b, &err))
+            fprintf(stderr, NAME ": %s: %s\n", b->name, err.text);
+    }
+    if (rc == 0)
+        settings_free(&n);
+    config_notes_free(&notes);
+}
+
+static int run_filter(const char *settings, char **args)
+{
+    bool known = strcmp(args[1], "any") != 0;
     struct bytes ips = {0};
     struct error err = {0};
     int rc;
 
+    lock();
     for (char **ip = args + 2; *ip; ip++) {
         must_have(bytes_append(&ips, *ip, strlen(*ip), SIZE_MAX / 2));
         must_have(bytes_append(&ips, ip[1] ? " " : "", 1, SIZE_MAX / 2));
@@ -143,6 +164,10 @@ static int run_filter(char **args)
     rc = filter(args[0], args[1], (const char *)ips.data, &err);
     if (rc)
         fprintf(stderr, NAME ": %s: %s\n", args[0], err.text);
+    else
+        hosts_keep(args[0], args[1], known ? (const char *)ips.data : NULL);
+    if (rc == 0 && known && ips.data)
+        tell_servers(settings);
     bytes_free(&ips);
     return rc ? 1 : 0;
 }
@@ -179,7 +204,7 @@ int main(int argc, char **argv)
     if (count < 0)
         return status;
     if (strcmp(argv[1], "filter") == 0 && count >= 3)
-        return run_filter(argv + 2);
+        return run_filter(settings, argv + 2);
     for (unsigned int i = 0; i < sizeof(verbs) / sizeof(verbs[0]) && count <= 2; i++) {
         if (strcmp(argv[1], verbs[i].name) == 0)
             return run_all(settings, argv[2], verbs[i].what);

@@ -10,7 +10,10 @@
 #include <net/if.h>
 #include <stdint.h>
 
-#define NETWORK_STATE "/run/socle/network" /* a directory: what servers of addresses keep */
+#define NETWORK_PATH 512
+/** network_path - a file of ours, below /run/socle/network ($SOCLE_RUN_DIR/network); the folders are made. */
+void network_path(char path[NETWORK_PATH], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 enum bridge_kind {
     BRIDGE_ALONE,  /* guests among themselves */
@@ -44,9 +47,19 @@ int nat_down(const struct bridge *b, struct error *err);
 
 /** dhcp_range - the larger part of the subnet beside the bridge's own address. */
 void dhcp_range(const struct bridge *b, uint32_t *first, uint32_t *last);
-/** dhcp_up - run dnsmasq(8) or udhcpd for it; -ENOENT: there is neither. */
+/** dhcp_up - run dnsmasq(8) or udhcpd for it; -ENOENT: there is neither
+ * One that runs learns of the hosts that there are now. */
 int dhcp_up(const struct bridge *b, struct error *err);
 void dhcp_down(const struct bridge *b);
+/** dhcp_conf - what udhcpd reads. */
+void dhcp_conf(const struct bridge *b, FILE *f);
+
+/** hosts_keep - these addresses are those of the card behind @netdev, as long as that is there
+ * @ips  IPv4 and IPv6 addresses with spaces between them; NULL: none any more */
+void hosts_keep(const char *netdev, const char *mac, const char *ips);
+/** hosts_each - calls @see for each IPv4 address that is some card's. */
+void hosts_each(void (*see)(void *ctx, const char *mac, uint32_t ip), void *ctx);
+
 /** address_text - "10.0.0.1"; @text has room for 16. */
 char *address_text(uint32_t address, char *text);
 

@@ -7,9 +7,11 @@
 #include <cmocka.h>
 
 #include "dom0-tools/network/network.h"
+#include "fake_device.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct network network;
@@ -113,6 +115,48 @@ static void what_is_wrong_is_told(void **state)
                 "n.json:1: $.bridges[0].nat: expected an address with the bits of its subnet, "
                 "8 to 29, such as 10.77.0.1/24");
     }
+}
+
+/* ---- who is given which address ---- */
+
+static char *conf(const struct bridge *b)
+{
+    static char *text;
+    size_t len;
+    FILE *f;
+
+    free(text);
+    f = open_memstream(&text, &len);
+    dhcp_conf(b, f);
+    fclose(f);
+    return text;
+}
+
+/* What is listed for a card is given to it; while its interface is there. */
+static void cards_have_their_addresses(void **state)
+{
+    struct bridge b = {.name = "xenbr0", .kind = BRIDGE_NAT, .address = 0x0a4d0001, .prefix = 24};
+    char dir[] = "/tmp/network_test.XXXXXX", command[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    setenv("SOCLE_RUN_DIR", dir, 1);
+    strcpy(fake_kernel.nets, "xenbr0 vif3.0 vif3.1 ");
+    assert_null(strstr(conf(&b), "static_lease"));
+    hosts_keep("vif3.0", "00:16:3e:00:00:01", "10.77.0.7 fd00::7 10.77.0.8 10.78.0.9");
+    hosts_keep("vif3.1", "00:16:3e:00:00:02", "10.77.0.1 10.77.0.9");
+    hosts_keep("vif4.0", "00:16:3e:00:00:03", "10.77.0.10"); /* it has gone */
+    assert_string_equal(strstr(conf(&b), "static_lease"),
+                        "static_lease 00:16:3e:00:00:01 10.77.0.7\n"
+                        "static_lease 00:16:3e:00:00:01 10.77.0.8\n"
+                        "static_lease 00:16:3e:00:00:02 10.77.0.9\n");
+    hosts_keep("vif3.1", "00:16:3e:00:00:02", NULL);
+    strcpy(fake_kernel.nets, "xenbr0 vif3.0 vif3.1 vif4.0 ");
+    assert_string_equal(strstr(conf(&b), "static_lease"),
+                        "static_lease 00:16:3e:00:00:01 10.77.0.7\n"
+                        "static_lease 00:16:3e:00:00:01 10.77.0.8\n");
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
 }
 
 /* ---- what guests may send ---- */
@@ -223,6 +267,7 @@ int main(void)
         cmocka_unit_test(all_kinds),
         cmocka_unit_test(what_there_is_by_itself),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(cards_have_their_addresses),
         cmocka_unit_test(a_guest_is_who_it_is),
         cmocka_unit_test(a_guest_has_listed_addresses),
         cmocka_unit_test(and_those_of_ipv6),
