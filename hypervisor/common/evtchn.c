@@ -49,11 +49,12 @@ int evtchn_send(struct domain *d, uint32_t port)
     if (unlikely(!chn))
         return -EINVAL;
     spin_guard(&chn->lock);
-    if (likely(chn->state == EVTCHN_INTERDOMAIN))
+    if (likely(chn->state == EVTCHNSTAT_interdomain))
         set_pending(chn->peer_dom, chn->peer);
-    else if (chn->state == EVTCHN_IPI)
+    else if (chn->state == EVTCHNSTAT_ipi)
         set_pending(d, chn);
-    else if (chn->state != EVTCHN_UNBOUND) /* bind_interdomain makes up for what is lost there */
+    else if (chn->state !=
+             EVTCHNSTAT_unbound) /* bind_interdomain makes up for what is lost there */
         return -EINVAL;
     return 0;
 }
@@ -72,7 +73,7 @@ void evtchn_send_virq(struct vcpu *owner, unsigned int virq)
     if (!chn)
         return;
     spin_guard(&chn->lock);
-    if (chn->state == EVTCHN_VIRQ && chn->virq == virq)
+    if (chn->state == EVTCHNSTAT_virq && chn->virq == virq)
         set_pending(d, chn);
 }
 
@@ -83,7 +84,7 @@ void evtchn_send_pirq(struct domain *d, uint32_t port)
     if (unlikely(!chn))
         return;
     spin_guard(&chn->lock);
-    if (likely(chn->state == EVTCHN_PIRQ))
+    if (likely(chn->state == EVTCHNSTAT_pirq))
         set_pending(d, chn);
 }
 
@@ -155,7 +156,7 @@ static int find_free(struct domain *d, struct evtchn **out)
         if (port >= t->nr_valid && add_bucket(t))
             return -ENOMEM;
         chn = evtchn_lookup(t, port);
-        if (chn->state == EVTCHN_FREE) {
+        if (chn->state == EVTCHNSTAT_closed) {
             if (t->fifo_mode != FIFO_ON || !evtchn_fifo_is_busy(d, chn)) {
                 *out = chn;
                 return 0;
@@ -168,22 +169,30 @@ static int find_free(struct domain *d, struct evtchn **out)
     return -ENOSPC;
 }
 
-/* Open the lowest free port: its number, or what find_free() says. Table locked. */
-static int open_port(struct domain *d, enum evtchn_state state, unsigned int vcpu, uint32_t number)
+/* Both tables and ports are locked, as far as there is another. */
+static void open_found(struct domain *d, struct evtchn *chn, uint8_t state, unsigned int vcpu)
+{
+    chn->state = state;
+    WRITE_ONCE(chn->vcpu, vcpu);
+    WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
+    d->evtchn->active++;
+}
+
+/* Open the lowest free port; *@out: its number. -errno: what find_free() says. Table locked. */
+static int open_port(struct domain *d, uint8_t state, unsigned int vcpu, uint32_t number,
+                     evtchn_port_t *out)
 {
     struct evtchn *chn;
 
     TRY(find_free(d, &chn));
     spin_guard(&chn->lock);
-    chn->state = state;
-    WRITE_ONCE(chn->vcpu, vcpu);
-    WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
-    if (state == EVTCHN_UNBOUND)
+    open_found(d, chn, state, vcpu);
+    if (state == EVTCHNSTAT_unbound)
         chn->remote = number;
     else
         chn->virq = number;
-    d->evtchn->active++;
-    return (int)chn->port;
+    *out = chn->port;
+    return 0;
 }
 
 /* Undo what open_port() or connect() did. Table and ends locked. */
@@ -192,7 +201,7 @@ static void shut_port(struct domain *d, struct evtchn *chn)
     struct evtchn_table *t = d->evtchn;
 
     clear_pending(d, chn); /* the port's next user starts afresh */
-    chn->state = EVTCHN_FREE;
+    chn->state = EVTCHNSTAT_closed;
     chn->peer_dom = NULL;
     chn->peer = NULL;
     WRITE_ONCE(chn->vcpu, 0);
@@ -208,7 +217,7 @@ static struct domain *lock_tables(struct domain *d, const struct evtchn *chn)
         struct domain *rd;
 
         spin_lock(&d->evtchn->lock);
-        rd = chn->state == EVTCHN_INTERDOMAIN ? chn->peer_dom : d;
+        rd = chn->state == EVTCHNSTAT_interdomain ? chn->peer_dom : d;
         if (rd == d)
             return NULL;
         /* Its port is open, so it is not gone (E2); once unlocked, only the reference keeps it. */
@@ -218,7 +227,7 @@ static struct domain *lock_tables(struct domain *d, const struct evtchn *chn)
         }
         spin_unlock(&d->evtchn->lock);
         spin_lock_pair(&d->evtchn->lock, &rd->evtchn->lock);
-        if (chn->state != EVTCHN_INTERDOMAIN || chn->peer_dom == rd)
+        if (chn->state != EVTCHNSTAT_interdomain || chn->peer_dom == rd)
             return rd;
         spin_unlock_pair(&d->evtchn->lock, &rd->evtchn->lock);
         domain_put(rd);
@@ -238,19 +247,19 @@ static void unlock_tables(struct domain *d, struct domain *rd)
 /* Tables locked. */
 static void close_open_port(struct domain *d, struct evtchn *chn)
 {
-    struct evtchn *peer = chn->state == EVTCHN_INTERDOMAIN ? chn->peer : NULL;
+    struct evtchn *peer = chn->state == EVTCHNSTAT_interdomain ? chn->peer : NULL;
 
-    if (chn->state == EVTCHN_PIRQ)
+    if (chn->state == EVTCHNSTAT_pirq)
         pirq_unbind(d, chn->pirq, chn->port);
     evtchn_lock_ends(chn);
-    if (chn->state == EVTCHN_VIRQ) {
+    if (chn->state == EVTCHNSTAT_virq) {
         struct vcpu *v = domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu);
 
         if (v)
             WRITE_ONCE(v->virq_to_port[chn->virq], 0);
     }
     if (peer) {
-        peer->state = EVTCHN_UNBOUND;
+        peer->state = EVTCHNSTAT_unbound;
         peer->peer_dom = NULL;
         peer->peer = NULL;
         peer->remote = d->id;
@@ -287,7 +296,7 @@ static int close_all(struct domain *d)
             WRITE_ONCE(t->next_close, port);
             return -ERESTART;
         }
-        if (READ_ONCE(evtchn_lookup(t, port)->state) > EVTCHN_RESERVED)
+        if (READ_ONCE(evtchn_lookup(t, port)->state) != EVTCHNSTAT_closed)
             (void)evtchn_close(d, port);
     }
     spin_guard(&t->lock);
@@ -315,7 +324,6 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
         heap_free(t);
         return -ENOMEM;
     }
-    t->bucket[0][0].state = EVTCHN_RESERVED;
     d->evtchn = t;
     return 0;
 }
@@ -355,15 +363,6 @@ void evtchn_domain_free(struct domain *d)
 
 /* ---- the operations ---- */
 
-/* What open_port() said becomes a result. */
-static int tell_port(int port, evtchn_port_t *out)
-{
-    if (port < 0)
-        return port;
-    *out = (evtchn_port_t)port;
-    return 0;
-}
-
 static int op_alloc_unbound(struct evtchn_alloc_unbound *op)
 {
     domid_t remote = op->remote_dom == DOMID_SELF ? current_domain()->id : op->remote_dom;
@@ -371,7 +370,7 @@ static int op_alloc_unbound(struct evtchn_alloc_unbound *op)
 
     TRY(domain_target(op->dom, &d));
     spin_guard(&d->evtchn->lock);
-    return tell_port(open_port(d, EVTCHN_UNBOUND, 0, remote), &op->port);
+    return open_port(d, EVTCHNSTAT_unbound, 0, remote, &op->port);
 }
 
 /* Both tables locked. */
@@ -381,17 +380,15 @@ static int connect(struct domain *d, struct domain *rd, struct evtchn_bind_inter
 
     TRY(find_free(d, &chn));
     peer = evtchn_lookup(rd->evtchn, op->remote_port);
-    if (!peer || peer->state != EVTCHN_UNBOUND || peer->remote != d->id)
+    if (!peer || peer->state != EVTCHNSTAT_unbound || peer->remote != d->id)
         return -EINVAL;
     spin_lock_pair(&chn->lock, &peer->lock);
-    chn->state = peer->state = EVTCHN_INTERDOMAIN;
+    open_found(d, chn, EVTCHNSTAT_interdomain, 0);
     chn->peer_dom = rd;
     chn->peer = peer;
+    peer->state = EVTCHNSTAT_interdomain;
     peer->peer_dom = d;
     peer->peer = chn;
-    WRITE_ONCE(chn->vcpu, 0);
-    WRITE_ONCE(chn->priority, EVTCHN_FIFO_PRIORITY_DEFAULT);
-    d->evtchn->active++;
     /* The other side may have sent while nobody was bound. */
     set_pending(d, chn);
     spin_unlock_pair(&chn->lock, &peer->lock);
@@ -426,7 +423,7 @@ static int op_bind_virq(struct evtchn_bind_virq *op)
     spin_guard(&d->evtchn->lock);
     if (v->virq_to_port[op->virq])
         return -EEXIST;
-    rc = tell_port(open_port(d, EVTCHN_VIRQ, op->vcpu, op->virq), &op->port);
+    rc = open_port(d, EVTCHNSTAT_virq, op->vcpu, op->virq, &op->port);
     if (rc == 0)
         WRITE_ONCE(v->virq_to_port[op->virq], op->port);
     return rc;
@@ -439,7 +436,7 @@ static int op_bind_ipi(struct evtchn_bind_ipi *op)
     if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     spin_guard(&d->evtchn->lock);
-    return tell_port(open_port(d, EVTCHN_IPI, op->vcpu, 0), &op->port);
+    return open_port(d, EVTCHNSTAT_ipi, op->vcpu, 0, &op->port);
 }
 
 /* The interrupt may come as soon as it is bound: the port is open by then. */
@@ -450,7 +447,7 @@ static int op_bind_pirq(struct evtchn_bind_pirq *op)
 
     TRY(pirq_check(d, op->pirq));
     spin_guard(&d->evtchn->lock);
-    TRY(tell_port(open_port(d, EVTCHN_PIRQ, 0, op->pirq), &op->port));
+    TRY(open_port(d, EVTCHNSTAT_pirq, 0, op->pirq, &op->port));
     rc = pirq_bind(d, op->pirq, op->port);
     if (rc)
         close_open_port(d, evtchn_lookup(d->evtchn, op->port));
@@ -459,26 +456,16 @@ static int op_bind_pirq(struct evtchn_bind_pirq *op)
 
 static void fill_status(const struct evtchn *chn, struct evtchn_status *op)
 {
-    static const uint8_t status[] = {
-        [EVTCHN_FREE] = EVTCHNSTAT_closed,
-        [EVTCHN_RESERVED] = EVTCHNSTAT_closed,
-        [EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
-        [EVTCHN_PIRQ] = EVTCHNSTAT_pirq,
-        [EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-        [EVTCHN_VIRQ] = EVTCHNSTAT_virq,
-        [EVTCHN_IPI] = EVTCHNSTAT_ipi,
-    };
-
     op->vcpu = chn->vcpu;
-    op->status = status[chn->state];
-    if (chn->state == EVTCHN_UNBOUND) {
+    op->status = chn->state;
+    if (chn->state == EVTCHNSTAT_unbound) {
         op->u.unbound.dom = chn->remote;
-    } else if (chn->state == EVTCHN_INTERDOMAIN) {
+    } else if (chn->state == EVTCHNSTAT_interdomain) {
         op->u.interdomain.dom = chn->peer_dom->id;
         op->u.interdomain.port = chn->peer->port;
-    } else if (chn->state == EVTCHN_PIRQ) {
+    } else if (chn->state == EVTCHNSTAT_pirq) {
         op->u.pirq = chn->pirq;
-    } else if (chn->state == EVTCHN_VIRQ) {
+    } else if (chn->state == EVTCHNSTAT_virq) {
         op->u.virq = chn->virq;
     }
 }
@@ -509,10 +496,11 @@ static int op_bind_vcpu(const struct evtchn_bind_vcpu *op)
     if (!chn)
         return -EINVAL;
     spin_lock(&chn->lock);
-    if (chn->state == EVTCHN_UNBOUND || chn->state == EVTCHN_INTERDOMAIN ||
-        chn->state == EVTCHN_PIRQ || (chn->state == EVTCHN_VIRQ && virq_is_global(chn->virq))) {
+    if (chn->state == EVTCHNSTAT_unbound || chn->state == EVTCHNSTAT_interdomain ||
+        chn->state == EVTCHNSTAT_pirq ||
+        (chn->state == EVTCHNSTAT_virq && virq_is_global(chn->virq))) {
         WRITE_ONCE(chn->vcpu, op->vcpu);
-        if (chn->state == EVTCHN_PIRQ)
+        if (chn->state == EVTCHNSTAT_pirq)
             pirq = chn->pirq;
         spin_unlock(&chn->lock);
         if (pirq != UINT32_MAX)

@@ -12,11 +12,11 @@ struct out {
     size_t len;  /* length so far, also of what found no room */
 };
 
-/* One conversion: %[flags][width][.precision][length]letter */
+/* One conversion: %[0#][width][.*][length]letter */
 struct conv {
-    bool left, zero, alt;
-    bool wide;            /* l z j t: 64 bits */
-    int width, precision; /* precision -1: none given */
+    bool zero, alt;
+    bool wide;       /* l, z: 64 bits */
+    int width, most; /* most: of a string's characters; -1: all */
 };
 
 static void put(struct out *o, char c)
@@ -34,60 +34,29 @@ static void put_n(struct out *o, char c, int n)
 
 static void put_text(struct out *o, const struct conv *cv, const char *s, size_t n)
 {
-    int pad = cv->width - (int)n;
-
-    if (!cv->left)
-        put_n(o, ' ', pad);
+    put_n(o, ' ', cv->width - (int)n);
     for (size_t i = 0; i < n; i++)
         put(o, s[i]);
-    if (cv->left)
-        put_n(o, ' ', pad);
 }
 
 static void put_number(struct out *o, const struct conv *cv, uint64_t v, unsigned int base,
                        const char *prefix)
 {
     char text[24];
-    int n = 0, zeros, pad, plen = (int)strlen(prefix);
+    int n = 0, pad;
 
-    for (; v; v /= base)
+    do
         text[n++] = "0123456789abcdef"[v % base];
-    if (n == 0 && cv->precision != 0)
-        text[n++] = '0';
-    zeros = cv->precision - n;
-    if (cv->precision < 0 && cv->zero && !cv->left)
-        zeros = cv->width - n - plen;
-    zeros = max(zeros, 0);
-    pad = cv->width - n - zeros - plen;
-
-    if (!cv->left)
+    while (v /= base);
+    pad = cv->width - n - (int)strlen(prefix);
+    if (!cv->zero)
         put_n(o, ' ', pad);
     while (*prefix)
         put(o, *prefix++);
-    put_n(o, '0', zeros);
+    if (cv->zero)
+        put_n(o, '0', pad);
     while (n)
         put(o, text[--n]);
-    if (cv->left)
-        put_n(o, ' ', pad);
-}
-
-static const char *parse_flags(const char *f, struct conv *cv)
-{
-    for (; *f == '-' || *f == '0' || *f == '#'; f++) {
-        cv->left |= *f == '-';
-        cv->zero |= *f == '0';
-        cv->alt |= *f == '#';
-    }
-    return f;
-}
-
-#define MAX_FIELD 4096 /* wider fields than any buffer here make no sense */
-
-static const char *parse_int(const char *f, int *v)
-{
-    for (*v = 0; *f >= '0' && *f <= '9'; f++)
-        *v = min(*v * 10 + (*f - '0'), MAX_FIELD);
-    return f;
 }
 
 /* The arguments, in a structure so that their place moves on through calls. */
@@ -98,14 +67,17 @@ struct args {
 /* Everything between the percent sign and the letter. */
 static const char *parse_conv(const char *f, struct conv *cv, struct args *a)
 {
-    f = parse_int(parse_flags(f, cv), &cv->width);
-    if (*f == '.' && f[1] == '*') {
-        cv->precision = min(max(va_arg(a->ap, int), -1), MAX_FIELD);
-        f += 2;
-    } else if (*f == '.') {
-        f = parse_int(f + 1, &cv->precision);
+    for (; *f == '0' || *f == '#'; f++) {
+        cv->zero |= *f == '0';
+        cv->alt |= *f == '#';
     }
-    for (; *f == 'l' || *f == 'z' || *f == 'j' || *f == 't'; f++)
+    for (; *f >= '0' && *f <= '9'; f++)
+        cv->width = cv->width * 10 + (*f - '0');
+    if (f[0] == '.' && f[1] == '*') {
+        cv->most = va_arg(a->ap, int);
+        f += 2;
+    }
+    for (; *f == 'l' || *f == 'z'; f++)
         cv->wide = true;
     return f;
 }
@@ -133,7 +105,7 @@ static bool convert(struct out *o, const struct conv *cv, char letter, struct ar
     case 's':
         s = va_arg(a->ap, const char *);
         s = s ? s : "(null)";
-        put_text(o, cv, s, strnlen(s, cv->precision < 0 ? SIZE_MAX : (size_t)cv->precision));
+        put_text(o, cv, s, strnlen(s, cv->most < 0 ? SIZE_MAX : (size_t)cv->most));
         return true;
     case 'c':
         c = (char)va_arg(a->ap, int);
@@ -154,7 +126,7 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 
     va_copy(a.ap, ap);
     while (*fmt) {
-        struct conv cv = {.precision = -1};
+        struct conv cv = {.most = -1};
         const char *start = fmt;
 
         if (*fmt != '%') {

@@ -6,11 +6,11 @@ static bool port_is_sound(struct domain *d, const struct evtchn *chn)
 {
     struct vcpu *v;
 
-    switch ((enum evtchn_state)chn->state) {
-    case EVTCHN_INTERDOMAIN:
-        return chn->peer && chn->peer->state == EVTCHN_INTERDOMAIN && chn->peer->peer == chn &&
+    switch (chn->state) {
+    case EVTCHNSTAT_interdomain:
+        return chn->peer && chn->peer->state == EVTCHNSTAT_interdomain && chn->peer->peer == chn &&
                chn->peer->peer_dom == d;
-    case EVTCHN_VIRQ:
+    case EVTCHNSTAT_virq:
         v = chn->virq < NR_VIRQS ? domain_vcpu(d, virq_is_global(chn->virq) ? 0 : chn->vcpu) : NULL;
         return v && v->virq_to_port[chn->virq] == chn->port;
     default:
@@ -26,9 +26,9 @@ unsigned int evtchn_audit(struct domain *d)
 
     for (uint32_t port = 0; (chn = evtchn_lookup(t, port)); port++) {
         active += evtchn_is_open(chn);
-        virqs += chn->state == EVTCHN_VIRQ;
+        virqs += chn->state == EVTCHNSTAT_virq;
         if (!port_is_sound(d, chn) || chn->port != port || !domain_vcpu(d, chn->vcpu) ||
-            (chn->state == EVTCHN_FREE && port < t->hint)) {
+            (chn->state == EVTCHNSTAT_closed && port && port < t->hint)) {
             pr_err("audit: d%u port %u (state %u) is wrong", d->id, port, chn->state);
             errors++;
         }

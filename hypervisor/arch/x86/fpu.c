@@ -20,6 +20,14 @@
 #define FCW_INIT     0x37f
 #define MXCSR_INIT   0x1f80
 
+static void load_ts(bool set)
+{
+    if (set)
+        write_cr0(read_cr0() | X86_CR0_TS);
+    else
+        asm volatile("clts");
+}
+
 static void area_init(uint8_t *area)
 {
     memset(area, 0, cpu.xsave_size);
@@ -86,10 +94,7 @@ void fpu_load(struct pcpu *p, struct vcpu *v)
     }
     if (cpu.xsave && v->arch.xcr0 != cpu.xcr0_mask)
         (void)xsetbv_safe(0, v->arch.xcr0);
-    if (v->arch.cr0_ts)
-        write_cr0(read_cr0() | X86_CR0_TS);
-    else
-        asm volatile("clts");
+    load_ts(v->arch.cr0_ts);
 }
 
 void fpu_set_context(struct vcpu *v, const void *fxsave512, bool valid)
@@ -153,8 +158,5 @@ int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 void fpu_set_ts(struct vcpu *v, bool set)
 {
     v->arch.cr0_ts = set ? X86_CR0_TS : 0;
-    if (set)
-        write_cr0(read_cr0() | X86_CR0_TS);
-    else
-        asm volatile("clts");
+    load_ts(set);
 }

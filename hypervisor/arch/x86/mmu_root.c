@@ -17,6 +17,14 @@ void mmu_old_table(struct vcpu *v, struct page *pg)
     v->arch.old_table = page_mfn(pg);
 }
 
+void mmu_not_typed(struct vcpu *v, struct page *pg, enum page_type type, int rc)
+{
+    if (rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type)
+        mmu_old_table(v, pg);
+    else
+        page_put(pg);
+}
+
 int mmu_finish_old(struct vcpu *v)
 {
     struct page *pg;
@@ -48,12 +56,8 @@ static int get_root(struct vcpu *v, gfn_t g)
     if (!pg)
         return -EINVAL;
     rc = page_get_type(pg, PGT_L4);
-    if (likely(!rc))
-        return 0;
-    if (rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == PGT_L4)
-        mmu_old_table(v, pg);
-    else
-        page_put(pg);
+    if (unlikely(rc))
+        mmu_not_typed(v, pg, PGT_L4, rc);
     return rc;
 }
 

@@ -28,10 +28,8 @@ int mmu_pin_table(struct domain *d, uint64_t frame, enum page_type type)
         return -EINVAL;
     mmu_guard(d);
     rc = pin_locked(d, pg, type);
-    if (rc && rc != -ERESTART && page_is_partial(pg) && pgt_type(READ_ONCE(pg->type)) == type)
-        mmu_old_table(current, pg);
-    else if (rc)
-        page_put(pg);
+    if (rc)
+        mmu_not_typed(current, pg, type, rc);
     return rc;
 }
 

@@ -88,28 +88,23 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
     }
 }
 
-/* Stub @nr: keep rcx and r11, which SYSCALL destroys. iret has nothing to return to. */
+/* Stub @nr: keep rcx and r11, which SYSCALL destroys. That of iret, which has nothing to return to, puts
+ * rax on the stack after them. */
 void hypercall_page_fill(void *page)
 {
-    static const uint8_t stub[] = {
-        0x51, 0x41, 0x53,                      /* push %rcx; push %r11 */
+    static const uint8_t save[] = {0x51, 0x41, 0x53, 0x50}; /* push %rcx; push %r11; push %rax */
+    static const uint8_t call[] = {
         0xb8, 0,    0,    0,    0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
         0x41, 0x5b, 0x59, 0xc3,                /* pop %r11; pop %rcx; ret */
-    };
-    static const uint8_t iret_stub[] = {
-        0x51, 0x41, 0x53, 0x50,                /* push %rcx; push %r11; push %rax */
-        0xb8, 0,    0,    0,    0, 0x0f, 0x05, /* mov $nr, %eax; syscall */
     };
     uint8_t *p = page;
 
     memset(p, 0xcc, PAGE_SIZE);
     for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++, p += 32) {
-        if (nr == __HYPERVISOR_iret) {
-            memcpy(p, iret_stub, sizeof(iret_stub));
-            p[5] = (uint8_t)nr;
-        } else {
-            memcpy(p, stub, sizeof(stub));
-            p[4] = (uint8_t)nr;
-        }
+        unsigned int n = nr == __HYPERVISOR_iret ? 4 : 3;
+
+        memcpy(p, save, n);
+        memcpy(p + n, call, sizeof(call));
+        p[n + 1] = (uint8_t)nr;
     }
 }

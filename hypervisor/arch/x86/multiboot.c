@@ -11,89 +11,65 @@
 
 /* How much a type forbids: of two that claim the same byte the higher wins. */
 static const uint8_t severity[] = {
-    [BOOT_RAM] = 0, [BOOT_ACPI] = 1, [BOOT_NVS] = 2, [BOOT_RESERVED] = 3, [BOOT_BAD] = 4};
+    [BOOT_RAM] = 1, [BOOT_ACPI] = 2, [BOOT_NVS] = 3, [BOOT_RESERVED] = 4, [BOOT_BAD] = 5};
 
 static uint64_t region_end(const struct boot_region *r)
 {
     return r->base + r->len;
 }
 
-static bool insert_region(struct boot_info *info, unsigned int at, uint64_t base, uint64_t end,
-                          uint32_t type)
+/* The type of the byte at @pos, 0 if no region has it, and of all up to *@end. */
+static uint32_t type_at(const struct boot_region *r, unsigned int nr, uint64_t pos, uint64_t *end)
 {
-    if (info->nr_regions == BOOT_MAX_REGIONS) {
+    uint32_t type = 0;
+
+    *end = UINT64_MAX;
+    for (; nr; nr--, r++) {
+        if (pos < r->base) {
+            *end = min(*end, r->base);
+        } else if (pos < region_end(r)) {
+            *end = min(*end, region_end(r));
+            if (severity[r->type] > severity[type])
+                type = r->type;
+        }
+    }
+    return type;
+}
+
+/* Behind all others. What finds no room is lost. */
+static void append(struct boot_info *info, uint64_t base, uint64_t end, uint32_t type)
+{
+    struct boot_region *next = &info->region[info->nr_regions];
+
+    if (info->nr_regions && next[-1].type == type && region_end(&next[-1]) == base) {
+        next[-1].len = end - next[-1].base;
+    } else if (info->nr_regions < BOOT_MAX_REGIONS) {
+        *next = (struct boot_region){base, end - base, type};
+        info->nr_regions++;
+    } else {
         info->regions_lost = true;
-        return false;
     }
-    memmove(&info->region[at + 1], &info->region[at],
-            (info->nr_regions - at) * sizeof(info->region[0]));
-    info->nr_regions++;
-    info->region[at] = (struct boot_region){base, end - base, type};
-    return true;
 }
 
-/* Makes @pos a border between two regions instead of a point inside of region @at. */
-static bool split_region(struct boot_info *info, unsigned int at, uint64_t pos)
-{
-    struct boot_region *r = &info->region[at];
-
-    if (!insert_region(info, at + 1, pos, region_end(r), r->type))
-        return false;
-    r->len = pos - r->base;
-    return true;
-}
-
-/* Gives [from, to), which lies inside of region @at, the more severe @type. When there is no room
- * to split, all of the region gets it: memory is lost, but none is used that must not be. */
-static void retype(struct boot_info *info, unsigned int at, uint64_t from, uint64_t to,
-                   uint32_t type)
-{
-    if (to < region_end(&info->region[at]))
-        (void)split_region(info, at, to);
-    if (from > info->region[at].base && split_region(info, at, from))
-        at++;
-    info->region[at].type = type;
-}
-
-static void join_neighbours(struct boot_info *info)
-{
-    struct boot_region *a = info->region;
-
-    for (unsigned int i = 1; i < info->nr_regions; i++) {
-        const struct boot_region *b = &info->region[i];
-
-        if (a->type == b->type && region_end(a) == b->base)
-            a->len += b->len;
-        else
-            *++a = *b;
-    }
-    if (info->nr_regions)
-        info->nr_regions = (unsigned int)(a - info->region) + 1;
-}
-
+/* The list is made anew, from border to border. When something has been lost nothing can become RAM any
+ * more: nobody would know what it must not be used for. */
 void boot_region_add(struct boot_info *info, uint64_t base, uint64_t len, uint32_t type)
 {
-    uint64_t end = len > UINT64_MAX - base ? UINT64_MAX : base + len;
-    unsigned int at = 0;
+    static struct boot_region all[BOOT_MAX_REGIONS + 1];
+    unsigned int nr = info->nr_regions;
 
     if (type < BOOT_RAM || type > BOOT_BAD)
         type = BOOT_RESERVED;
-    while (base < end) { /* each turn deals with the bytes up to the next border */
-        uint64_t to;
-
-        while (at < info->nr_regions && region_end(&info->region[at]) <= base)
-            at++;
-        if (at == info->nr_regions || info->region[at].base > base) {
-            to = at == info->nr_regions ? end : min(end, info->region[at].base);
-            (void)insert_region(info, at, base, to, type);
-        } else {
-            to = min(end, region_end(&info->region[at]));
-            if (severity[type] > severity[info->region[at].type])
-                retype(info, at, base, to, type);
-        }
-        base = to;
+    if (info->regions_lost && type == BOOT_RAM)
+        return;
+    memcpy(all, info->region, nr * sizeof(all[0]));
+    all[nr++] = (struct boot_region){base, min(len, UINT64_MAX - base), type};
+    info->nr_regions = 0;
+    for (uint64_t pos = 0, next; pos != UINT64_MAX; pos = next) {
+        type = type_at(all, nr, pos, &next);
+        if (type)
+            append(info, pos, next, type);
     }
-    join_neighbours(info);
 }
 
 /* Old loaders give no map, only the two sizes that the BIOS of 1990 knew. */

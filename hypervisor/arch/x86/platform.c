@@ -220,17 +220,12 @@ static long set_pminfo(struct xen_platform_op *op)
     return type == XEN_PM_PDC ? 0 : type <= XEN_PM_PX ? -ENOSYS : -EINVAL;
 }
 
-static long unsupported(struct xen_platform_op *op __ignored)
-{
-    return -EOPNOTSUPP;
-}
-
 /* ---- dispatch ---- */
 
 static const struct {
     uint32_t cmd;
     bool has_result;
-    long (*fn)(struct xen_platform_op *op);
+    long (*fn)(struct xen_platform_op *op); /* NULL: -EOPNOTSUPP */
 } ops[] = {
     {XENPF_settime32, false, settime32},
     {XENPF_settime64, false, settime64},
@@ -242,10 +237,10 @@ static const struct {
     {XENPF_get_cpu_version, true, get_cpu_version},
     {XENPF_cpu_online, false, cpu_online},
     {XENPF_cpu_offline, false, cpu_offline},
-    {XENPF_cpu_hotadd, false, unsupported},
-    {XENPF_mem_hotadd, false, unsupported},
-    {XENPF_core_parking, false, unsupported},
-    {XENPF_resource_op, false, unsupported},
+    {XENPF_cpu_hotadd, false, NULL},
+    {XENPF_mem_hotadd, false, NULL},
+    {XENPF_core_parking, false, NULL},
+    {XENPF_resource_op, false, NULL},
 };
 
 long do_platform_op(guest_ptr_t arg)
@@ -263,7 +258,7 @@ long do_platform_op(guest_ptr_t arg)
 
         if (ops[i].cmd != op.cmd)
             continue;
-        rc = ops[i].fn(&op);
+        rc = ops[i].fn ? ops[i].fn(&op) : -EOPNOTSUPP;
         return rc || !ops[i].has_result ? rc : copy_to_guest(arg, &op, sizeof(op));
     }
     return -ENOSYS;

@@ -23,13 +23,13 @@ unsigned int e820_nr;
 
 /* ---- the command line ---- */
 
-static char opt_console[32] = "com1,vga", opt_com1[40], opt_com2[40], opt_sched[16];
+static char opt_console[32 + 1] = "com1,vga", opt_com1[40], opt_com2[40], opt_sched[16];
 static char opt_log[32], opt_guest_log[32];
 static unsigned int opt_maxcpus = NR_CPUS;
 static bool opt_watchdog;
 
 static const struct cmdline_option options[] = {
-    {"console", CMDLINE_STRING, opt_console, 0, sizeof(opt_console)},
+    {"console", CMDLINE_STRING, opt_console, 0, sizeof(opt_console) - 1},
     {"com1", CMDLINE_STRING, opt_com1, 0, sizeof(opt_com1)},
     {"com2", CMDLINE_STRING, opt_com2, 0, sizeof(opt_com2)},
     {"dom0_mem", CMDLINE_MEM, &opt_dom0_mem, 0, 0},
@@ -87,23 +87,18 @@ static void read_boot_info(uint32_t magic, uint32_t info)
 
 static void start_console(void)
 {
-    const char *s = opt_console;
-
     if (opt_com1[0] && serial_configure("com1", opt_com1))
         pr_warn("com1=%s is not understood", opt_com1);
     if (opt_com2[0] && serial_configure("com2", opt_com2))
         pr_warn("com2=%s is not understood", opt_com2);
-    while (*s) {
-        const char *end = strchr(s, ',');
-        size_t n = end ? (size_t)(end - s) : strlen(s);
-        char name[16];
-
-        hv_strlcpy(name, s, min(n + 1, sizeof(name)));
+    for (char *c = opt_console, *name = c; *name; name = ++c) {
+        while (*c && *c != ',')
+            c++;
+        *c = 0;
         if (!strcmp(name, "vga"))
             vga_console(&boot.display);
         else if (strcmp(name, "none"))
             (void)serial_console(name);
-        s += n + (end ? 1 : 0);
     }
 }
 

@@ -22,19 +22,9 @@
 #include <hv/lock.h>
 #include <xen/event_channel.h>
 
-enum evtchn_state {
-    EVTCHN_FREE,
-    EVTCHN_RESERVED, /* port 0 */
-    EVTCHN_UNBOUND,
-    EVTCHN_INTERDOMAIN,
-    EVTCHN_PIRQ,
-    EVTCHN_VIRQ,
-    EVTCHN_IPI,
-};
-
 struct evtchn {
     spinlock_t lock;  /* LOCK_EVTCHN_PORT */
-    uint8_t state;    /* enum evtchn_state */
+    uint8_t state;    /* EVTCHNSTAT_*; port 0 is never opened */
     uint8_t priority; /* FIFO; READ_ONCE */
     uint8_t pending;  /* FIFO: an event came before the port had its word; atomic */
     uint16_t vcpu;    /* delivered to; READ_ONCE */
@@ -59,7 +49,7 @@ struct evtchn_table {
     uint8_t fifo_mode;        /* enum evtchn_fifo_mode; written under lock; see E4 */
     uint32_t nr_valid;        /* ports below it have their bucket; read with acquire */
     uint32_t max_port;        /* highest number that the domain may use */
-    uint32_t active;          /* ports neither free nor reserved */
+    uint32_t active;          /* ports open */
     uint32_t hint;            /* no port below it is free */
     uint32_t next_close;      /* where a preempted reset or destruction goes on */
     struct evtchn_fifo *fifo; /* NULL until the first EVTCHNOP_init_control; then stays (XSA-188) */
@@ -80,14 +70,15 @@ static inline struct evtchn *evtchn_lookup(const struct evtchn_table *t, uint32_
 
 static inline bool evtchn_is_open(const struct evtchn *chn)
 {
-    return chn->state > EVTCHN_RESERVED;
+    return chn->state != EVTCHNSTAT_closed;
 }
 
 /** evtchn_lock_ends - lock a port and, if it has one, its peer: afterwards nobody is delivering to
  * it. The table is locked, which keeps the peer the same (E2). */
 static inline void evtchn_lock_ends(struct evtchn *chn)
 {
-    spin_lock_pair(&chn->lock, chn->state == EVTCHN_INTERDOMAIN ? &chn->peer->lock : &chn->lock);
+    spin_lock_pair(&chn->lock,
+                   chn->state == EVTCHNSTAT_interdomain ? &chn->peer->lock : &chn->lock);
 }
 
 static inline void evtchn_unlock_ends(struct evtchn *chn, struct evtchn *peer)

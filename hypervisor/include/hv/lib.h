@@ -20,13 +20,13 @@ size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 #define snprintf  hv_snprintf
 #define vsnprintf hv_vsnprintf
 #endif
 
-/** hv_vsnprintf - formatted output: %d %u %x %p %s %c %% with flags - 0 #, width, precision (also *),
- * lengths l ll z j t. Always terminated if @size > 0; returns the length that the whole text would have. In ring 0 vsnprintf() and snprintf() are these. */
+/** hv_vsnprintf - formatted output: %d %u %x %p %s %c %% with flags 0 and #, a width, for %s also .*,
+ * lengths l ll z. Always terminated if @size > 0; returns the length that the whole text would have. In
+ * ring 0 vsnprintf() and snprintf() are these. */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 

@@ -17,7 +17,6 @@
 #define strlen  our_strlen
 #define strncmp our_strncmp
 #define strcmp  our_strcmp
-#define strchr  our_strchr
 #define STRING_UNDER_TEST
 #include "../../../hypervisor/common/string.c"
 #undef memcmp
@@ -26,7 +25,6 @@
 #undef strlen
 #undef strncmp
 #undef strcmp
-#undef strchr
 
 /* The same format and arguments through ours and the C library's. */
 #define SAME(...)                                                                                  \
@@ -70,14 +68,13 @@ static void formats(void **state)
         SAME("%d|%u|%x", (int)v, (unsigned)v, (unsigned)v);
         SAME("%ld|%lu|%lx", (long)v, (unsigned long)v, (unsigned long)v);
         SAME("%lld|%llu|%llx", v, v, v);
-        SAME("%zu|%zx|%jd|%td", (size_t)v, (size_t)v, (intmax_t)v, (ptrdiff_t)v);
-        SAME("%5d|%-5d|%05d|%05x", (int)v, (int)v, (int)v, (int)v);
-        SAME("%.3d|%8.3d|%-8.3d|%08.3d|%.0d", (int)v, (int)v, (int)v, (int)v, (int)v);
+        SAME("%zu|%zx", (size_t)v, (size_t)v);
+        SAME("%5d|%05d|%05x", (int)v, (int)v, (int)v);
         SAME("%#x|%#10x|%#010x|%#lx", (unsigned)v, (unsigned)v, (unsigned)v, (unsigned long)v);
-        SAME("%7d|%-7d|%.*d", (int)v, (int)v, 5, (int)v);
+        SAME("%7d|%016lx", (int)v, (unsigned long)v);
     }
-    SAME("%s|%10s|%-10s|%.2s|%5.1s|%.*s", "abc", "abc", "abc", "abc", "abc", 2, "xyz");
-    SAME("%c|%3c|%-3c|%%", 'a', 'b', 'c');
+    SAME("%s|%10s|%.*s|%5.*s", "abc", "abc", 2, "xyz", 1, "xyz");
+    SAME("%c|%3c|%%", 'a', 'b');
     SAME("%p", (void *)0x1234abcd);
     SAME("plain");
 }
@@ -93,13 +90,13 @@ static void odd_formats(void **state)
     assert_string_equal(buf, "a%qb");
     hv_snprintf(buf, sizeof(buf), "end%");
     assert_string_equal(buf, "end%");
-    hv_snprintf(buf, sizeof(buf), "end%-5l");
-    assert_string_equal(buf, "end%-5l");
+    hv_snprintf(buf, sizeof(buf), "end%05l");
+    assert_string_equal(buf, "end%05l");
     hv_snprintf(buf, sizeof(buf), "%p", NULL);
     assert_string_equal(buf, "0x0");
-    assert_int_equal(hv_snprintf(buf, sizeof(buf), "%999999999d", 1), 4096);
-    hv_snprintf(buf, sizeof(buf), "%+d %hd %X %o", 1, 2, 3, 4); /* what nobody uses is not there */
-    assert_string_equal(buf, "%+d %hd %X %o");
+    hv_snprintf(buf, sizeof(buf), "%+d %hd %X %-3d", 1, 2, 3,
+                4); /* what nobody uses is not there */
+    assert_string_equal(buf, "%+d %hd %X %-3d");
 }
 
 static void copying_and_parsing(void **state)
@@ -199,7 +196,6 @@ static void strings(void **state)
         assert_int_equal(our_strlen(s[i]), strlen(s[i]));
         assert_int_equal(our_strnlen(s[i], 2), strnlen(s[i], 2));
         for (int c = 0; c < 256; c++) {
-            assert_ptr_equal(our_strchr(s[i], c), strchr(s[i], c));
             assert_ptr_equal(our_memchr(s[i], c, strlen(s[i])), memchr(s[i], c, strlen(s[i])));
         }
         for (size_t k = 0; k < ARRAY_SIZE(s); k++) {

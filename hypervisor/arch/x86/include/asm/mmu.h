@@ -68,6 +68,8 @@ int mmu_new_user_root(gfn_t g);
 
 /** mmu_old_table - hand @pg, left half done, with a general reference over to @v, which has none yet. */
 void mmu_old_table(struct vcpu *v, struct page *pg);
+/** mmu_not_typed - page_get_type() said @rc: give the general reference back, or hand it over like that. */
+void mmu_not_typed(struct vcpu *v, struct page *pg, enum page_type type, int rc);
 /** mmu_finish_old - undo it, if there is one. No locks held. 0 or -ERESTART. */
 int mmu_finish_old(struct vcpu *v);
 
