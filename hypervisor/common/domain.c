@@ -37,8 +37,6 @@ static struct slot {
     bool findable;
 } slots[MAX_DOMAINS];
 
-static spinlock_t list_lock = SPINLOCK_INIT(LOCK_DOMLIST);
-
 static struct slot *slot_of(domid_t id)
 {
     return id < MAX_DOMAINS ? &slots[id & (MAX_DOMAINS - 1)] : NULL;
@@ -131,11 +129,11 @@ bool domain_id_is_free(domid_t id)
     return !READ_ONCE(slot_of(id)->d);
 }
 
+/* Domains are made one at a time: at boot, or under LOCK_DOMCTL. */
 static int enter_in_table(struct domain *d)
 {
     struct slot *s = slot_of(d->id);
 
-    spin_guard(&list_lock);
     if (s->d)
         return -EEXIST;
     s->d = d;

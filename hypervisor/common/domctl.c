@@ -388,6 +388,15 @@ static const struct domctl_row rows[] = {
     {0},
 };
 
+int control_begin(void *op, size_t size, guest_ptr_t arg, uint32_t version)
+{
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    if (copy_from_guest(op, arg, size))
+        return -EFAULT;
+    return ((const uint32_t *)op)[1] == version ? 0 : -EACCES;
+}
+
 spinlock_t domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 
 static const struct domctl_row *find_row(const struct domctl_row *row, uint32_t cmd)
@@ -436,12 +445,7 @@ long do_domctl(guest_ptr_t arg)
     const struct domctl_row *row;
     long rc = -ERESTART;
 
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&c.op, arg, sizeof(c.op)))
-        return -EFAULT;
-    if (c.op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-        return -EACCES;
+    TRY(control_begin(&c.op, sizeof(c.op), arg, XEN_DOMCTL_INTERFACE_VERSION));
     row = find_row(rows, c.op.cmd);
     if (!row && !(row = find_row(arch_domctl, c.op.cmd)))
         return -ENOSYS;

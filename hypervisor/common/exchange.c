@@ -17,8 +17,7 @@
 
 struct exchange {
     struct domain *d;
-    struct xen_memory_exchange x; /* our copy; nr_exchanged moves on */
-    guest_ptr_t in, out;
+    struct xen_memory_exchange x;     /* our copy; nr_exchanged moves on */
     unsigned int in_shift, out_shift; /* extents of either list in a chunk: 1 << shift */
     unsigned int bits;
     /* The raw frames in hand: frame numbers, linked by page.next; outputs are first frames of
@@ -42,11 +41,6 @@ static struct page *pop(uint32_t *list)
     return pg;
 }
 
-static int read_frame(guest_ptr_t list, uint64_t i, uint64_t *n)
-{
-    return copy_from_guest(n, guest_ptr_index(list, i, sizeof(*n)), sizeof(*n));
-}
-
 /* ---- first what can fail ---- */
 
 static int take_page(struct exchange *ex, uint64_t n)
@@ -68,7 +62,7 @@ static int take_inputs(struct exchange *ex, uint64_t chunk)
     for (unsigned long j = 0; j < 1UL << ex->in_shift; j++) {
         uint64_t n;
 
-        if (read_frame(ex->in, (chunk << ex->in_shift) + j, &n))
+        if (get_element(ex->x.in.extent_start, (chunk << ex->in_shift) + j, &n))
             return -EFAULT;
         for (unsigned long k = 0; k < 1UL << ex->x.in.extent_order; k++)
             TRY(take_page(ex, n + k));
@@ -120,11 +114,11 @@ static int give_output(struct exchange *ex, struct page *pg, uint64_t i)
         page_uncount(ex->d, 1UL << order);
         return -ESRCH;
     }
-    if (read_frame(ex->out, i, &p))
+    if (get_element(ex->x.out.extent_start, i, &p))
         return -EFAULT;
     for (unsigned long k = 0; k < 1UL << order; k++)
         m2p_set(mfn(n + k), p + k);
-    return copy_to_guest(guest_ptr_index(ex->out, i, sizeof(n)), &n, sizeof(n));
+    return put_element(ex->x.out.extent_start, i, &n);
 }
 
 static int commit(struct exchange *ex, uint64_t chunk)
@@ -163,9 +157,9 @@ static int check(struct exchange *ex)
         ex->in_shift = x->out.extent_order - x->in.extent_order;
     else
         ex->out_shift = x->in.extent_order - x->out.extent_order;
-    if (!memory_range_ok(ex->in, x->nr_exchanged, x->in.nr_extents - 1) ||
-        !memory_range_ok(ex->out, x->nr_exchanged >> ex->in_shift << ex->out_shift,
-                         x->out.nr_extents - 1))
+    if (!memory_range_ok(guest_ptr_of(x->in.extent_start), x->nr_exchanged, x->in.nr_extents - 1) ||
+        !memory_range_ok(guest_ptr_of(x->out.extent_start),
+                         x->nr_exchanged >> ex->in_shift << ex->out_shift, x->out.nr_extents - 1))
         return -EFAULT;
     ex->bits = XENMEMF_get_address_bits(x->out.mem_flags);
     return domain_target(x->in.domid, &ex->d);
@@ -196,8 +190,6 @@ long memory_exchange(guest_ptr_t arg)
 
     if (copy_from_guest(&ex.x, arg, sizeof(ex.x)))
         return -EFAULT;
-    ex.in = guest_ptr_of(ex.x.in.extent_start);
-    ex.out = guest_ptr_of(ex.x.out.extent_start);
     rc = check(&ex);
     if (rc)
         return tell_progress(arg, ex.x.nr_exchanged) ? -EFAULT : rc;

@@ -309,8 +309,11 @@ static long get_version(struct gnttab_get_version *op)
     return domain_target(op->dom, &d);
 }
 
-static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
+static long swap_refs(struct domain *self, void *element)
 {
+    const struct gnttab_swap_grant_ref *op = element;
+    struct grant_table *gt = self->gnttab;
+    uint32_t a = op->ref_a, b = op->ref_b;
     struct grant_entry_v1 tmp;
 
     spin_guard(&gt->lock);
@@ -324,14 +327,6 @@ static int16_t swap_refs(struct grant_table *gt, uint32_t a, uint32_t b)
     *shared_entry(gt, a) = *shared_entry(gt, b);
     *shared_entry(gt, b) = tmp;
     return GNTST_okay;
-}
-
-static long swap(struct domain *self, void *element)
-{
-    struct gnttab_swap_grant_ref *op = element;
-
-    op->status = swap_refs(self->gnttab, op->ref_a, op->ref_b);
-    return 0;
 }
 
 /* ---- cache flush ---- */
@@ -434,8 +429,9 @@ static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, stru
     return GNTST_general_error;
 }
 
-static int16_t transfer_page(struct domain *d, const struct gnttab_transfer *op)
+static long transfer_page(struct domain *d, void *element)
 {
+    const struct gnttab_transfer *op = element;
     struct page *pg = page_from_gfn(d, gfn(op->mfn));
     struct domain *rd __put_domain = NULL;
 
@@ -446,14 +442,6 @@ static int16_t transfer_page(struct domain *d, const struct gnttab_transfer *op)
         return give_page(d, rd, op->ref, pg); /* our reference went with the theft */
     page_put(pg);
     return rd ? GNTST_bad_page : GNTST_bad_domain;
-}
-
-static long transfer(struct domain *self, void *element)
-{
-    struct gnttab_transfer *op = element;
-
-    op->status = transfer_page(self, op);
-    return 0;
 }
 
 /* ---- the hypercall ---- */
@@ -468,8 +456,9 @@ static long transfer(struct domain *self, void *element)
 #define BATCH(name, work)                                                                          \
     case GNTTABOP_##name:                                                                          \
         return guest_range_ok(uop, (size_t)count * sizeof(struct gnttab_##name)) ? (work) : -EFAULT
-#define EACH(name, from, one)                                                                      \
-    BATCH(name, gnttab_batch(cmd, uop, count, sizeof(struct gnttab_##name), from, one))
+#define EACH(name, status, one)                                                                    \
+    BATCH(name, gnttab_batch(cmd, uop, count, sizeof(struct gnttab_##name), 0, status, one))
+#define STATUS(name) offsetof(struct gnttab_##name, status)
 
 static __attribute__((noinline)) long any_op(unsigned int cmd, guest_ptr_t uop, unsigned int count)
 {
@@ -478,11 +467,11 @@ static __attribute__((noinline)) long any_op(unsigned int cmd, guest_ptr_t uop, 
     switch (cmd) {
         BATCH(map_grant_ref, gnttab_op_map_grant_ref(uop, count));
         BATCH(unmap_grant_ref, gnttab_op_unmap_grant_ref(uop, count));
-        EACH(unmap_and_replace, 0, gnttab_unmap_and_replace);
+        EACH(unmap_and_replace, STATUS(unmap_and_replace), gnttab_unmap_and_replace);
         BATCH(copy, gnttab_op_copy(uop, count));
-        EACH(transfer, 0, transfer);
-        EACH(swap_grant_ref, 0, swap);
-        EACH(cache_flush, sizeof(struct gnttab_cache_flush), cache_flush);
+        EACH(transfer, STATUS(transfer), transfer_page);
+        EACH(swap_grant_ref, STATUS(swap_grant_ref), swap_refs);
+        EACH(cache_flush, 0, cache_flush);
         OP(setup_table, true, false, setup_table(&op, uop));
         OP(query_size, true, true, query_size(&op));
         OP(get_status_frames, true, false, get_status_frames(&op, uop));

@@ -149,10 +149,11 @@ static int16_t map_from(struct domain *self, struct domain *rd, struct gnttab_ma
     return GNTST_okay;
 }
 
-static int16_t map_one(struct domain *self, struct gnttab_map_grant_ref *op)
+static inline long map_one(struct domain *self, void *element)
 {
+    struct gnttab_map_grant_ref *op = element;
     struct domain *rd;
-    int16_t status;
+    long status;
 
     if (unlikely(!(op->flags & USES)))
         return GNTST_bad_gntref;
@@ -167,18 +168,11 @@ static int16_t map_one(struct domain *self, struct gnttab_map_grant_ref *op)
     return status;
 }
 
-static long map(struct domain *self, void *element)
-{
-    struct gnttab_map_grant_ref *op = element;
-
-    op->status = map_one(self, op);
-    return 0;
-}
-
 long gnttab_op_map_grant_ref(guest_ptr_t uop, unsigned int count)
 {
     return gnttab_batch(GNTTABOP_map_grant_ref, uop, count, sizeof(struct gnttab_map_grant_ref),
-                        offsetof(struct gnttab_map_grant_ref, dom), map);
+                        offsetof(struct gnttab_map_grant_ref, dom),
+                        offsetof(struct gnttab_map_grant_ref, status), map_one);
 }
 
 /* ---- unmap ---- */
@@ -206,12 +200,12 @@ static inline int16_t unmap_claimed(const struct maptrack *mt,
     return GNTST_okay;
 }
 
-static inline int16_t unmap_one(struct grant_table *gt, const struct gnttab_unmap_grant_ref *op,
-                                uint64_t new_addr)
+static inline long unmap_and(struct grant_table *gt, const struct gnttab_unmap_grant_ref *op,
+                             uint64_t new_addr)
 {
     struct maptrack *mt = claim_mapping(gt, op->handle);
     uint16_t left;
-    int16_t status;
+    long status;
 
     if (!mt)
         return GNTST_bad_handle;
@@ -223,18 +217,16 @@ static inline int16_t unmap_one(struct grant_table *gt, const struct gnttab_unma
     return status;
 }
 
-static long unmap(struct domain *self, void *element)
+static inline long unmap_one(struct domain *self, void *element)
 {
-    struct gnttab_unmap_grant_ref *op = element;
-
-    op->status = unmap_one(self->gnttab, op, 0);
-    return 0;
+    return unmap_and(self->gnttab, element, 0);
 }
 
 long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count)
 {
     return gnttab_batch(GNTTABOP_unmap_grant_ref, uop, count, sizeof(struct gnttab_unmap_grant_ref),
-                        offsetof(struct gnttab_unmap_grant_ref, status), unmap);
+                        offsetof(struct gnttab_unmap_grant_ref, status),
+                        offsetof(struct gnttab_unmap_grant_ref, status), unmap_one);
 }
 
 long gnttab_unmap_and_replace(struct domain *self, void *element)
@@ -242,8 +234,7 @@ long gnttab_unmap_and_replace(struct domain *self, void *element)
     struct gnttab_unmap_and_replace *op = element;
     struct gnttab_unmap_grant_ref unmap = {.host_addr = op->host_addr, .handle = op->handle};
 
-    op->status = unmap_one(self->gnttab, &unmap, op->new_addr);
-    return 0;
+    return unmap_and(self->gnttab, &unmap, op->new_addr);
 }
 
 /* ---- the end of a domain ---- */

@@ -253,12 +253,7 @@ long do_sysctl(guest_ptr_t arg)
     struct xen_sysctl op;
     long rc;
 
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -EACCES;
+    TRY(control_begin(&op, sizeof(op), arg, XEN_SYSCTL_INTERFACE_VERSION));
     row = find_row(rows, op.cmd);
     if (!row && !(row = find_row(arch_sysctl, op.cmd)))
         return -ENOSYS;

@@ -105,7 +105,7 @@ static bool has_info(const struct vcpu *v)
     return v->id < XEN_LEGACY_MAX_VCPUS || v->info_mfn.n != INVALID_MFN_N;
 }
 
-static long initialise(struct vcpu *v, guest_ptr_t arg)
+static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
 {
     struct vcpu_guest_context *ctxt __free_heap = NULL;
     long rc;
@@ -121,16 +121,9 @@ static long initialise(struct vcpu *v, guest_ptr_t arg)
     rc = v->is_initialised ? -EEXIST : arch_vcpu_set_context(v, ctxt);
     if (rc == 0)
         v->is_initialised = true;
-    return rc;
-}
-
-static long vcpu_initialise(struct vcpu *v, guest_ptr_t arg)
-{
-    long rc = initialise(v, arg);
-
     if (rc == -ERESTART)
-        return hypercall_continue(__HYPERVISOR_vcpu_op, 3, (unsigned long)VCPUOP_initialise,
-                                  (unsigned long)v->id, (unsigned long)arg.va);
+        rc = hypercall_continue(__HYPERVISOR_vcpu_op, 3, (unsigned long)VCPUOP_initialise,
+                                (unsigned long)v->id, (unsigned long)arg.va);
     return rc;
 }
 

@@ -136,7 +136,7 @@ static void timer_interrupt(struct cpu_regs *regs __ignored)
     softirq_raise(SOFTIRQ_TIMER);
 }
 
-static void timer_mode(void)
+void apic_timer_init_this(void)
 {
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (timer_khz ? 0 : LVT_DEADLINE));
     mb(); /* the mode must be there before the first write of the deadline MSR */
@@ -162,12 +162,7 @@ void apic_timer_init(void)
         if (!timer_khz)
             panic("the local APIC's timer does not count");
     }
-    timer_mode();
-}
-
-void apic_timer_init_this(void)
-{
-    timer_mode();
+    apic_timer_init_this();
 }
 
 void arch_timer_set(s_time_t deadline)

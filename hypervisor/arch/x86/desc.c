@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct gate) == 16, "SDM vol. 3, 6.14.1");
 static struct gate idt[256] __section(".data.sealed") __aligned(16);
 static uint8_t stubs[NR_CPUS * STUB_SIZE] __section(".data.sealed") __aligned(4096);
 
-extern const char syscall_entry[], cstar_entry[], sysenter_entry[];
+extern const char syscall_entry[], cstar_entry[], sysenter_entry[], entry_points[];
 
 /* Stacks of their own for what may arrive at any instruction; numbers as in the stack block. */
 static const uint8_t ist[256] = {[TRAP_MC] = 1, [TRAP_NMI] = 2, [TRAP_DB] = 3, [TRAP_DF] = 4};
@@ -43,7 +43,7 @@ static const uint8_t ist[256] = {[TRAP_MC] = 1, [TRAP_NMI] = 2, [TRAP_DB] = 3, [
 void desc_init(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(idt); i++) {
-        uintptr_t to = trap_entries[i];
+        uintptr_t to = (uintptr_t)&entry_points[i * TRAP_ENTRY_SIZE];
         bool open = i == TRAP_BP || i == TRAP_OF || i == VECTOR_SYSCALL80;
 
         idt[i] = (struct gate){
@@ -97,36 +97,25 @@ static void emit_push(struct emit *e, uint32_t value)
     emit_bytes(e, &value, sizeof(value));
 }
 
-static struct emit stub(unsigned int cpu, enum desc_stub which)
-{
-    return (struct emit){
-        .at = &stubs[cpu * STUB_SIZE + which * STUB_ENTRY],
-        .rip = desc_stub_entry(cpu, which),
-    };
-}
-
-static void build_syscall(unsigned int cpu, enum desc_stub which, const char *target)
+static void build_stub(unsigned int cpu, enum desc_stub which, const char *target)
 {
     uintptr_t scratch = percpu_area(cpu) + PERCPU_STACK + STACK_SIZE - sizeof(uint64_t);
     uintptr_t rsp0 = percpu_area(cpu) + PERCPU_TSS + offsetof(struct tss, rsp0);
-    struct emit e = stub(cpu, which);
+    bool has_rsp = which != STUB_SYSENTER; /* in %rsp is the guest's */
+    struct emit e = {
+        .at = &stubs[cpu * STUB_SIZE + which * STUB_ENTRY],
+        .rip = desc_stub_entry(cpu, which),
+    };
 
-    emit_relative(&e, "\x48\x89\x25", 3, scratch); /* mov %rsp, scratch */
-    emit_relative(&e, "\x48\x8b\x25", 3, rsp0);    /* mov rsp0, %rsp */
+    if (has_rsp)
+        emit_relative(&e, "\x48\x89\x25", 3, scratch); /* mov %rsp, scratch */
+    emit_relative(&e, "\x48\x8b\x25", 3, rsp0);        /* mov rsp0, %rsp */
     emit_push(&e, SEL_RING3_DS32);
-    emit_relative(&e, "\xff\x35", 2, scratch); /* push scratch */
+    if (has_rsp)
+        emit_relative(&e, "\xff\x35", 2, scratch); /* push scratch */
+    else
+        emit_push(&e, 0);
     emit_relative(&e, "\xe9", 1, (uintptr_t)target);
-}
-
-static void build_sysenter(unsigned int cpu)
-{
-    uintptr_t rsp0 = percpu_area(cpu) + PERCPU_TSS + offsetof(struct tss, rsp0);
-    struct emit e = stub(cpu, STUB_SYSENTER);
-
-    emit_relative(&e, "\x48\x8b\x25", 3, rsp0);
-    emit_push(&e, SEL_RING3_DS32);
-    emit_push(&e, 0);
-    emit_relative(&e, "\xe9", 1, (uintptr_t)sysenter_entry);
 }
 _Static_assert(3 * STUB_ENTRY <= STUB_SIZE, "entry stubs");
 _Static_assert(offsetof(struct stack_top, pad) == sizeof(struct stack_top) - sizeof(uint64_t),
@@ -162,9 +151,9 @@ void desc_build(unsigned int cpu)
     p->arch.tss->rsp0 = stack + STACK_SIZE - sizeof(struct stack_top);
     ports_close(p);
 
-    build_syscall(cpu, STUB_SYSCALL, syscall_entry);
-    build_syscall(cpu, STUB_SYSCALL32, cstar_entry);
-    build_sysenter(cpu);
+    build_stub(cpu, STUB_SYSCALL, syscall_entry);
+    build_stub(cpu, STUB_SYSCALL32, cstar_entry);
+    build_stub(cpu, STUB_SYSENTER, sysenter_entry);
 }
 
 void desc_load(unsigned int cpu)

@@ -8,6 +8,7 @@
 #include <asm/mmu.h>
 #include <asm/switch.h>
 #include <asm/system.h>
+#include <asm/tlb.h>
 #include <asm/traps.h>
 #include <hv/heap.h>
 
@@ -249,4 +250,31 @@ void arch_dump_vcpu(struct vcpu *v)
     for (unsigned int i = 0; i < ARRAY_SIZE(words); i += 4)
         pr_err("stack %016lx: %016lx %016lx %016lx %016lx", (a->regs.rsp & ~7UL) + i * 8, words[i],
                words[i + 1], words[i + 2], words[i + 3]);
+}
+
+/* ---- what vcpu_op needs to know ---- */
+
+void arch_areas_open(struct vcpu *v)
+{
+    if (!v->arch.in_kernel)
+        load_root(pcpu_self(), v->arch.cr3_kernel);
+}
+
+void arch_areas_close(struct vcpu *v)
+{
+    if (!v->arch.in_kernel)
+        load_root(pcpu_self(), v->arch.cr3_user);
+}
+
+void arch_vcpu_send_nmi(struct vcpu *v)
+{
+    if (!__atomic_exchange_n(&v->arch.nmi_pending, 1, __ATOMIC_SEQ_CST))
+        vcpu_kick(v);
+}
+
+uint64_t arch_pcpu_physid(unsigned int cpu)
+{
+    const struct arch_pcpu *a = &pcpus[cpu].arch;
+
+    return (uint64_t)a->acpi_id << 32 | a->apic_id;
 }

@@ -192,13 +192,7 @@ static long op_frame_info(struct domctl_call *c)
 
 static long op_hypercall_page(struct domctl_call *c)
 {
-    uint64_t n = c->op.u.hypercall_init.gmfn;
-
-    if (n >= max_page || !page_get_writable(mfn_page(mfn(n)), c->d))
-        return -EINVAL;
-    hypercall_page_fill(mfn_to_virt(mfn(n)));
-    page_put_writable(mfn_page(mfn(n)));
-    return 0;
+    return hypercall_page_write(c->d, gfn(c->op.u.hypercall_init.gmfn));
 }
 
 /* Nothing logs what is written, and nothing needs memory for that. */

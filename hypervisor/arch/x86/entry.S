@@ -291,9 +291,9 @@ ist_common:
 ist_ring0:
         RING0_CALL ring0_ist_trap
 
-/* The 256 entry points, 16 bytes each. */
+/* The 256 entry points. */
 .macro TRAP_ENTRY n
-        .balign 16
+        .balign TRAP_ENTRY_SIZE
         .if     !(\n == 8 || (\n >= 10 && \n <= 14) || \n == 17 || \n == 21 || \n == 29 || \n == 30)
         pushq   $0
         .endif
@@ -311,7 +311,8 @@ ist_ring0:
         .endif
 .endm
 
-        .balign 16
+        .balign TRAP_ENTRY_SIZE
+        .globl  entry_points
 entry_points:
         .set    vec, 0
         .altmacro
@@ -320,15 +321,5 @@ entry_points:
         .set    vec, vec + 1
         .endr
         .noaltmacro
-
-        .section .rodata, "a"
-        .balign 8
-        .globl  trap_entries
-trap_entries:
-        .set    vec, 0
-        .rept   256
-        .quad   entry_points + 16 * vec
-        .set    vec, vec + 1
-        .endr
 
         .section .note.GNU-stack, "", @progbits

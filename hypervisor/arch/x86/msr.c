@@ -50,12 +50,12 @@ int guest_rdmsr(uint32_t msr, uint64_t *val)
     }
 }
 
-static int write_hypercall_page(struct vcpu *v, uint64_t val)
+int hypercall_page_write(struct domain *d, gfn_t g)
 {
-    struct page *pg;
+    struct page *pg = page_from_gfn_writable(d, g);
 
-    if (val & ~PAGE_MASK || !(pg = page_from_gfn_writable(v->domain, gfn(val >> PAGE_SHIFT))))
-        return -EPERM;
+    if (!pg)
+        return -EINVAL;
     hypercall_page_fill(page_virt(pg));
     page_put_writable(pg);
     return 0;
@@ -82,7 +82,7 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
     case MSR_MCG_STATUS:
         return 0; /* accepted without effect, as kernels write them as a matter of course */
     case MSR_XEN_HYPERCALL:
-        return write_hypercall_page(v, val);
+        return val & ~PAGE_MASK ? -EPERM : hypercall_page_write(v->domain, gfn(val >> PAGE_SHIFT));
     default:
         return -EPERM;
     }

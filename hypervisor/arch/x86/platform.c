@@ -4,6 +4,7 @@
  * check. ABI: xen/platform.h, xen/arch-x86/xen-mca.h. */
 #include <asm/boot.h>
 #include <asm/cpu.h>
+#include <hv/control.h>
 #include <hv/hypercall.h>
 #include <hv/memory.h>
 #include <xen/arch-x86/xen-mca.h>
@@ -247,12 +248,7 @@ long do_platform_op(guest_ptr_t arg)
 {
     struct xen_platform_op op;
 
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XENPF_INTERFACE_VERSION)
-        return -EACCES;
+    TRY(control_begin(&op, sizeof(op), arg, XENPF_INTERFACE_VERSION));
     for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
         long rc;
 
@@ -317,12 +313,7 @@ long do_mca(guest_ptr_t arg)
     struct xen_mc op;
     long rc = -EINVAL;
 
-    if (!current_domain()->is_privileged)
-        return -EPERM;
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    if (op.interface_version != XEN_MCA_INTERFACE_VERSION)
-        return -EACCES;
+    TRY(control_begin(&op, sizeof(op), arg, XEN_MCA_INTERFACE_VERSION));
     if (op.cmd == XEN_MC_fetch)
         rc = mc_fetch(&op.u.mc_fetch);
     else if (op.cmd == XEN_MC_physcpuinfo)

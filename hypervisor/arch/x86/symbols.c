@@ -3,6 +3,7 @@
  * (hypervisor/symbols.awk); and the traces themselves. Code keeps no frame pointers: every word on
  * the stack that points into the text is shown, so some may be left over from earlier calls. */
 #include <asm/system.h>
+#include <hv/console.h>
 #include <hv/lib.h>
 
 #define MAX_SHOWN 24
@@ -64,4 +65,12 @@ void dump_regs(const struct cpu_regs *r)
     pr_err("r13 %016lx  r14 %016lx  r15 %016lx", r->r13, r->r14, r->r15);
     if (!regs_guest_mode(r))
         show(r->rip);
+}
+
+void dump_last(const struct cpu_regs *r)
+{
+    console_force();
+    dump_regs(r);
+    if (!regs_guest_mode(r))
+        dump_stack(r->rsp);
 }

@@ -280,17 +280,25 @@ static bool is_current(const struct vcpu_time_info *t, uint64_t base)
            version && !(version & 1);
 }
 
-static void write_secondary(struct vcpu *v, struct vcpu_time_info t)
+/* @now: with a version that says that it is being written. */
+static void write_records(struct vcpu *v, struct vcpu_time_info now)
 {
+    struct vcpu_time_info *t = &v->info->time;
     guest_ptr_t p = v->time_guest;
-    guest_ptr_t version = guest_ptr(p.va + offsetof(struct vcpu_time_info, version));
 
+    WRITE_ONCE(t->version, now.version);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(&t->tsc_timestamp, &now.tsc_timestamp,
+           sizeof(now) - offsetof(struct vcpu_time_info, tsc_timestamp));
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(t->version, now.version + 1);
+    if (!p.va)
+        return;
     arch_areas_open(v);
-    t.version |= 1;
-    if (copy_to_guest(p, &t, sizeof(t)) ==
+    if (copy_to_guest(p, &now, sizeof(now)) ==
         0) { /* else not mapped now: the next switch tries again */
-        t.version++;
-        (void)!copy_to_guest(version, &t.version, sizeof(t.version));
+        now.version++;
+        (void)!copy_to_guest(p, &now.version, sizeof(now.version));
     }
     arch_areas_close(v);
 }
@@ -299,28 +307,15 @@ void time_update_vcpu(struct vcpu *v)
 {
     struct vcpu_time_info *t = &v->info->time;
     uint64_t base = tsc_base[smp_processor_id()];
-    uint32_t version;
 
-    if (unlikely(!is_current(t, base))) {
-        version = READ_ONCE(t->version) | 1;
-        WRITE_ONCE(t->version, version);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        WRITE_ONCE(t->tsc_timestamp, base);
-        WRITE_ONCE(t->system_time, 0);
-        WRITE_ONCE(t->tsc_to_system_mul, scale_mul);
-        WRITE_ONCE(t->tsc_shift, (int8_t)scale_shift);
-        WRITE_ONCE(t->flags, cpu.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
-        WRITE_ONCE(t->version, version + 1);
-    }
-    if (unlikely(v->time_guest.va))
-        write_secondary(v, (struct vcpu_time_info){
-                               .version = READ_ONCE(t->version),
-                               .tsc_timestamp = base,
-                               .tsc_to_system_mul = scale_mul,
-                               .tsc_shift = (int8_t)scale_shift,
-                               .flags = cpu.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
-                           });
+    if (unlikely(!is_current(t, base)) || unlikely(v->time_guest.va))
+        write_records(v, (struct vcpu_time_info){
+                             .version = READ_ONCE(t->version) | 1,
+                             .tsc_timestamp = base,
+                             .tsc_to_system_mul = scale_mul,
+                             .tsc_shift = (int8_t)scale_shift,
+                             .flags = cpu.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
+                         });
 }
 
 /* ---- other pcpus' TSCs ----

@@ -82,9 +82,7 @@ void ring0_trap(struct cpu_regs *regs)
         return;
     if (regs->vector == TRAP_BP) /* int3 of a BUG in assembly */
         panic("breakpoint in ring 0");
-    console_force();
-    dump_regs(regs);
-    dump_stack(regs->rsp);
+    dump_last(regs);
     panic("trap %u in ring 0, error code %#x, cr2 %#lx", regs->vector, regs->error_code, cr2);
 }
 
@@ -110,9 +108,7 @@ void ring0_ist_trap(struct cpu_regs *regs)
         regs->rflags &= ~(uint64_t)X86_EFLAGS_TF;
         return;
     default:
-        console_force();
-        dump_regs(regs);
-        dump_stack(regs->rsp);
+        dump_last(regs);
         panic("%s in ring 0", regs->vector == TRAP_DF ? "double fault" : "machine check");
     }
 }

@@ -39,10 +39,7 @@ static void nmi(const struct cpu_regs *regs)
         w->seen = w->beats;
         w->quiet = 0;
     } else if (++w->quiet == LIMIT_SECONDS * NMI_HZ) {
-        console_force();
-        dump_regs(regs);
-        if (!regs_guest_mode(regs))
-            dump_stack(regs->rsp);
+        dump_last(regs);
         panic("watchdog: pcpu %u has been stuck for %u seconds", smp_processor_id(), LIMIT_SECONDS);
     }
 }

@@ -41,6 +41,10 @@ struct sysctl_row {
 extern const struct domctl_row arch_domctl[];
 extern const struct sysctl_row arch_sysctl[];
 
+/** control_begin - copy in an operation of the control domain, of @size bytes, which begins with its
+ * command and with the @version of the interface that the caller knows. 0; -EPERM, -EFAULT, -EACCES. */
+int control_begin(void *op, size_t size, guest_ptr_t arg, uint32_t version);
+
 /** cpumask_to_guest - a bitmap in the guest's memory: what it lacks counts as
  * 0, what it has too much is ignored, or cleared. -EFAULT. */
 int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);

@@ -106,7 +106,7 @@ static inline void gnttab_peer_put(struct domain *self, struct domain *d)
 /* The operations on @count elements at @uop: the hypercall's result. */
 long gnttab_op_map_grant_ref(guest_ptr_t uop, unsigned int count);
 long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count);
-/* One element. */
+/* One element: its status. */
 long gnttab_unmap_and_replace(struct domain *self, void *element);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
 
@@ -120,12 +120,13 @@ static inline bool gnttab_stop_here(unsigned int done)
 /** gnttab_continue - then: go on later with the @left elements at @next. Return its value. */
 long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left);
 
-/** gnttab_batch - operation @cmd on @count elements of @size bytes at @uop: each is copied in, done by
- * @one, whose result ends the batch unless it is 0, and written back from offset @from on. In line, so
- * that the short sizes are copied in line too. */
+/** gnttab_batch - operation @cmd on @count elements of @size bytes at @uop: each is copied in and done by
+ * @one. What that returns is the element's status, at offset @status, and written back from offset
+ * @from on; or without one, @status 0, it ends the batch unless it is 0. In line, so that the short sizes
+ * are copied in line too. */
 static inline __attribute__((always_inline)) long
 gnttab_batch(unsigned int cmd, guest_ptr_t uop, unsigned int count, size_t size, size_t from,
-             long (*one)(struct domain *self, void *element))
+             size_t status, long (*one)(struct domain *self, void *element))
 {
     struct domain *self = current_domain();
 
@@ -139,9 +140,11 @@ gnttab_batch(unsigned int cmd, guest_ptr_t uop, unsigned int count, size_t size,
         if (copy_from_guest(op, p, size))
             return -EFAULT;
         rc = one(self, op);
-        if (rc)
+        if (status)
+            *(int16_t *)((uint8_t *)op + status) = (int16_t)rc;
+        else if (rc)
             return rc;
-        if (from < size && copy_to_guest(guest_ptr(p.va + from), (uint8_t *)op + from, size - from))
+        if (status && copy_to_guest(guest_ptr(p.va + from), (uint8_t *)op + from, size - from))
             return -EFAULT;
     }
     return 0;

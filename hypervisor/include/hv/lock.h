@@ -19,7 +19,6 @@
 
 enum lock_rank {
     LOCK_DOMCTL,       /* serialises domain creation, destruction and other control operations */
-    LOCK_DOMLIST,      /* the table of domains (hv/domain.h) */
     LOCK_DOMAIN,       /* struct domain: vcpu states, life cycle */
     LOCK_GNTTAB,       /* one domain's grant table: entries and pins */
     LOCK_MAPTRACK,     /* one domain's handles of grants that it maps */

@@ -36,6 +36,8 @@
 /* Pages of a stack block: 0 #MC, 1 NMI, 2 #DB, 3 #DF, 4 guard (not mapped), 5..7 main. */
 #define STACK_GUARD_PAGE 4
 
+#define TRAP_ENTRY_SIZE 16 /* bytes of code for each vector in entry.S */
+
 /* Selectors. 0xe000 up is page 14 of the GDT; the FLAT_* ones are ABI (xen/xen.h). */
 #define SEL_HV_CS64    0xe008
 #define SEL_HV_DS      0xe010

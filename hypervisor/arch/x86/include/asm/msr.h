@@ -10,3 +10,5 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val);
 
 /** hypercall_page_fill - write the ABI's hypercall page at @page (a page in the direct map). */
 void hypercall_page_fill(void *page);
+/** hypercall_page_write - likewise in frame @g of @d; -EINVAL: it can not be written to. */
+int hypercall_page_write(struct domain *d, gfn_t g);

@@ -48,3 +48,5 @@ static inline uintptr_t percpu_area(unsigned int cpu)
 /* The traps' symbolizer and stack printer (traps.c, symbols.c). */
 void dump_regs(const struct cpu_regs *regs);
 void dump_stack(uintptr_t sp);
+/** dump_last - both, if it is not a guest's context: we are about to panic. */
+void dump_last(const struct cpu_regs *regs);

@@ -55,7 +55,6 @@ int debugreg_check_dr7(const struct vcpu *v, uint64_t *dr7);
 void traps_set_nmi_hook(void (*fn)(const struct cpu_regs *regs));
 
 /* ---- entry.S, switch.c ---- */
-extern const uintptr_t trap_entries[256];
 void enter_guest(struct cpu_regs *regs) __noreturn;
 void stack_restart(void (*fn)(void)) __noreturn;
 
