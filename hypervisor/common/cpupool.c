@@ -107,7 +107,7 @@ static long add_cpu(uint32_t id, uint32_t cpu)
         return -ENODEV;
     if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY)
         cpu = cpumask_first(cpus_of(NO_POOL));
-    if (cpu >= NR_CPUS || !cpumask_test(&cpu_online_map, cpu))
+    if (!cpumask_has(&cpu_online_map, cpu))
         return -EINVAL;
     if (pool_of[cpu] != NO_POOL)
         return -ENODEV;
@@ -121,7 +121,7 @@ static long remove_cpu(uint32_t id, uint32_t cpu)
         return -ENOENT;
     if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY)
         cpu = fls64(cpus_of(id).bits) - 1;
-    if (!cpu || cpu >= NR_CPUS || !cpumask_test(&cpu_online_map, cpu))
+    if (!cpu || !cpumask_has(&cpu_online_map, cpu))
         return -EINVAL;
     if (pool_of[cpu] != id)
         return -EADDRNOTAVAIL;

@@ -16,7 +16,6 @@
 #include <hv/gnttab.h>
 #include <hv/heap.h>
 #include <hv/irq.h>
-#include <hv/memory.h>
 #include <hv/softirq.h>
 #include <hv/domain.h>
 #include <xen/sched.h>
@@ -185,6 +184,7 @@ static int init_shared_info(struct domain *d)
 
 static void free_vcpu(struct vcpu *v)
 {
+    arch_vcpu_free(v);
     vcpu_stop_timers(v);
     if (v->id >= XEN_LEGACY_MAX_VCPUS)
         heap_free(v->own_info);
@@ -214,7 +214,8 @@ static int create_vcpu(struct domain *d, unsigned int id)
     v->own_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : private_info();
     v->info = v->own_info;
     vcpu_init_timers(v);
-    if (!v->own_info || sched_vcpu_init(v) || arch_vcpu_init(v)) {
+    sched_vcpu_init(v);
+    if (!v->own_info || arch_vcpu_init(v)) {
         free_vcpu(v);
         return -ENOMEM;
     }
@@ -514,11 +515,9 @@ static void free_domain(struct domain *d)
     evtchn_domain_free(d);
     gnttab_domain_free(d);
     stop_timers(d);
-    for_each_vcpu (d, v) {
-        arch_vcpu_free(v);
+    for_each_vcpu (d, v)
         free_vcpu(v);
-    }
-    memory_domain_free(d);
+    heap_free(d->e820);
     arch_domain_free(d);
     free_shared_info(d);
     page_free_virt(d, DOMAIN_ORDER);

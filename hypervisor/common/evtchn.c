@@ -320,12 +320,8 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
     spin_lock_init(&t->lock, LOCK_EVTCHN);
     t->max_port = highest;
     t->hint = 1;
-    if (add_bucket(t)) {
-        heap_free(t);
-        return -ENOMEM;
-    }
     d->evtchn = t;
-    return 0;
+    return add_bucket(t);
 }
 
 static bool is_closed(struct evtchn_table *t)

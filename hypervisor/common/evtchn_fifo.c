@@ -58,36 +58,23 @@ static uint32_t word_clear(event_word_t *word, uint32_t bits)
     return __atomic_fetch_and(word, ~bits, __ATOMIC_SEQ_CST);
 }
 
-enum link_result { LINK_DONE, LINK_EATEN, LINK_RACED };
-
-static enum link_result try_link(event_word_t *tail, uint32_t port)
-{
-    uint32_t old = READ_ONCE(*tail);
-
-    for (unsigned int i = 0; i < TRIES; i++) {
-        uint32_t new = (old & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
-
-        if (!(old & LINKED))
-            return LINK_EATEN;
-        if (__atomic_compare_exchange_n(tail, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return LINK_DONE;
-    }
-    return LINK_RACED;
-}
-
-/* F2. Whether @port hangs behind @tail now; if not, it must become the head. BUSY asks the guest to
- * keep its hands off the word; one that does not breaks its own queue only. */
+/* F2. Whether @port hangs behind @tail now; if not, it must become the head. In the end BUSY asks the guest
+ * to keep its hands off the word; one that does not breaks its own queue only. */
 static bool link_behind(event_word_t *tail, uint32_t port)
 {
-    enum link_result r = try_link(tail, port);
+    uint32_t old = READ_ONCE(*tail);
+    unsigned int i;
 
-    if (unlikely(r == LINK_RACED)) {
-        word_set(tail, BUSY);
-        r = try_link(tail, port);
-        if (r != LINK_DONE)
-            word_clear(tail, BUSY);
+    for (i = 0; i < 2 * TRIES && (old & LINKED); i++) {
+        if (unlikely(i == TRIES))
+            old = word_set(tail, BUSY) | BUSY;
+        if (__atomic_compare_exchange_n(tail, &old, (old & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port,
+                                        false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return true;
     }
-    return r == LINK_DONE;
+    if (unlikely(i > TRIES))
+        word_clear(tail, BUSY);
+    return false;
 }
 
 /* ---- queues ---- */

@@ -45,21 +45,25 @@ static inline uint32_t *head_of(struct grant_entry_v1 *e)
     return (uint32_t *)(void *)e;
 }
 
-/* Set the status bits in the shared entry, provided that it grants @who this kind of use. */
-static inline int claim_shared(struct grant_entry_v1 *e, domid_t who, bool write)
+/* Set @bits in the first half of a shared entry, provided that those of @mask are as in @want. */
+static inline bool claim_shared(struct grant_entry_v1 *e, uint32_t mask, uint32_t want,
+                                uint32_t bits)
 {
-    uint32_t mask = HEAD(GTF_type_mask | GTF_sub_page, 0xffff) | (uint32_t)write << _GTF_readonly;
-    uint32_t bits = GTF_reading | (uint32_t)write << _GTF_writing;
     uint32_t old = READ_ONCE(*head_of(e));
 
-    for (unsigned int i = 0; i < SHARED_TRIES; i++) {
-        if (unlikely((old & mask) != HEAD(GTF_permit_access, who)))
-            break;
+    for (unsigned int i = 0; i < SHARED_TRIES && likely((old & mask) == want); i++)
         if (likely(__atomic_compare_exchange_n(head_of(e), &old, old | bits, false,
                                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)))
-            return GNTST_okay;
-    }
-    return GNTST_general_error;
+            return true;
+    return false;
+}
+
+/* For use by @who: set the status bits. */
+static inline bool claim_access(struct grant_entry_v1 *e, domid_t who, bool write)
+{
+    return claim_shared(
+        e, HEAD(GTF_type_mask | GTF_sub_page, 0xffff) | (uint32_t)write << _GTF_readonly,
+        HEAD(GTF_permit_access, who), GTF_reading | (uint32_t)write << _GTF_writing);
 }
 
 /* N3, after pins have gone or could not be made. Table locked. */
@@ -89,11 +93,8 @@ int64_t gnttab_pin(struct domain *rd, uint32_t ref, domid_t who, bool write)
     pinned = gnttab_is_pinned(act);
     if (pinned && (act->domid != who || (act->readers | act->writers) >> 31))
         return GNTST_general_error;
-    if (!pinned || (write && !act->writers)) {
-        frame = claim_shared(e, who, write);
-        if (unlikely(frame))
-            return frame;
-    }
+    if ((!pinned || (write && !act->writers)) && unlikely(!claim_access(e, who, write)))
+        return GNTST_general_error;
     frame = gnttab_hold_frame(rd, pinned ? act->frame : READ_ONCE(e->frame), write);
     if (unlikely(frame < 0)) {
         refresh_status(e, act);
@@ -380,32 +381,12 @@ static long cache_flush(struct domain *self, void *element)
 
 /* ---- transfer ---- */
 
-/* Take the entry by which @rd accepts a page of @from: from now on it is ours to complete. */
+/* Take the entry by which @rd accepts a page of @from: from now on it is ours to complete. Locked. */
 static bool commit_transfer(struct domain *rd, domid_t from, uint32_t ref)
 {
-    struct grant_table *gt = rd->gnttab;
-    uint32_t old, *head;
-
-    if (ref >= gnttab_nr_entries(gt))
-        return false;
-    head = head_of(shared_entry(gt, ref));
-    old = READ_ONCE(*head);
-    for (unsigned int i = 0; i < SHARED_TRIES; i++) {
-        if (old != HEAD(GTF_accept_transfer, from))
-            break;
-        if (__atomic_compare_exchange_n(head, &old, old | GTF_transfer_committed, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            return true;
-    }
-    return false;
-}
-
-static void complete_transfer(struct domain *rd, uint32_t ref, mfn_t m)
-{
-    struct grant_entry_v1 *e = shared_entry(rd->gnttab, ref);
-
-    WRITE_ONCE(e->frame, (uint32_t)m.n);
-    __atomic_fetch_or(&e->flags, GTF_transfer_completed, __ATOMIC_SEQ_CST);
+    return ref < gnttab_nr_entries(rd->gnttab) &&
+           claim_shared(shared_entry(rd->gnttab, ref), ~0u, HEAD(GTF_accept_transfer, from),
+                        GTF_transfer_committed);
 }
 
 /* Nobody's page @pg, that was @d's, goes to @rd, or back if @rd does not take it. Its contents go
@@ -419,9 +400,9 @@ static int16_t give_page(struct domain *d, struct domain *rd, uint32_t ref, stru
     committed = page_mfn(pg).n >> 32 == 0 && commit_transfer(rd, d->id, ref);
     spin_unlock(&gt->lock);
     if (committed && page_give(pg, rd) == 0) {
-        spin_lock(&gt->lock);
-        complete_transfer(rd, ref, page_mfn(pg));
-        spin_unlock(&gt->lock);
+        spin_guard(&gt->lock);
+        WRITE_ONCE(shared_entry(gt, ref)->frame, (uint32_t)page_mfn(pg).n);
+        __atomic_fetch_or(&shared_entry(gt, ref)->flags, GTF_transfer_completed, __ATOMIC_SEQ_CST);
         return GNTST_okay;
     }
     if (page_give(pg, d))

@@ -113,7 +113,7 @@ long gnttab_op_copy(guest_ptr_t uop, unsigned int count)
         struct gnttab_copy op;
         guest_ptr_t p = guest_ptr_index(uop, i, sizeof(op));
 
-        if (gnttab_stop_here(i)) {
+        if (i && hypercall_preempt_needed()) {
             rc = gnttab_continue(GNTTABOP_copy, p, count - i);
             break;
         }

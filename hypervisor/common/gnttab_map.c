@@ -92,11 +92,6 @@ static struct maptrack *claim_mapping(struct grant_table *gt, uint32_t h)
     return mt;
 }
 
-static void unclaim_mapping(struct maptrack *mt, uint16_t flags)
-{
-    __atomic_store_n(&mt->flags, flags & ~MAPTRACK_BUSY, __ATOMIC_RELEASE);
-}
-
 /* The mapping is used for nothing any more. Its granter is the frame's owner (N5). */
 static void end_mapping(struct grant_table *gt, uint32_t h, struct maptrack *mt)
 {
@@ -211,7 +206,7 @@ static inline long unmap_and(struct grant_table *gt, const struct gnttab_unmap_g
         return GNTST_bad_handle;
     status = unmap_claimed(mt, op, new_addr, &left);
     if (left & USES)
-        unclaim_mapping(mt, left);
+        __atomic_store_n(&mt->flags, left & ~MAPTRACK_BUSY, __ATOMIC_RELEASE);
     else
         end_mapping(gt, op->handle, mt);
     return status;

@@ -64,12 +64,6 @@ static bool is_poisoned(const void *p, size_t size)
     return true;
 }
 
-static void check_unused(const void *p, size_t size)
-{
-    if (DEBUG_BUILD && !is_poisoned(p, size))
-        panic("heap: object %p of %zu bytes was written after it was freed", p, size);
-}
-
 /* A live object may look poisoned by chance: only then the list of free ones is asked. */
 static void check_live(struct page *slab, unsigned int cls, unsigned int i)
 {
@@ -148,7 +142,8 @@ void *heap_zalloc(size_t size)
     p = alloc_small(cls);
     if (!p)
         return NULL;
-    check_unused(p, sizes[cls]);
+    if (DEBUG_BUILD && !is_poisoned(p, sizes[cls]))
+        panic("heap: object %p of %u bytes was written after it was freed", p, sizes[cls]);
     return memset(p, 0, sizes[cls]);
 }
 

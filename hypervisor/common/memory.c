@@ -149,13 +149,6 @@ static long set_memory_map(const struct xen_foreign_memory_map *f)
     return 0;
 }
 
-void memory_domain_free(struct domain *d)
-{
-    heap_free(d->e820);
-    d->e820 = NULL;
-    d->nr_e820 = 0;
-}
-
 static long machine_memory_map(struct xen_memory_map *map)
 {
     if (map->nr_entries < e820_nr + 1) /* the ABI wants room for one more */

@@ -418,7 +418,7 @@ int sched_override_affinity(struct vcpu *v, int cpu)
     struct runqueue *rq;
     int rc = 0;
 
-    if (cpu >= 0 && (cpu >= NR_CPUS || !cpumask_test(&v->domain->sched.cpus, (unsigned int)cpu)))
+    if (cpu >= 0 && !cpumask_has(&v->domain->sched.cpus, (unsigned int)cpu))
         return -EINVAL;
     rq = vcpu_queue_lock(v);
     if (cpu < 0) {
@@ -518,7 +518,7 @@ int sched_init(const char *name)
     return rc;
 }
 
-int sched_vcpu_init(struct vcpu *v)
+void sched_vcpu_init(struct vcpu *v)
 {
     list_init(&v->sched.queue);
     v->sched.hard = v->sched.soft = CPUMASK_ALL;
@@ -526,7 +526,6 @@ int sched_vcpu_init(struct vcpu *v)
     v->sched.cpu = (uint16_t)policy->home(v);
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = (uint64_t)now();
-    return 0;
 }
 
 void sched_vcpu_destroy(struct vcpu *v)
@@ -540,7 +539,8 @@ void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap)
 {
     d->sched.weight = (uint16_t)(weight ? min(weight, 65535u) : 256);
     d->sched.cap = (uint16_t)min(cap, 65535u);
-    policy->domain_init(d);
+    if (policy->adjust)
+        policy->adjust(d);
 }
 
 int sched_domain_adjust(struct domain *d, unsigned int weight, unsigned int cap)
@@ -549,7 +549,8 @@ int sched_domain_adjust(struct domain *d, unsigned int weight, unsigned int cap)
         return -EINVAL;
     WRITE_ONCE(d->sched.weight, (uint16_t)weight);
     WRITE_ONCE(d->sched.cap, (uint16_t)cap);
-    policy->adjust(d);
+    if (policy->adjust)
+        policy->adjust(d);
     return 0;
 }
 

@@ -213,11 +213,6 @@ static void credit_sleep(struct vcpu *v)
         runqueue_remove(runqueue_of(v), v);
 }
 
-static void credit_yield(struct vcpu *v)
-{
-    v->sched.yielded = 1;
-}
-
 static void credit_released(struct vcpu *v)
 {
     struct runqueue *rq = runqueue_of(v);
@@ -408,6 +403,8 @@ static void refill(void *data)
 /* A cap counts from now on: what has run is accounted first, and who runs without a limit gets one. */
 static void credit_adjust(struct domain *d)
 {
+    if (!d->sched.refill.fn) /* a new domain */
+        timer_init(&d->sched.refill, refill, d, smp_processor_id());
     for_each_vcpu (d, v) {
         struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
@@ -425,15 +422,6 @@ static void credit_adjust(struct domain *d)
     unpark_all(d);
 }
 
-static void credit_domain_init(struct domain *d)
-{
-    timer_init(&d->sched.refill, refill, d, smp_processor_id());
-    if (is_capped(d)) {
-        d->sched.budget = quota(d);
-        timer_set(&d->sched.refill, now() + CAP_PERIOD);
-    }
-}
-
 const struct scheduler sched_credit = {
     .name = "credit",
     .id = XEN_SCHEDULER_CREDIT2,
@@ -442,10 +430,8 @@ const struct scheduler sched_credit = {
     .wake = credit_wake,
     .sleep = credit_sleep,
     .leave = credit_sleep,
-    .yield = credit_yield,
     .put = credit_put,
     .pick = credit_pick,
     .released = credit_released,
-    .domain_init = credit_domain_init,
     .adjust = credit_adjust,
 };

@@ -110,10 +110,6 @@ static void null_sleep(struct vcpu *v)
         runqueue_remove(runqueue_of(v), v);
 }
 
-static void null_yield(struct vcpu *v __ignored)
-{
-}
-
 static void null_put(struct vcpu *v, s_time_t t __ignored)
 {
     if (READ_ONCE(v->pause_flags) & 1u << VPF_DOWN)
@@ -139,10 +135,6 @@ static unsigned int null_home(const struct vcpu *v)
     return cpumask_empty(v->sched.allowed) ? 0 : cpumask_first(v->sched.allowed);
 }
 
-static void null_domain(struct domain *d __ignored)
-{
-}
-
 const struct scheduler sched_null = {
     .name = "null",
     .id = XEN_SCHEDULER_NULL,
@@ -151,10 +143,7 @@ const struct scheduler sched_null = {
     .wake = null_wake,
     .sleep = null_sleep,
     .leave = null_leave,
-    .yield = null_yield,
     .put = null_put,
     .pick = null_pick,
     .released = null_released,
-    .domain_init = null_domain,
-    .adjust = null_domain,
 };

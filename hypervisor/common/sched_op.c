@@ -12,7 +12,7 @@ static long sched_yield(void)
     struct vcpu *v = current;
     struct runqueue *rq __unlock_queue = vcpu_queue_lock(v);
 
-    sched_policy()->yield(v);
+    v->sched.yielded = 1;
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
 }
@@ -85,12 +85,6 @@ static long sched_poll(const struct sched_poll *poll)
 
 /* ---- the end of domains ---- */
 
-static long sched_shutdown(struct domain *d, uint32_t reason)
-{
-    domain_shutdown(d, (uint8_t)reason);
-    return 0;
-}
-
 static long sched_shutdown_code(struct domain *d, uint32_t reason)
 {
     spin_guard(&d->lock);
@@ -105,7 +99,10 @@ static long sched_remote_shutdown(const struct sched_remote_shutdown *op)
 
     if (!d)
         return -ESRCH;
-    return current_domain()->is_privileged ? sched_shutdown(d, op->reason) : -EPERM;
+    if (!current_domain()->is_privileged)
+        return -EPERM;
+    domain_shutdown(d, (uint8_t)op->reason);
+    return 0;
 }
 
 /* ---- watchdog ---- */
@@ -168,7 +165,7 @@ static __attribute__((noinline)) long other_op(int cmd, guest_ptr_t arg)
     struct domain *d = current_domain();
 
     switch (cmd) {
-        OP(shutdown, shutdown, sched_shutdown(d, op.reason));
+        OP(shutdown, shutdown, (domain_shutdown(d, (uint8_t)op.reason), 0));
         OP(poll, poll, sched_poll(&op));
         OP(remote_shutdown, remote_shutdown, sched_remote_shutdown(&op));
         OP(shutdown_code, shutdown, sched_shutdown_code(d, op.reason));

@@ -121,16 +121,6 @@ static long op_availheap(struct xen_sysctl *op)
 
 /* ---- topology: one socket, a core for each CPU, one node ---- */
 
-static int put_cpu(const struct xen_sysctl_cputopoinfo *t, uint32_t i)
-{
-    struct xen_sysctl_cputopo topo = {i, 0, 0};
-
-    if (!cpumask_test(&cpu_online_map, i))
-        topo = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
-                                           XEN_INVALID_NODE_ID};
-    return put_element(t->cputopo, i, &topo);
-}
-
 static long op_cputopo(struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
@@ -141,9 +131,14 @@ static long op_cputopo(struct xen_sysctl *op)
         return 0;
     if (room < t->num_cpus)
         return -ENOBUFS;
-    for (uint32_t i = 0; i < t->num_cpus; i++)
-        if (put_cpu(t, i))
-            return -EFAULT;
+    for (uint32_t i = 0; i < t->num_cpus; i++) {
+        struct xen_sysctl_cputopo topo = {i, 0, 0};
+
+        if (!cpumask_test(&cpu_online_map, i))
+            topo = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
+                                               XEN_INVALID_NODE_ID};
+        TRY(put_element(t->cputopo, i, &topo));
+    }
     return 0;
 }
 

@@ -101,7 +101,7 @@ static void heap_remove(struct timer_heap *h, struct timer *t)
     t->state = TIMER_IDLE;
 }
 
-static void dequeue(struct timer_heap *h, struct timer *t)
+static inline void dequeue(struct timer_heap *h, struct timer *t)
 {
     if (t->state == TIMER_QUEUED)
         heap_remove(h, t);

@@ -159,7 +159,7 @@ static long vcpu_down(struct vcpu *v)
 
 /* ---- shared areas ---- */
 
-int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset)
+static long register_info(struct vcpu *v, gfn_t g, unsigned int offset)
 {
     struct domain *d = v->domain;
     struct vcpu_info *info;
@@ -167,6 +167,7 @@ int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset)
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
+    spin_guard(&d->lock);
     if (v->info_mfn.n != INVALID_MFN_N || READ_ONCE(d->is_dying) ||
         (v != current && !test_bit(VPF_DOWN, &v->pause_flags)))
         return -EINVAL;
@@ -193,12 +194,6 @@ void vcpu_unmap_info(struct vcpu *v)
     __atomic_store_n(&v->info, v->own_info, __ATOMIC_SEQ_CST);
     v->info_mfn = mfn(INVALID_MFN_N);
     page_put_writable(pg);
-}
-
-static long register_info(struct vcpu *v, const struct vcpu_register_vcpu_info *op)
-{
-    spin_guard(&v->domain->lock);
-    return vcpu_map_info(v, gfn(op->mfn), op->offset);
 }
 
 /* The area is written through the guest's page tables, which may change: that it can be written now is
@@ -246,14 +241,6 @@ static long get_physid(struct vcpu *v, guest_ptr_t arg)
     return copy_to_guest(arg, &op, sizeof(op));
 }
 
-static long send_nmi(struct vcpu *v, guest_ptr_t arg)
-{
-    if (arg.va)
-        return -EINVAL;
-    arch_vcpu_send_nmi(v);
-    return 0;
-}
-
 #define PLAIN_OP(name, work)                                                                       \
     case VCPUOP_##name:                                                                            \
         return work
@@ -267,7 +254,7 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg)
         return -ENOENT;
     switch (cmd) {
         OP(set_periodic_timer, set_periodic_timer, set_periodic_timer(v, op.period_ns));
-        OP(register_vcpu_info, register_vcpu_info, register_info(v, &op));
+        OP(register_vcpu_info, register_vcpu_info, register_info(v, gfn(op.mfn), op.offset));
         OP(register_runstate_memory_area, register_runstate_memory_area,
            register_runstate_area(v, guest_ptr(op.addr.p)));
         OP(register_vcpu_time_memory_area, register_time_memory_area,
@@ -283,7 +270,7 @@ long do_vcpu_op(int cmd, unsigned int vcpuid, guest_ptr_t arg)
         PLAIN_OP(get_runstate_info, get_runstate(v, arg));
         PLAIN_OP(stop_periodic_timer, stop_periodic_timer(v));
         PLAIN_OP(stop_singleshot_timer, stop_singleshot_timer(v));
-        PLAIN_OP(send_nmi, send_nmi(v, arg));
+        PLAIN_OP(send_nmi, arg.va ? -EINVAL : (arch_vcpu_send_nmi(v), 0));
         PLAIN_OP(get_physid, get_physid(v, arg));
     default:
         return -ENOSYS;

@@ -157,12 +157,10 @@ static void compare(struct audit *a, mfn_t m)
 
 static void audit_window(struct audit *a)
 {
-    struct domain *d = NULL;
-
     memset(a->window, 0, (a->hi - a->lo) * sizeof(*a->window));
     for (uint64_t n = 0; n < max_page; n++)
         add_frame(a, mfn(n));
-    while ((d = domain_next(d)))
+    for_each_domain (d)
         add_domain(a, d);
     for (uint64_t n = a->lo; n < a->hi; n++)
         compare(a, mfn(n));
@@ -199,9 +197,7 @@ static unsigned int audit_frames(uint64_t *frames)
 
 static void attach_all(void)
 {
-    struct domain *d = NULL;
-
-    while ((d = domain_next(d))) {
+    for_each_domain (d) {
         mmu_lock(d);
         mmu_unlock(d);
     }
@@ -209,14 +205,13 @@ static void attach_all(void)
 
 unsigned int audit_everything(uint64_t *frames)
 {
-    struct domain *d = NULL;
     unsigned int errors;
     uint64_t claimed = 0;
 
     attach_all();
     errors = audit_frames(frames);
 
-    while ((d = domain_next(d))) {
+    for_each_domain (d) {
         claimed += d->claimed_pages;
         if (d->gnttab)
             errors += gnttab_audit(d);

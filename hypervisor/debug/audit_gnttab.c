@@ -53,7 +53,7 @@ unsigned int gnttab_audit(struct domain *d)
 
     if (!pins)
         return 0; /* too large a table, or no memory: not an error of what is audited */
-    for (struct domain *by = domain_next(NULL); by; by = domain_next(by))
+    for_each_domain (by)
         if (by->gnttab)
             errors += count_pins(d, by, pins);
     for (uint32_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {

@@ -21,36 +21,22 @@ static void check_order(const spinlock_t *l)
         panic("lock of rank %u taken with interrupts on", l->rank);
 }
 
-static void take(spinlock_t *l)
+static void wait_for(spinlock_t *l)
 {
     if (!spin_try(l))
         spin_wait(l);
+}
+
+static void note(spinlock_t *l)
+{
     l->holder = (int8_t)pcpu_self()->id;
-}
-
-static void release(spinlock_t *l)
-{
-    if (!spin_is_locked_by_me(l))
-        panic("lock of rank %u released by pcpu %u, held by %d", l->rank, pcpu_self()->id,
-              l->holder);
-    l->holder = -1;
-    __atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
-}
-
-static void note(const spinlock_t *l)
-{
     pcpu_self()->locks_held |= 1u << l->rank;
-}
-
-static void forget(const spinlock_t *l)
-{
-    pcpu_self()->locks_held &= ~(1u << l->rank);
 }
 
 void spin_lock(spinlock_t *l)
 {
     check_order(l);
-    take(l);
+    wait_for(l);
     note(l);
 }
 
@@ -58,15 +44,18 @@ bool spin_trylock(spinlock_t *l)
 {
     if (!spin_try(l))
         return false;
-    l->holder = (int8_t)pcpu_self()->id;
     note(l); /* out of order is harmless here: it did not wait */
     return true;
 }
 
 void spin_unlock(spinlock_t *l)
 {
-    forget(l);
-    release(l);
+    if (!spin_is_locked_by_me(l))
+        panic("lock of rank %u released by pcpu %u, held by %d", l->rank, pcpu_self()->id,
+              l->holder);
+    pcpu_self()->locks_held &= ~(1u << l->rank);
+    l->holder = -1;
+    __atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 bool spin_is_locked_by_me(const spinlock_t *l)
@@ -77,5 +66,6 @@ bool spin_is_locked_by_me(const spinlock_t *l)
 void spin_lock_second(spinlock_t *l)
 {
     ASSERT(pcpu_self()->locks_held & 1u << l->rank);
-    take(l);
+    wait_for(l);
+    note(l);
 }

@@ -52,13 +52,12 @@ void audit_at_shutdown(void)
 {
     uint64_t frames = 0;
     unsigned int errors;
-    struct domain *d = NULL;
     long lost;
 
     quiesce();
     errors = audit_everything(&frames);
-    while ((d = domain_next(d)))
-        while (!d->is_idle && domain_kill(d) == -ERESTART)
+    for_each_domain (d)
+        while (domain_kill(d) == -ERESTART)
             ;
     domain_reap();
     page_alloc_drain();

@@ -118,37 +118,20 @@ static uint32_t get(const uint8_t *p, unsigned int bytes)
     return v;
 }
 
-/* @e holds the entry, zero-filled when it is shorter than 16 bytes. */
+/* @e holds the entry, zero-filled when it is shorter than 16 bytes. Too short a one is not believed. */
 static void madt_entry(struct acpi_info *info, const uint8_t e[16])
 {
-    switch (e[0]) {
-    case MADT_LAPIC:
+    uint8_t len = e[1];
+
+    if (e[0] == MADT_LAPIC && len >= 8)
         add_cpu(info, e[3], e[2], get(e + 4, 4));
-        break;
-    case MADT_X2APIC:
+    else if (e[0] == MADT_X2APIC && len >= 16)
         add_cpu(info, get(e + 4, 4), get(e + 12, 4), get(e + 8, 4));
-        break;
-    case MADT_IOAPIC:
+    else if (e[0] == MADT_IOAPIC && len >= 12)
         APPEND(info, ioapic, nr_ioapics, .addr = get(e + 4, 4), .gsi_base = get(e + 8, 4),
                .id = e[2]);
-        break;
-    case MADT_OVERRIDE:
+    else if (e[0] == MADT_OVERRIDE && len >= 10)
         APPEND(info, override, nr_overrides, get(e + 4, 4), get(e + 8, 2), .irq = e[3]);
-        break;
-    }
-}
-
-/* Bytes an entry of a type must have to be believed. */
-static uint8_t madt_entry_size(uint8_t type)
-{
-    static const uint8_t size[] = {
-        [MADT_LAPIC] = 8,
-        [MADT_IOAPIC] = 12,
-        [MADT_OVERRIDE] = 10,
-        [MADT_X2APIC] = 16,
-    };
-
-    return type < ARRAY_SIZE(size) ? size[type] : 0;
 }
 
 static int parse_madt(struct acpi_info *info, const struct table *t)
@@ -165,8 +148,7 @@ static int parse_madt(struct acpi_info *info, const struct table *t)
             return -EINVAL; /* what came before it still counts */
         if (e[1] < sizeof(e))
             memset(e + e[1], 0, sizeof(e) - e[1]);
-        if (e[1] >= madt_entry_size(e[0]))
-            madt_entry(info, e);
+        madt_entry(info, e);
         off += e[1];
     }
     return 0;
@@ -213,14 +195,6 @@ static struct acpi_reg fadt_reg(const struct table *t, uint32_t old, uint32_t ex
     return reg.addr ? reg : (struct acpi_reg){0};
 }
 
-/* An address of 64 bits that goes before an older one of 32. */
-static uint64_t fadt_addr(const struct table *t, uint32_t old, uint32_t ext)
-{
-    uint64_t addr = field(t, ext, 8);
-
-    return addr ? addr : field(t, old, 4);
-}
-
 static struct acpi_reg pm_timer(const struct table *t, uint32_t flags)
 {
     struct acpi_reg reg = {0};
@@ -238,7 +212,7 @@ static int parse_fadt(struct acpi_info *info, const struct table *t)
 
     info->have_fadt = true;
     info->fadt = (__typeof__(info->fadt)){
-        .dsdt = fadt_addr(t, 40, 140),
+        .dsdt = field(t, 140, 8) ?: field(t, 40, 4), /* of 64 bits, of 32 */
         .smi_cmd = field(t, 48, 4),
         .acpi_enable = field(t, 52, 1),
         .century = field(t, 108, 1),

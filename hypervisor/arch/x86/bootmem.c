@@ -1,78 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory before there is an allocator: a list of what is in use, everything else of the firmware's
- * map is free. Taken from the top, so that low memory stays for those who need it. Nothing is given
- * back but the modules, when the domains in them have been built.
+/* Memory before there is an allocator: what is RAM in our copy of the firmware's map is free, and what is
+ * in use is reserved there. Taken from the top, so that low memory stays for those who need it. Nothing is
+ * given back but the modules, when the domains in them have been built.
  *
  * The first MiB is never given to anybody: firmware and boot loaders have things there. */
 #include <asm/boot.h>
 #include <hv/lib.h>
 #include <hv/page.h>
 
-#define LOW_END  0x100000UL
-#define MAX_USED 96
+#define LOW_END 0x100000UL
 
 const struct boot_info *boot_mem;
 
-static struct range {
-    uint64_t start, end;
-} used[MAX_USED]; /* ascending, disjoint */
-static unsigned int nr_used;
+static struct boot_info map; /* only its regions */
 
-/* Insert [start, end), whole pages, and join it with what it touches. */
 static void use(uint64_t start, uint64_t end)
 {
-    unsigned int i = 0, last;
-
     start = ALIGN_DOWN(start, PAGE_SIZE);
-    end = ALIGN_UP(end, PAGE_SIZE);
-    while (i < nr_used && used[i].end < start)
-        i++;
-    for (last = i; last < nr_used && used[last].start <= end; last++) {
-        start = min(start, used[last].start);
-        end = max(end, used[last].end);
-    }
-    if (last == i && nr_used == MAX_USED)
+    boot_region_add(&map, start, ALIGN_UP(end, PAGE_SIZE) - start, BOOT_RESERVED);
+    if (map.regions_lost)
         panic("boot memory: too many pieces");
-    memmove(&used[i + 1], &used[last], (nr_used - last) * sizeof(used[0]));
-    nr_used = nr_used - (last - i) + 1;
-    used[i] = (struct range){start, end};
 }
 
 void bootmem_init(const struct boot_info *bi, uint64_t image_size)
 {
     boot_mem = bi;
-    nr_used = 0;
+    map.nr_regions = bi->nr_regions;
+    map.regions_lost = false;
+    memcpy(map.region, bi->region, sizeof(map.region));
     use(0, LOW_END);
     use(IMAGE_PHYS, IMAGE_PHYS + image_size);
     for (unsigned int i = 0; i < bi->nr_modules; i++)
         use(bi->module[i].start, bi->module[i].end);
 }
 
-/* The highest place for @size bytes in [start, end), or 0. */
-static uint64_t place(uint64_t start, uint64_t end, uint64_t size, uint64_t align)
-{
-    for (unsigned int i = nr_used; end >= start && end - start >= size;) {
-        uint64_t at = ALIGN_DOWN(end - size, align);
-
-        if (at < start)
-            return 0;
-        while (i && used[i - 1].start >= at + size)
-            i--;
-        if (!i || used[i - 1].end <= at)
-            return at;
-        end = used[--i].start;
-    }
-    return 0;
-}
-
 uint64_t bootmem_alloc(uint64_t size, uint64_t align, uint64_t limit)
 {
-    for (unsigned int i = boot_mem->nr_regions; i-- > 0;) {
-        const struct boot_region *r = &boot_mem->region[i];
-        uint64_t end = r->base + r->len, at;
+    for (unsigned int i = map.nr_regions; i-- > 0;) {
+        const struct boot_region *r = &map.region[i];
+        uint64_t end = min(r->base + r->len, limit ? limit : DIRECTMAP_SIZE), at;
 
-        end = min(end, limit ? limit : DIRECTMAP_SIZE);
-        if (r->type != BOOT_RAM || !(at = place(r->base, end, size, align)))
+        if (r->type != BOOT_RAM || end < r->base + size)
+            continue;
+        at = ALIGN_DOWN(end - size, align);
+        if (at < r->base)
             continue;
         use(at, at + size);
         memset(paddr_to_virt(at), 0, size);
@@ -91,19 +62,9 @@ static void release(uint64_t start, uint64_t end)
 
 void bootmem_release(void)
 {
-    for (unsigned int i = 0; i < boot_mem->nr_regions; i++) {
-        const struct boot_region *r = &boot_mem->region[i];
-        uint64_t at = r->base, end = min(r->base + r->len, max_page << PAGE_SHIFT);
-
-        for (unsigned int u = 0; r->type == BOOT_RAM && u < nr_used && at < end; u++) {
-            if (used[u].end <= at)
-                continue;
-            release(at, min(used[u].start, end));
-            at = max(at, used[u].end);
-        }
+    for (const struct boot_region *r = map.region; r < map.region + map.nr_regions; r++)
         if (r->type == BOOT_RAM)
-            release(at, end);
-    }
+            release(r->base, min(r->base + r->len, max_page << PAGE_SHIFT));
 }
 
 void bootmem_release_modules(void)

@@ -11,19 +11,11 @@
 #include <hv/hypercall.h>
 
 /* Switch page tables and GS base of the running vcpu. */
-static void vcpu_enter_kernel(struct vcpu *v)
+static inline void change_mode(struct vcpu *v, bool kernel)
 {
-    v->arch.in_kernel = 1;
+    v->arch.in_kernel = kernel;
     asm volatile("swapgs" : : : "memory");
-    load_root(pcpu_self(), v->arch.cr3_kernel);
-}
-
-static void vcpu_enter_user(struct vcpu *v)
-{
-    v->arch.in_kernel = 0;
-    ports_close(pcpu_self());
-    asm volatile("swapgs" : : : "memory");
-    load_root(pcpu_self(), v->arch.cr3_user);
+    load_root(pcpu_self(), kernel ? v->arch.cr3_kernel : v->arch.cr3_user);
 }
 
 static uint64_t flags_for_frame(const struct vcpu *v, uint64_t rflags, bool masked)
@@ -44,7 +36,7 @@ static uint64_t frame_top(struct cpu_regs *regs, struct vcpu *v)
         regs->cs &= 0xfffc; /* the guest knows its kernel as ring 0 */
         return regs->rsp & ~15UL;
     }
-    vcpu_enter_kernel(v);
+    change_mode(v, true);
     return v->arch.kernel_sp & ~15UL;
 }
 
@@ -274,7 +266,8 @@ long do_iret(void)
             domain_crash(v->domain, "iret to user mode without user page tables");
             return 0;
         }
-        vcpu_enter_user(v);
+        ports_close(pcpu_self());
+        change_mode(v, false);
     }
     if (v->domain->vm_assist & (1u << VMASST_TYPE_architectural_iopl))
         v->arch.iopl = (f.rflags & X86_EFLAGS_IOPL) >> 12;

@@ -31,13 +31,8 @@ int arch_vcpu_init(struct vcpu *v)
     struct arch_vcpu *a = &v->arch;
 
     a->traps = heap_zalloc_array(256, sizeof(a->traps[0]));
-    if (!a->traps)
+    if (!a->traps || fpu_vcpu_init(v))
         return -ENOMEM;
-    if (fpu_vcpu_init(v)) {
-        heap_free(a->traps);
-        a->traps = NULL;
-        return -ENOMEM;
-    }
     a->cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
              (cpu.xsave ? X86_CR4_OSXSAVE : 0);
     a->dr6 = 0xffff0ff0;

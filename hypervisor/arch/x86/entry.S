@@ -12,9 +12,6 @@
 #include <asm/offsets.h>
 #include <asm/layout.h>
 
-#define ENTRY_SYSCALL  0x100
-#define ENTRY_SYSENTER 0x101
-
         .section .text.entry, "ax"
 
 .macro PUSH_GPRS

@@ -92,16 +92,12 @@ long hypercall_dispatch(unsigned long nr, const unsigned long args[6])
 
 unsigned int opt_preempt_every; /* preempt=N: pretend other work at every Nth asking */
 
-static bool preempt_forced(void)
+bool hypercall_preempt_needed(void)
 {
     static unsigned int asked;
 
-    return DEBUG_BUILD && opt_preempt_every && ++asked % opt_preempt_every == 0;
-}
-
-bool hypercall_preempt_needed(void)
-{
-    return unlikely(softirq_pending()) || preempt_forced();
+    return unlikely(softirq_pending()) ||
+           (DEBUG_BUILD && opt_preempt_every && ++asked % opt_preempt_every == 0);
 }
 
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...)

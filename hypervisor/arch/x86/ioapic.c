@@ -13,7 +13,6 @@
 #define IOAPIC_VERSION  1
 #define IOAPIC_REDIR(n) (0x10 + 2 * (n))
 
-#define ENTRY_NMI    0x400u
 #define ENTRY_LOW    0x2000u
 #define ENTRY_LEVEL  0x8000u
 #define ENTRY_MASKED 0x10000u
@@ -132,7 +131,7 @@ static unsigned int isa_gsi(unsigned int irq)
     return irq;
 }
 
-static int route(unsigned int irq, uint32_t dest, uint32_t target)
+int ioapic_route(unsigned int irq, uint32_t dest, uint32_t target)
 {
     unsigned int gsi = isa_gsi(irq);
 
@@ -143,16 +142,6 @@ static int route(unsigned int irq, uint32_t dest, uint32_t target)
     write_dest(gsi, dest);
     write_low(gsi, (pins[gsi].low & (ENTRY_LEVEL | ENTRY_LOW)) | target);
     return 0;
-}
-
-int ioapic_route(unsigned int irq, uint8_t vector)
-{
-    return route(irq, pcpus[0].arch.apic_id, vector);
-}
-
-int ioapic_route_nmi(unsigned int irq)
-{
-    return route(irq, 0xff, ENTRY_NMI);
 }
 
 /* ---- the control domain's view ---- */

@@ -512,33 +512,31 @@ void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writ
 
 /* ---- debugging ---- */
 
-static void dump_irq(struct irq *irq)
+static void dump_irq(const struct irq *irq)
 {
     sbdf_t at = irq->kind == IRQ_MSI ? irq->msi.dev->sbdf : 0;
-    char source[48] = "nobody's";
 
+    if (irq->kind == IRQ_FREE && !irq->count)
+        return;
+    pr_info("  %#x: pirq %u, port %u, pcpu %u, %lu times", (unsigned int)(irq - irqs), irq->pirq,
+            irq->port, irq->cpu, irq->count);
     if (irq->kind == IRQ_GSI)
-        snprintf(source, sizeof(source), "GSI %u %s%s", irq->gsi, needs_eoi(irq) ? "level" : "edge",
-                 ioapic_is_masked(irq->gsi) ? " masked" : "");
+        pr_info("    GSI %u %s%s", irq->gsi, needs_eoi(irq) ? "level" : "edge",
+                ioapic_is_masked(irq->gsi) ? " masked" : "");
     else if (irq->kind == IRQ_MSI)
-        snprintf(source, sizeof(source), "MSI%s %u of %04x:%02x:%02x.%u",
-                 irq->msi.is_msix ? "-X" : "", irq->msi.entry, at >> 16, at >> 8 & 0xff,
-                 at >> 3 & 31, at & 7);
-    if (irq->kind != IRQ_FREE || irq->count)
-        pr_info("  %#x: %s, pirq %u, port %u, pcpu %u, %lu times", (unsigned int)(irq - irqs),
-                source, irq->pirq, irq->port, irq->cpu, irq->count);
+        pr_info("    MSI%s %u of %04x:%02x:%02x.%u", irq->msi.is_msix ? "-X" : "", irq->msi.entry,
+                at >> 16, at >> 8 & 0xff, at >> 3 & 31, at & 7);
 }
 
 /* Under the lock that keeps devices where they are, unless its holder is what has gone wrong. */
 void irq_dump(void)
 {
-    bool locked = spin_trylock(&physdev_lock);
-
     pr_info("interrupts: %u pins", nr_gsis);
-    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END && locked; v++)
+    if (!spin_trylock(&physdev_lock))
+        return;
+    for (unsigned int v = VECTOR_FIRST; v < VECTOR_END; v++)
         dump_irq(&irqs[v]);
-    if (locked)
-        spin_unlock(&physdev_lock);
+    spin_unlock(&physdev_lock);
 }
 
 void irq_init(void)

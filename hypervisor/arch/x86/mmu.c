@@ -88,42 +88,32 @@ static __attribute__((noinline)) int change_rights(const struct pt_owner *o, pte
     return 0;
 }
 
+/* @old is what the entry is now, or, @exact, what it must be. */
 static inline __attribute__((always_inline)) int update(const struct pt_owner *o, int level,
-                                                        pte_t *slot, pte_t new, uint64_t keep)
+                                                        pte_t *slot, pte_t old, pte_t new,
+                                                        uint64_t keep, bool exact)
 {
-    pte_t old = READ_ONCE(*slot);
-
     if (unlikely(!pt_guest_slot(level, ((uintptr_t)slot & ~PAGE_MASK) / sizeof(pte_t))))
         return -EINVAL;
     if (new &PTE_P) {
         if (unlikely(pt_adjust(o->d, level, &new)))
             return -EINVAL;
-        if (!((old ^ new) & ~PTE_HARMLESS)) {
-            (void)swap_entry(slot, &old, new, keep, false);
-            return 0;
-        }
+        if (!((old ^ new) & ~PTE_HARMLESS))
+            return swap_entry(slot, &old, new, keep, exact) ? 0 : -EAGAIN;
         if (level == 1 && only_rights(o, old, new))
-            return change_rights(o, slot, old, new, keep, false);
+            return change_rights(o, slot, old, new, keep, exact);
     }
-    return change_entry(o, level, slot, old, new, keep, false);
+    return change_entry(o, level, slot, old, new, keep, exact);
 }
 
 int pt_update(const struct pt_owner *o, int level, pte_t *slot, pte_t new, uint64_t keep)
 {
-    return update(o, level, slot, new, keep);
+    return update(o, level, slot, READ_ONCE(*slot), new, keep, false);
 }
 
 int pt_replace_l1(const struct pt_owner *o, pte_t *slot, pte_t old, pte_t new)
 {
-    if (new &PTE_P) {
-        if (unlikely(pt_adjust(o->d, 1, &new)))
-            return -EINVAL;
-        if (!((old ^ new) & ~PTE_HARMLESS))
-            return swap_entry(slot, &old, new, 0, true) ? 0 : -EAGAIN;
-        if (only_rights(o, old, new))
-            return change_rights(o, slot, old, new, 0, true);
-    }
-    return change_entry(o, 1, slot, old, new, 0, true);
+    return update(o, 1, slot, old, new, 0, true);
 }
 
 /* ---- whose frames ---- */
@@ -256,7 +246,7 @@ static inline int update_entry(struct batch *b, uint64_t ptr, uint64_t val, uint
     level = (int)(pgt_type(t) - PGT_L1) + 1;
     if (unlikely(level > 1 && b->o.from != b->o.d))
         return -EINVAL;
-    return level == 1 ? update(&b->o, 1, slot, val, keep)
+    return level == 1 ? update(&b->o, 1, slot, READ_ONCE(*slot), val, keep, false)
                       : pt_update(&b->o, level, slot, val, keep);
 }
 
@@ -459,7 +449,7 @@ static int update_va(unsigned long va, uint64_t val, unsigned long flags, struct
     mmu_lock(d);
     slot = mmu_walk_l1(v, va, &old);
     if (likely(slot))
-        rc = update(&o, 1, slot, val, 0);
+        rc = update(&o, 1, slot, READ_ONCE(*slot), val, 0, false);
     mmu_unlock(d);
     if (unlikely(rc))
         return rc;

@@ -74,25 +74,16 @@ static void put_root(struct vcpu *v, mfn_t m)
         page_put(pg);
 }
 
-static inline mfn_t set_root(struct vcpu *v, mfn_t *table, uint64_t *cr3, mfn_t m)
+/* Returns the one before. */
+static inline mfn_t set_root(struct vcpu *v, bool kernel, mfn_t m)
 {
-    mfn_t old = *table;
+    mfn_t *table = kernel ? &v->arch.table_kernel : &v->arch.table_user, old = *table;
 
     *table = m;
-    *cr3 = m.n << PAGE_SHIFT;
+    *(kernel ? &v->arch.cr3_kernel : &v->arch.cr3_user) = m.n << PAGE_SHIFT;
     if (m.n && unlikely(v->domain->arch.strict_m2p))
-        hv_l4_fill(mfn_to_virt(m), table == &v->arch.table_kernel);
+        hv_l4_fill(mfn_to_virt(m), kernel);
     return old;
-}
-
-static mfn_t set_kernel(struct vcpu *v, mfn_t m)
-{
-    return set_root(v, &v->arch.table_kernel, &v->arch.cr3_kernel, m);
-}
-
-static mfn_t set_user(struct vcpu *v, mfn_t m)
-{
-    return set_root(v, &v->arch.table_user, &v->arch.cr3_user, m);
 }
 
 int mmu_new_kernel_root(gfn_t g)
@@ -106,7 +97,7 @@ int mmu_new_kernel_root(gfn_t g)
         mmu_ldt_drop(v); /* the same address may be another page now */
     if (g.n != v->arch.table_kernel.n) {
         TRY(get_root(v, g));
-        old = set_kernel(v, mfn(g.n));
+        old = set_root(v, true, mfn(g.n));
     }
     tlb_load_root(pcpu_self(), v->arch.cr3_kernel);
     put_root(v, old);
@@ -122,7 +113,7 @@ int mmu_new_user_root(gfn_t g)
         return 0;
     mmu_guard(v->domain);
     TRY(g.n ? get_root(v, g) : 0);
-    put_root(v, set_user(v, mfn(g.n)));
+    put_root(v, set_root(v, false, mfn(g.n)));
     return 0;
 }
 
@@ -136,11 +127,11 @@ int mmu_set_roots(struct vcpu *v, mfn_t kernel, mfn_t user)
         return -EINVAL;
     if (v->arch.table_kernel.n != kernel.n) {
         TRY(get_root(v, gfn(kernel.n)));
-        put_root(v, set_kernel(v, kernel));
+        put_root(v, set_root(v, true, kernel));
     }
     if (!v->arch.old_table.n && v->arch.table_user.n != user.n) {
         TRY(user.n ? get_root(v, gfn(user.n)) : 0);
-        put_root(v, set_user(v, user));
+        put_root(v, set_root(v, false, user));
     }
     return v->arch.old_table.n ? -ERESTART : 0;
 }
@@ -151,9 +142,9 @@ int mmu_drop_roots(struct vcpu *v)
     (void)mmu_set_gdt_frames(v, NULL, 0);
     mmu_guard(v->domain);
     mmu_ldt_drop(v);
-    put_root(v, set_kernel(v, mfn(0)));
+    put_root(v, set_root(v, true, mfn(0)));
     if (!v->arch.old_table.n)
-        put_root(v, set_user(v, mfn(0)));
+        put_root(v, set_root(v, false, mfn(0)));
     return v->arch.old_table.n ? -ERESTART : 0;
 }
 

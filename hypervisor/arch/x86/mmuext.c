@@ -142,27 +142,18 @@ static int do_own(struct vcpu *v, const struct mmuext_op *op)
     }
 }
 
-/* What is done to pages of @d, NULL for what has none (XSA-232). */
+/* What is done to pages of @d. */
 static int do_page(struct domain *d, const struct mmuext_op *op)
 {
     switch (op->cmd) {
-    case MMUEXT_PIN_L1_TABLE:
-    case MMUEXT_PIN_L2_TABLE:
-    case MMUEXT_PIN_L3_TABLE:
-    case MMUEXT_PIN_L4_TABLE:
-        return d ? mmu_pin_table(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE))
-                 : -EINVAL;
     case MMUEXT_UNPIN_TABLE:
-        return d ? unpin(d, op->arg1.mfn) : -EINVAL;
+        return unpin(d, op->arg1.mfn);
     case MMUEXT_CLEAR_PAGE:
-        return d ? clear_page(d, op->arg1.mfn) : -EINVAL;
+        return clear_page(d, op->arg1.mfn);
     case MMUEXT_COPY_PAGE:
-        return d ? copy_page(d, op->arg1.mfn, op->arg2.src_mfn) : -EINVAL;
-    case MMUEXT_MARK_SUPER:
-    case MMUEXT_UNMARK_SUPER:
-        return -EOPNOTSUPP;
+        return copy_page(d, op->arg1.mfn, op->arg2.src_mfn);
     default:
-        return -ENOSYS;
+        return mmu_pin_table(d, op->arg1.mfn, PGT_L1 + (op->cmd - MMUEXT_PIN_L1_TABLE));
     }
 }
 
@@ -173,8 +164,15 @@ static int do_one(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
     case MMUEXT_NEW_USER_BASEPTR:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
         return d == v->domain ? do_own(v, op) : -EPERM;
+    case MMUEXT_PIN_L1_TABLE ... MMUEXT_UNPIN_TABLE:
+    case MMUEXT_CLEAR_PAGE:
+    case MMUEXT_COPY_PAGE:
+        return d ? do_page(d, op) : -EINVAL; /* there are none (XSA-232) */
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+        return -EOPNOTSUPP;
     default:
-        return do_page(d, op);
+        return -ENOSYS;
     }
 }
 

@@ -12,13 +12,6 @@
 #define MSR_AMD_HWCR      0xc0010015
 #define MSR_XEN_HYPERCALL 0x40000000
 
-static uint64_t *gs_slot(struct vcpu *v, uint32_t msr)
-{
-    bool active = msr == MSR_GS_BASE;
-
-    return active == guest_in_kernel(v) ? &v->arch.gs_base_kernel : &v->arch.gs_base_user;
-}
-
 int guest_rdmsr(uint32_t msr, uint64_t *val)
 {
     switch (msr) {
@@ -74,7 +67,10 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
     case MSR_SHADOW_GS_BASE:
         if (!is_canonical(val))
             return -EPERM;
-        *gs_slot(v, msr) = val;
+        if ((msr == MSR_GS_BASE) == guest_in_kernel(v))
+            v->arch.gs_base_kernel = val;
+        else
+            v->arch.gs_base_user = val;
         wrmsr(msr, val);
         return 0;
     case MSR_UCODE_REV:

@@ -86,12 +86,6 @@ static void set_word(struct page *pg, uint64_t word)
     __atomic_store_n(&pg->type, word, __ATOMIC_RELEASE);
 }
 
-static void set_idle(struct page *pg, enum page_type type)
-{
-    page_stamp(pg);
-    set_word(pg, PGT(type));
-}
-
 static uint64_t partial_word(enum page_type type, const struct pt_progress *p)
 {
     return PGT(type) | PGT_PARTIAL | (p->ref ? PGT_PARTIAL_REF : 0) |
@@ -125,7 +119,8 @@ static int undo(struct page *pg, enum page_type type, struct pt_progress *p, boo
         leave_partial(pg, type, p, was_partial);
         return rc;
     }
-    set_idle(pg, type);
+    page_stamp(pg);
+    set_word(pg, PGT(type));
     if (was_partial)
         page_put(pg);
     return 0;

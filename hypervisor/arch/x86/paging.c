@@ -171,24 +171,26 @@ static void patch_smap(void)
 
 /* ---- all RAM ---- */
 
+#define for_each_ram(bi, r)                                                                        \
+    for (const struct boot_region *r = (bi)->region; r < (bi)->region + (bi)->nr_regions; r++)     \
+        if (r->type == BOOT_RAM)
+
 static uint64_t ram_end(const struct boot_info *bi)
 {
     uint64_t end = 0;
 
-    for (unsigned int i = 0; i < bi->nr_regions; i++)
-        if (bi->region[i].type == BOOT_RAM)
-            end = max(end, bi->region[i].base + bi->region[i].len);
+    for_each_ram (bi, r)
+        end = r->base + r->len; /* they are in order */
     return min(end, (uint64_t)DIRECTMAP_SIZE);
 }
 
 static void map_all_ram(const struct boot_info *bi)
 {
-    for (unsigned int i = 0; i < bi->nr_regions; i++) {
-        uint64_t start = ALIGN_UP(bi->region[i].base, PAGE_SIZE);
-        uint64_t end = ALIGN_DOWN(bi->region[i].base + bi->region[i].len, PAGE_SIZE);
+    for_each_ram (bi, r) {
+        uint64_t start = ALIGN_UP(r->base, PAGE_SIZE);
+        uint64_t end = min(ALIGN_DOWN(r->base + r->len, PAGE_SIZE), (uint64_t)DIRECTMAP_SIZE);
 
-        end = min(end, (uint64_t)DIRECTMAP_SIZE);
-        if (bi->region[i].type == BOOT_RAM && start < end)
+        if (start < end)
             map_range(DIRECTMAP_VIRT + start, start, end - start, DATA_RW);
     }
 }
@@ -198,12 +200,9 @@ static bool has_ram(const struct boot_info *bi, uint64_t first, uint64_t n)
 {
     uint64_t start = first << PAGE_SHIFT, end = (first + n) << PAGE_SHIFT;
 
-    for (unsigned int i = 0; i < bi->nr_regions; i++) {
-        const struct boot_region *r = &bi->region[i];
-
-        if (r->type == BOOT_RAM && r->base < end && r->base + r->len > start)
+    for_each_ram (bi, r)
+        if (r->base < end && r->base + r->len > start)
             return true;
-    }
     return false;
 }
 
@@ -240,13 +239,10 @@ static void make_frame_table(const struct boot_info *bi)
     }
     /* RAM is ours until it is given to the allocator. The first MiB counts as device memory:
      * nobody's page, but the control domain may look for what firmware has left there. */
-    for (unsigned int i = 0; i < bi->nr_regions; i++) {
-        const struct boot_region *r = &bi->region[i];
+    for_each_ram (bi, r) {
         uint64_t end = min((r->base + r->len) >> PAGE_SHIFT, max_page);
 
-        uint64_t n = max(DIV_ROUND_UP(r->base, PAGE_SIZE), 0x100UL);
-
-        for (; r->type == BOOT_RAM && n < end; n++) {
+        for (uint64_t n = max(DIV_ROUND_UP(r->base, PAGE_SIZE), 0x100UL); n < end; n++) {
             frame_table[n].count = PGC_HV | 1;
             total_pages++;
         }

@@ -154,16 +154,6 @@ static long enter_acpi_sleep(struct xen_platform_op *op)
 
 /* ---- physical CPUs ---- */
 
-static bool is_present(uint32_t cpu_nr)
-{
-    return cpu_nr < NR_CPUS && cpumask_test(&cpu_present_map, cpu_nr);
-}
-
-static bool is_online(uint32_t cpu_nr)
-{
-    return cpu_nr < NR_CPUS && cpumask_test(&cpu_online_map, cpu_nr);
-}
-
 static uint32_t last_present(void)
 {
     return 63 - (uint32_t)__builtin_clzl(cpu_present_map.bits | 1);
@@ -175,8 +165,8 @@ static long get_cpuinfo(struct xen_platform_op *op)
 
     i->max_present = last_present();
     i->flags = XEN_PCPU_FLAGS_INVALID;
-    if (is_present(i->xen_cpuid)) {
-        i->flags = is_online(i->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
+    if (cpumask_has(&cpu_present_map, i->xen_cpuid)) {
+        i->flags = cpumask_has(&cpu_online_map, i->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
         i->apic_id = pcpus[i->xen_cpuid].arch.apic_id;
         i->acpi_id = pcpus[i->xen_cpuid].arch.acpi_id;
     }
@@ -188,7 +178,7 @@ static long get_cpu_version(struct xen_platform_op *op)
     struct xenpf_pcpu_version *v = &op->u.pcpu_version;
 
     *v = (struct xenpf_pcpu_version){.xen_cpuid = v->xen_cpuid, .max_present = last_present()};
-    if (is_online(v->xen_cpuid)) { /* all are alike */
+    if (cpumask_has(&cpu_online_map, v->xen_cpuid)) { /* all are alike */
         memcpy(v->vendor_id, cpu.vendor, sizeof(v->vendor_id));
         v->family = cpu.family;
         v->model = cpu.model;
@@ -202,14 +192,18 @@ static long cpu_online(struct xen_platform_op *op)
 {
     uint32_t cpu_nr = op->u.cpu_ol.cpuid;
 
-    return !is_present(cpu_nr) ? -EINVAL : is_online(cpu_nr) ? 0 : -EOPNOTSUPP;
+    return !cpumask_has(&cpu_present_map, cpu_nr) ? -EINVAL
+           : cpumask_has(&cpu_online_map, cpu_nr) ? 0
+                                                  : -EOPNOTSUPP;
 }
 
 static long cpu_offline(struct xen_platform_op *op)
 {
     uint32_t cpu_nr = op->u.cpu_ol.cpuid;
 
-    return cpu_nr && !is_present(cpu_nr) ? -EINVAL : is_online(cpu_nr) ? -EOPNOTSUPP : 0;
+    return cpu_nr && !cpumask_has(&cpu_present_map, cpu_nr) ? -EINVAL
+           : cpumask_has(&cpu_online_map, cpu_nr)           ? -EOPNOTSUPP
+                                                            : 0;
 }
 
 /* Frequencies and idle states are the hypervisor's, which uses no others than HLT. What the kernel

@@ -104,16 +104,11 @@ static inline void put_frame(struct domain *d, pte_t e)
 
 /* ---- L2..L4 ---- */
 
-static enum page_type table_type(int level)
-{
-    return (enum page_type)(PGT_L1 + level - 1);
-}
-
 /* *@held, in: the general reference is there already (P4); out: it is there, though no type
  * reference is, because the table was left half done. */
 static int get_table(struct domain *d, int level, pte_t e, bool *held)
 {
-    enum page_type type = table_type(level - 1);
+    enum page_type type = (enum page_type)(PGT_L1 + level - 2);
     mfn_t m = pte_mfn(e);
     struct page *pg = *held ? mfn_page(m) : page_from_gfn(d, gfn(m.n));
     int rc;

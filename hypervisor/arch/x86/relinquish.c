@@ -10,12 +10,8 @@ enum step { STEP_VCPUS, STEP_TABLES, STEP_PAGES, STEP_DONE };
 
 static int drop_vcpus(struct domain *d)
 {
-    for_each_vcpu (d, v) {
-        int rc = mmu_drop_roots(v);
-
-        if (rc)
-            return rc;
-    }
+    for_each_vcpu (d, v)
+        TRY(mmu_drop_roots(v));
     return 0;
 }
 

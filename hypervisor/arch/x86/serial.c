@@ -162,7 +162,7 @@ void serial_start_input(void)
     if (!console)
         return;
     irq_set_handler(VECTOR_SERIAL, serial_interrupt);
-    if (ioapic_route(console->irq, VECTOR_SERIAL)) {
+    if (ioapic_route(console->irq, pcpus[0].arch.apic_id, VECTOR_SERIAL)) {
         pr_warn("%s: no way for its interrupt %u: output only", console->name, console->irq);
         return;
     }

@@ -50,25 +50,14 @@ void delay_us(unsigned int us)
         cpu_relax();
 }
 
+/* mul = 2^32 * 10^9 / (hz * 2^shift): below 2^32, for the divisor is above 10^9. */
 static void set_scale(uint64_t hz)
 {
-    uint64_t scaled = hz;
-
-    scale_shift = 0;
-    while (scaled > 2000000000) {
-        scaled >>= 1;
+    for (; hz > 2000000000; hz >>= 1)
         scale_shift--;
-    }
-    scaled = hz;
-    while (scaled <= 1000000000) {
-        scaled <<= 1;
+    for (; hz <= 1000000000; hz <<= 1)
         scale_shift++;
-    }
-    /* mul = 2^32 * 10^9 / (hz * 2^shift), below 2^32 as the divisor is above 10^9 */
-    if (scale_shift >= 0)
-        scale_mul = (uint32_t)muldiv64(1000000000, 1UL << 32, hz << scale_shift);
-    else
-        scale_mul = (uint32_t)muldiv64(1000000000UL << -scale_shift, 1UL << 32, hz);
+    scale_mul = (uint32_t)muldiv64(1000000000, 1UL << 32, hz);
 }
 
 /* ---- reference clocks ---- */

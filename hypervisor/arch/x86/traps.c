@@ -28,34 +28,29 @@ static bool recover(struct cpu_regs *regs)
 
 /* ---- from ring 0 ---- */
 
-static bool in_ldt_window(uint64_t va)
+/* Where in this pcpu's area @va is: it begins with the windows of GDT and LDT, where the CPU looks
+ * descriptors up on a guest's behalf. */
+static uint64_t in_area(uint64_t va)
 {
-    uintptr_t window = percpu_area(smp_processor_id()) + PERCPU_LDT;
-
-    return va >= window && va < window + LDT_FRAMES * PAGE_SIZE;
+    return va - percpu_area(smp_processor_id());
 }
 
-/* GDT and LDT window of this pcpu: the CPU looks descriptors up there on a guest's behalf. */
-static bool in_tables_window(uint64_t va)
+static bool in_ldt_window(uint64_t va)
 {
-    uintptr_t area = percpu_area(smp_processor_id());
-
-    return va >= area + PERCPU_GDT && va < area + PERCPU_LDT + LDT_FRAMES * PAGE_SIZE;
+    return in_area(va) - PERCPU_LDT < LDT_FRAMES * PAGE_SIZE;
 }
 
 /* The error code that names the selector whose descriptor lies at @va: what the CPU says of one
  * that is beyond its table. */
 static uint32_t selector_error(uint64_t va)
 {
-    uint32_t offset = (uint32_t)(va - percpu_area(smp_processor_id()));
-
-    return in_ldt_window(va) ? ((offset - PERCPU_LDT) & 0xfff8) | 4 : offset & 0xfff8;
+    return (in_area(va) & 0xfff8) | (in_ldt_window(va) ? 4 : 0);
 }
 
 static bool ldt_fault(struct vcpu *v, uint64_t cr2)
 {
     return !v->domain->is_idle && in_ldt_window(cr2) &&
-           mmu_ldt_fault(v, (unsigned int)(cr2 - percpu_area(smp_processor_id()) - PERCPU_LDT));
+           mmu_ldt_fault(v, (unsigned int)(in_area(cr2) - PERCPU_LDT));
 }
 
 void ring0_trap(struct cpu_regs *regs)
@@ -123,7 +118,8 @@ static inline void page_fault(struct cpu_regs *regs, struct vcpu *v, uint64_t cr
     if ((ec & (PFEC_P | PFEC_W | PFEC_RSVD | PFEC_I)) == (PFEC_P | PFEC_W) && guest_in_kernel(v) &&
         ptwrite_fault(regs, cr2))
         return;
-    if (unlikely(!(ec & PFEC_U)) && in_tables_window(cr2)) { /* the CPU itself, not an access */
+    if (unlikely(!(ec & PFEC_U)) &&
+        in_area(cr2) < PERCPU_LDT + LDT_FRAMES * PAGE_SIZE) { /* the CPU itself, not an access */
         if (!ldt_fault(v, cr2))
             inject_trap(regs, TRAP_GP, selector_error(cr2));
         return;

@@ -54,6 +54,6 @@ void watchdog_init(void)
     outb(0x43, 0x34); /* channel 0, both bytes, rate generator */
     outb(0x40, (uint8_t)(PIT_HZ / NMI_HZ));
     outb(0x40, (uint8_t)(PIT_HZ / NMI_HZ >> 8));
-    if (ioapic_route_nmi(0))
+    if (ioapic_route(0, IOAPIC_TO_ALL, IOAPIC_NMI))
         pr_warn("watchdog: the PIT's interrupt can not be had");
 }

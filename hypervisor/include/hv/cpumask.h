@@ -24,6 +24,12 @@ static inline bool cpumask_test(const cpumask_t *m, unsigned int cpu)
     return (READ_ONCE(m->bits) >> cpu) & 1;
 }
 
+/* For any number. */
+static inline bool cpumask_has(const cpumask_t *m, unsigned int cpu)
+{
+    return cpu < NR_CPUS && cpumask_test(m, cpu);
+}
+
 /* Atomic. */
 static inline void cpumask_set(cpumask_t *m, unsigned int cpu)
 {

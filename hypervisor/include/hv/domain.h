@@ -12,7 +12,6 @@
 #pragma once
 
 #include <hv/config.h>
-#include <hv/list.h>
 #include <hv/lock.h>
 #include <hv/page.h>
 #include <hv/sched.h>
@@ -86,7 +85,7 @@ struct domain {
     uint64_t claimed_pages; /* set aside for it (page_claim()) */
     uint32_t uid;           /* never used again by another domain; page.c gives it out; 0 not yet */
 
-    struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock; memory_domain_free() */
+    struct e820_entry *e820; /* XENMEM_set_memory_map; under page_lock */
     unsigned int nr_e820;
 
     struct shared_info *shared_info; /* a PGC_HV|PGC_SHARED frame in the direct map */
@@ -207,8 +206,6 @@ void domain_resume(struct domain *d);
  * SHUTDOWN_crash. Returns; the caller leaves by the normal path and the vcpu does not run again. */
 void domain_crash(struct domain *d, const char *why, ...) __printf(2, 3);
 
-/** vcpu_map_info - VCPUOP_register_vcpu_info. */
-int vcpu_map_info(struct vcpu *v, gfn_t g, unsigned int offset);
 void vcpu_unmap_info(struct vcpu *v);
 void vcpu_init_timers(struct vcpu *v);
 /** vcpu_resume_periodic_timer - it is about to run on this pcpu. */

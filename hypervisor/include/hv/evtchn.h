@@ -7,7 +7,7 @@
 struct evtchn_table; /* evtchn.c: lock, ports, ABI in use */
 
 /** evtchn_domain_init - @max_port: highest port the domain may ever use (clipped to what the FIFO
- * layout can name). 0 or -ENOMEM. */
+ * layout can name). 0 or -ENOMEM; evtchn_domain_free() in either case. */
 int evtchn_domain_init(struct domain *d, unsigned int max_port);
 /** evtchn_domain_destroy - close all ports of a dying domain; preemptible, -ERESTART. */
 int evtchn_domain_destroy(struct domain *d);

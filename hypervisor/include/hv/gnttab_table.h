@@ -110,14 +110,8 @@ long gnttab_op_unmap_grant_ref(guest_ptr_t uop, unsigned int count);
 long gnttab_unmap_and_replace(struct domain *self, void *element);
 long gnttab_op_copy(guest_ptr_t uop, unsigned int count);
 
-/** gnttab_stop_here - between two elements: has the batch to make way? Never before the first
- * (XSA-318). */
-static inline bool gnttab_stop_here(unsigned int done)
-{
-    return done && hypercall_preempt_needed();
-}
-
-/** gnttab_continue - then: go on later with the @left elements at @next. Return its value. */
+/** gnttab_continue - the batch makes way between two elements, never before the first (XSA-318): it goes on
+ * later with the @left elements at @next. Return its value. */
 long gnttab_continue(unsigned int cmd, guest_ptr_t next, unsigned int left);
 
 /** gnttab_batch - operation @cmd on @count elements of @size bytes at @uop: each is copied in and done by
@@ -135,7 +129,7 @@ gnttab_batch(unsigned int cmd, guest_ptr_t uop, unsigned int count, size_t size,
         uint64_t op[GNTTAB_ELEMENT_MAX / sizeof(uint64_t)];
         long rc;
 
-        if (gnttab_stop_here(i))
+        if (i && hypercall_preempt_needed())
             return gnttab_continue(cmd, p, count - i);
         if (copy_from_guest(op, p, size))
             return -EFAULT;

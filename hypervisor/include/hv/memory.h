@@ -30,9 +30,6 @@ struct e820_entry {
 extern struct e820_entry e820_map[];
 extern unsigned int e820_nr;
 
-/** memory_domain_free - what memory_op has stored in a domain; last step, no references left. */
-void memory_domain_free(struct domain *d);
-
 /* ---- debug/: the auditor of debug builds ---- */
 #ifdef SOCLE_DEBUG
 /** audit_everything - recount every reference and type of every frame from the page tables and compare;

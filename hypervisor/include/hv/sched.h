@@ -21,7 +21,7 @@ struct sched_vcpu {
     uint16_t cpu;         /* pcpu whose queue and lock it belongs to: where it runs or ran last */
     uint8_t on_cpu;       /* its registers are live on `cpu`: nobody else may load them */
     uint8_t parked;       /* credit: its domain's cap is used up; on no queue */
-    uint8_t yielded;      /* credit: somebody else first, this once */
+    uint8_t yielded;      /* somebody else first, this once, if the policy has a choice */
     uint8_t assigned;     /* null: `cpu` is its own */
     uint8_t overridden;   /* hard is a temporary pin; saved_hard is what comes back */
     cpumask_t hard, soft; /* where it may run; where it should */
@@ -42,7 +42,7 @@ struct sched_domain {
     cpumask_t cpus;      /* of its pool; not none */
 };
 
-/* A policy. The lock of the vcpu's run queue is held where nothing else is said. */
+/* A policy; it need not have adjust(). The lock of the vcpu's run queue is held where nothing else is said. */
 struct scheduler {
     const char *name;                           /* for sched= */
     uint32_t id;                                /* XEN_SCHEDULER_* of the sysctl interface */
@@ -51,15 +51,13 @@ struct scheduler {
     void (*wake)(struct vcpu *v);  /* became runnable; it is not running, queued or parked */
     void (*sleep)(struct vcpu *v); /* it is not running and is not to run for now */
     void (*leave)(struct vcpu *v); /* the same, and it goes away or to another pcpu */
-    void (*yield)(struct vcpu *v);
     /* @v, which ran until now, is about to be replaced or confirmed; still runnable or not */
     void (*put)(struct vcpu *v, s_time_t t);
     /* who runs on @cpu next (NULL: nobody), taken off its queue; *@slice: ns, 0 as long as it likes */
     struct vcpu *(*pick)(unsigned int cpu, s_time_t t, s_time_t *slice);
     /* runnable @v has been switched out: from now on others can take it */
     void (*released)(struct vcpu *v);
-    void (*domain_init)(struct domain *d); /* once; no locks held */
-    void (*adjust)(struct domain *d);      /* weight or cap changed; no locks held */
+    void (*adjust)(struct domain *d); /* weight or cap are set or changed; no locks held */
 };
 
 extern const struct scheduler sched_credit, sched_null;
@@ -73,7 +71,7 @@ int sched_init(const char *policy);
  * after timer_init_cpu(). -ENOMEM. */
 int sched_init_cpu(unsigned int cpu);
 const struct scheduler *sched_policy(void);
-int sched_vcpu_init(struct vcpu *v);
+void sched_vcpu_init(struct vcpu *v);
 void sched_vcpu_destroy(struct vcpu *v); /* it is down or paused and runs nowhere */
 void sched_domain_init(struct domain *d, unsigned int weight, unsigned int cap);
 void sched_domain_destroy(struct domain *d);

@@ -551,7 +551,7 @@ static void memory_maps(void **state)
     assert_int_equal(op(XENMEM_machine_memory_map, &map), 0);
     assert_int_equal(map.nr_entries, 2);
     assert_int_equal(buf[1].addr, 0x100000);
-    memory_domain_free(a);
+    heap_free(a->e820);
     assert_int_equal(heap_used(), 0);
 }
 

@@ -165,13 +165,16 @@ static void random_maps(void **state)
     srand(1);
     for (unsigned int round = 0; round < 200; round++) {
         uint64_t at = 0;
+        bool touches_ram = false; /* neighbours of one type would be one region */
 
         begin();
         while (at < 60 * MB) {
-            uint64_t len = 1 + (uint64_t)rand() % (8 * MB);
+            uint64_t len = 1 + (uint64_t)rand() % (8 * MB), gap = rand() % 2 ? 0 : rand() % MB;
+            bool ram = !touches_ram && rand() % 4;
 
-            region(at, min(len, FRAMES * PAGE_SIZE - at), rand() % 4 ? BOOT_RAM : BOOT_RESERVED);
-            at += len + (rand() % 2 ? 0 : (uint64_t)rand() % MB);
+            region(at, min(len, FRAMES * PAGE_SIZE - at), ram ? BOOT_RAM : BOOT_RESERVED);
+            at += len + gap;
+            touches_ram = ram && !gap;
         }
         for (int i = rand() % 5; i > 0; i--) {
             uint64_t start = 3 * MB + (uint64_t)rand() % (50 * MB);

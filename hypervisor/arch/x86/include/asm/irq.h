@@ -13,10 +13,11 @@
 /** ioapic_init - find them; all pins are masked. Their trigger and polarity: what firmware says of
  * ISA interrupts, PCI's for the others. */
 void ioapic_init(void);
-/** ioapic_route - ISA interrupt @irq to @vector of the boot CPU: the hypervisor's own from now on;
- * -ENODEV. ioapic_route_nmi - the same as an NMI to all pcpus. */
-int ioapic_route(unsigned int irq, uint8_t vector);
-int ioapic_route_nmi(unsigned int irq);
+/** ioapic_route - ISA interrupt @irq to the APIC id @dest as @target, a vector or an NMI: the hypervisor's
+ * own from now on; -ENODEV. */
+int ioapic_route(unsigned int irq, uint32_t dest, uint32_t target);
+#define IOAPIC_TO_ALL 0xffu
+#define IOAPIC_NMI    0x400u
 /** ioapic_exists - there is such a pin. ioapic_is_ours - ... which no domain can have. */
 bool ioapic_exists(unsigned int gsi);
 bool ioapic_is_ours(unsigned int gsi);

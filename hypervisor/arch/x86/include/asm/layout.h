@@ -36,6 +36,10 @@
 /* Pages of a stack block: 0 #MC, 1 NMI, 2 #DB, 3 #DF, 4 guard (not mapped), 5..7 main. */
 #define STACK_GUARD_PAGE 4
 
+/* Marks in regs->vector: how the guest came in. */
+#define ENTRY_SYSCALL  0x100 /* rcx and r11 hold rip and rflags: may leave by sysret */
+#define ENTRY_SYSENTER 0x101
+
 #define TRAP_ENTRY_SIZE 16 /* bytes of code for each vector in entry.S */
 
 /* Selectors. 0xe000 up is page 14 of the GDT; the FLAT_* ones are ABI (xen/xen.h). */

@@ -7,7 +7,7 @@
 struct cpu_regs {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
     uint32_t error_code;
-    uint32_t vector; /* TRAP_*, or one of the VECTOR_* below for entries that are no exceptions */
+    uint32_t vector; /* TRAP_*, VECTOR_*, or ENTRY_* */
     uint64_t rip;
     uint64_t cs; /* low 16 bits */
     uint64_t rflags;
@@ -15,10 +15,6 @@ struct cpu_regs {
     uint64_t ss;
 };
 _Static_assert(sizeof(struct cpu_regs) == 168, "entry.S pushes 21 words");
-
-/* Marks in regs->vector: how the guest came in. */
-#define ENTRY_SYSCALL  0x100 /* rcx and r11 hold rip and rflags: may leave by sysret */
-#define ENTRY_SYSENTER 0x101
 
 static inline bool regs_guest_mode(const struct cpu_regs *r)
 {
