@@ -19,7 +19,8 @@
 
 /* Messages that one connection may have handled before others get their turn. A guest's are taken
  * in by few, for one of them may be the removal of all that it has. */
-enum { TURN = 16, GUEST_TURN = 2 };
+enum { TURN = 64, GUEST_TURN = 2 };
+enum { GATHER = 4096 };                   /* bytes that are written, or read, at once */
 enum { HOLD_MIN = 10, HOLD_DOUBLED = 7 }; /* C3: ms, and how often that is doubled at most */
 
 struct conn *conn_list;
@@ -201,19 +202,43 @@ bool conn_blocked(const struct conn *c)
     return c->out_len > c->out_sent;
 }
 
+/* Copies the first bytes that wait; returns how many. */
+static size_t gather(const struct conn *c, uint8_t *to, size_t room)
+{
+    size_t len = 0, skip = c->out_sent;
+
+    for (const struct msg *m = c->out; m && len < room; m = m->next) {
+        size_t n = m->len - skip < room - len ? m->len - skip : room - len;
+
+        memcpy(to + len, m->data + skip, n);
+        len += n;
+        skip = 0;
+    }
+    return len;
+}
+
+void conn_sent(struct conn *c, size_t n)
+{
+    n += c->out_sent;
+    while (c->out && n >= c->out->len) {
+        n -= c->out->len;
+        conn_drop_first(c);
+    }
+    c->out_sent = n;
+}
+
 static void flush_out(struct conn *c)
 {
+    static uint8_t buf[GATHER];
+
     while (c->out && !c->dead) {
-        struct msg *m = c->out;
-        ssize_t n = c->io->write(c, m->data + c->out_sent, m->len - c->out_sent);
+        ssize_t n = c->io->write(c, buf, gather(c, buf, sizeof(buf)));
 
         if (n < 0)
             c->dead = -n;
         if (n <= 0)
             break;
-        c->out_sent += n;
-        if (c->out_sent == m->len)
-            conn_drop_first(c);
+        conn_sent(c, n);
     }
 }
 
@@ -256,14 +281,19 @@ static bool take_message(struct conn *c)
         proto_request(c, &h, c->in.data + sizeof(h));
         c->in.len = 0;
     }
-    if (c->io->settle) {
-        journal_in(c);
-        journal_commit();
-        c->io->settle(c);
-    } else {
-        journal_commit();
-    }
     return whole;
+}
+
+/* What the turn has taken in and done is in the journal; then the ring's bytes are free. */
+static void settle(struct conn *c)
+{
+    bool ring = c->io->settle && !c->dead;
+
+    if (ring)
+        journal_in(c);
+    journal_commit();
+    if (ring)
+        c->io->settle(c);
 }
 
 unsigned int conn_wait(const struct conn *c)
@@ -286,20 +316,16 @@ void conn_committed(struct conn *c, bool failed, domid_t culprit)
 
 void conn_service(struct conn *c)
 {
-    unsigned int most = c->who.privileged ? TURN : GUEST_TURN;
+    unsigned int left = c->who.privileged ? TURN : GUEST_TURN;
+    bool whole = true;
 
     c->more = false;
-    for (unsigned int i = 0; i < most && !c->dead; i++) {
-        flush_out(c);
-        if (c->dead || c->out_len >= OUT_PAUSE)
-            return;
-        if (!take_message(c)) {
-            flush_out(c);
-            return;
-        }
-    }
     flush_out(c);
-    c->more = true;
+    for (; left && whole && !c->dead && c->out_len < OUT_PAUSE; left--)
+        whole = take_message(c);
+    settle(c);
+    flush_out(c);
+    c->more |= whole && c->out_len < OUT_PAUSE;
 }
 
 /* ---- the socket ---- */
@@ -311,9 +337,31 @@ static ssize_t moved(ssize_t n)
     return n ? n : -EPIPE;
 }
 
+/* A message's head and the rest, and often more messages, are there at once: so they are fetched at once. */
+struct ahead {
+    size_t at, len;
+    bool empty; /* the socket was, at the last look; poll(2) tells when to look again */
+    uint8_t data[GATHER];
+};
+
 static ssize_t socket_read(struct conn *c, void *buf, size_t len)
 {
-    return moved(recv(c->fd, buf, len, MSG_DONTWAIT));
+    struct ahead *a = c->ahead;
+
+    if (a->at == a->len) {
+        ssize_t n = a->empty ? 0 : moved(recv(c->fd, a->data, sizeof(a->data), MSG_DONTWAIT));
+
+        a->at = 0;
+        a->len = n > 0 ? n : 0;
+        a->empty = n > 0 && n < (ssize_t)sizeof(a->data);
+        if (n <= 0)
+            return n;
+    }
+    if (len > a->len - a->at)
+        len = a->len - a->at;
+    memcpy(buf, a->data + a->at, len);
+    a->at += len;
+    return len;
 }
 
 static ssize_t socket_write(struct conn *c, const void *buf, size_t len)
@@ -325,6 +373,7 @@ static void socket_close(struct conn *c, int why)
 {
     (void)why;
     close(c->fd);
+    free(c->ahead);
 }
 
 static const struct conn_io socket_io = {
@@ -352,9 +401,12 @@ int conn_listen(const char *path)
 int conn_accept(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct conn *c;
 
     if (fd < 0)
         return -errno;
-    conn_new(&socket_io, 0, true)->fd = fd;
+    c = conn_new(&socket_io, 0, true);
+    c->fd = fd;
+    c->ahead = must_alloc(sizeof(*c->ahead));
     return 0;
 }

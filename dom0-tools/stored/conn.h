@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections: a client on the socket, or a domain on its ring.
  *
- * C1  A connection takes in one message at a time, and none while more than OUT_PAUSE bytes of
+ * C1  A connection takes in a few messages in its turn, and none while more than OUT_PAUSE bytes of
  *     answers wait to be fetched. So what it costs is bounded but for watch events; an event that
  *     already waits is not queued again, and a connection with too many bytes of them is given up.
- *     Each gets its turn after all others, a guest for a few messages only.
+ *     Each gets its turn after all others, a guest for very few messages only.
  * C2  Nothing leaves, and no byte of a ring is given free, before the journal has what caused it.
+ *     All that a turn has caused is one commit, and its answers leave together: who has asked for
+ *     many things at once is woken once.
  * C3  A guest whose changes make transactions of the control domain fail has to wait before its
  *     next request, longer each time, so that these come to an end. (A guest's own transactions may
  *     fail for ever if it does not get on with another one: that is between the two.)
@@ -19,6 +21,7 @@
 
 struct conn;
 struct watch;
+struct ahead;
 
 struct conn_io {
     /* Bytes moved, 0 if none can be now, negative errno when the connection is over. */
@@ -45,7 +48,8 @@ struct conn {
     bool more;              /* there may be something to do without being told */
     unsigned int conflicts; /* commits that have failed in a row because of guests */
 
-    struct bytes in; /* of an unfinished message */
+    struct bytes in;     /* of an unfinished message */
+    struct ahead *ahead; /* of a socket: what has been read beyond that */
     struct msg *out, **last_out;
     struct map events;        /* those in the queue, by path and token */
     size_t out_sent, out_len; /* bytes of the first message that are gone; bytes in all */
@@ -89,6 +93,8 @@ void conn_send(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, c
                size_t len);
 /** conn_event - queue a watch event, unless the same one waits already. */
 void conn_event(struct conn *c, const char *path, const char *token);
+/** conn_sent - @n bytes of the queue have gone. */
+void conn_sent(struct conn *c, size_t n);
 /** conn_drop_first - the first message has been sent. */
 void conn_drop_first(struct conn *c);
 /** conn_requeue - queue the bytes of a message as they were in the journal. */

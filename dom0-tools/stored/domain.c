@@ -326,11 +326,7 @@ static bool resume(struct domain *d)
     if (sent > c->out_len)
         return false;
     d->out_pos += sent;
-    while (c->out && sent >= c->out->len) {
-        sent -= c->out->len;
-        conn_drop_first(c);
-    }
-    c->out_sent = sent;
+    conn_sent(c, sent);
     xenio_notify(d->port);
     return true;
 }
@@ -354,6 +350,8 @@ void domain_check_all(void)
     struct domain *next;
     bool changed = false;
 
+    if (xenio_look()) /* perhaps next time */
+        return;
     for (struct domain *d = domain_list; d; d = next) {
         enum xenio_state state = d->id ? xenio_state(d->id) : XENIO_RUNNING;
 

@@ -6,10 +6,15 @@
 
 #include "../libsocle/alloc.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool letter_ok(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '-' && c <= '9' && c != '.') || c == '_' ||
+           (c >= '@' && c <= 'Z');
+}
 
 bool path_ok(const char *path)
 {
@@ -18,9 +23,7 @@ bool path_ok(const char *path)
     if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || (len > 1 && path[len - 1] == '/'))
         return false;
     for (; *path; path++) {
-        if (!isalnum((unsigned char)*path) && !strchr("-/_@", *path))
-            return false;
-        if (path[0] == '/' && path[1] == '/')
+        if (!letter_ok(*path) || (path[0] == '/' && path[1] == '/'))
             return false;
     }
     return true;
@@ -224,12 +227,24 @@ int tree_set_perms(struct txn *t, const struct who *who, const char *path, const
     return 0;
 }
 
-/* Depth first, so that a node of another domain inside of a node that goes, goes as well. */
+static bool mentions(const struct node *n, domid_t id)
+{
+    unsigned int i = 0;
+
+    while (i < n->nr_perms && n->perms[i].id != id)
+        i++;
+    return i < n->nr_perms;
+}
+
+/* Only nodes that mention the domain become part of the transaction. What it has changed of others
+ * before is only names.
+ *
+ * Depth first, so that a node of another domain inside of a node that goes, goes as well. */
 void tree_forget_domain(struct txn *t, domid_t id)
 {
     MAP_EACH(&store_nodes, e)
     {
-        struct node *n = txn_get(t, e->key);
+        struct node *n = mentions(e->value, id) ? txn_get(t, e->key) : NULL;
         struct perm perms[PERMS_MAX];
         unsigned int nr = 0;
 

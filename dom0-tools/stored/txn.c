@@ -60,9 +60,12 @@ static struct change *look_at(struct txn *t, const char *path)
     return c;
 }
 
+/* Nothing comes between the looks of one request alone and its commit: it need not remember them. */
 struct node *txn_get(struct txn *t, const char *path)
 {
-    return look_at(t, path)->now;
+    const struct change *c = t->id ? look_at(t, path) : map_get(&t->changes, path);
+
+    return c ? c->now : store_get(path);
 }
 
 bool txn_has(const struct txn *t, const char *path)

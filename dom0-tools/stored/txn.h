@@ -3,7 +3,8 @@
  * not at all. A request outside of a transaction has one to itself.
  *
  * T1  For each path that was looked at, the transaction holds the version that it saw first
- *     (base; NULL: there was none) and the one it would have there (now).
+ *     (base; NULL: there was none) and the one it would have there (now). A request alone (id 0)
+ *     holds only those that it changes, for nobody comes between.
  * T2  A commit is allowed only if the tree has, at each of these paths, still the base. So it is as
  *     if all of the transaction had happened at the moment of its commit.       [txn_commit]
  * T3  Between two looks of a transaction somebody else may commit. Then it has seen a bit of either

@@ -11,16 +11,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <xen/domctl.h>
 #include <xen/grant_table.h>
+#include <xen/sysctl.h>
 #include <xencall.h>
 #include <xenevtchn.h>
 
 enum { PAGE_BYTES = 4096 };
+enum { ROOM = 128 }; /* domains that one call tells of */
 
 static xenevtchn_handle *evtchn;
 static xencall_handle *call;
-static struct xen_domctl *domctl;
+static struct xen_sysctl *sysctl;
+static struct xen_domctl_getdomaininfo *infos;
 static int domains_port;
 
 static void *own_page; /* of the kernel here */
@@ -35,8 +37,9 @@ int xenio_open(void)
     call = xencall_open(NULL, 0);
     if (!evtchn || !call)
         return -errno;
-    domctl = xencall_alloc_buffer(call, sizeof(*domctl));
-    if (!domctl)
+    sysctl = xencall_alloc_buffer(call, sizeof(*sysctl));
+    infos = xencall_alloc_buffer(call, ROOM * sizeof(*infos));
+    if (!sysctl || !infos)
         return -ENOMEM;
     domains_port = xenevtchn_bind_virq(evtchn, VIRQ_DOM_EXC);
     if (domains_port < 0)
@@ -130,16 +133,55 @@ int xenio_event(void)
     return port == domains_port ? XENIO_DOMAINS : port;
 }
 
+/* ---- domains ---- */
+
+static struct {    /* of each domain */
+    uint64_t look; /* the last one that has seen it */
+    enum xenio_state state;
+} seen[DOMID_FIRST_RESERVED];
+static uint64_t look;
+
+static void note(const struct xen_domctl_getdomaininfo *info)
+{
+    if (info->domain >= DOMID_FIRST_RESERVED || info->flags & XEN_DOMINF_dying)
+        return;
+    seen[info->domain].look = look;
+    seen[info->domain].state = info->flags & XEN_DOMINF_shutdown ? XENIO_SHUT_DOWN : XENIO_RUNNING;
+}
+
+/* Those from @first on, as many as there is room for; returns how many. */
+static int list(domid_t first)
+{
+    struct xen_sysctl_getdomaininfolist *l = &sysctl->u.getdomaininfolist;
+
+    memset(sysctl, 0, sizeof(*sysctl));
+    sysctl->cmd = XEN_SYSCTL_getdomaininfolist;
+    sysctl->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    l->first_domain = first;
+    l->max_domains = ROOM;
+    set_xen_guest_handle(l->buffer, infos);
+    if (xencall1(call, __HYPERVISOR_sysctl, (uintptr_t)sysctl) < 0)
+        return -errno;
+    return l->num_domains < ROOM ? l->num_domains : ROOM;
+}
+
+int xenio_look(void)
+{
+    unsigned int first = 0;
+    int nr;
+
+    look++;
+    do {
+        nr = list(first);
+        for (int i = 0; i < nr; i++)
+            note(&infos[i]);
+        if (nr > 0)
+            first = infos[nr - 1].domain + 1;
+    } while (nr == ROOM && first < DOMID_FIRST_RESERVED);
+    return nr < 0 ? nr : 0;
+}
+
 enum xenio_state xenio_state(domid_t id)
 {
-    const struct xen_domctl_getdomaininfo *info = &domctl->u.getdomaininfo;
-
-    memset(domctl, 0, sizeof(*domctl));
-    domctl->cmd = XEN_DOMCTL_getdomaininfo;
-    domctl->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    domctl->domain = id;
-    if (xencall1(call, __HYPERVISOR_domctl, (uintptr_t)domctl) < 0 || domctl->domain != id ||
-        info->flags & XEN_DOMINF_dying)
-        return XENIO_GONE;
-    return info->flags & XEN_DOMINF_shutdown ? XENIO_SHUT_DOWN : XENIO_RUNNING;
+    return seen[id].look == look ? seen[id].state : XENIO_GONE;
 }

@@ -63,6 +63,11 @@ int xenio_event(void)
     return -EAGAIN;
 }
 
+int xenio_look(void)
+{
+    return 0;
+}
+
 enum xenio_state xenio_state(domid_t id)
 {
     if (id >= FAKE_DOMAINS || fake_domains[id].gone)
