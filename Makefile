@@ -124,13 +124,13 @@ tool-src   := $(wildcard $(tool-names:%=dom0-tools/%/*.c))
 tool-version := $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' hypervisor/arch/x86/setup.c)
 tool-defs  := -D_GNU_SOURCE -DSOCLE_HOST -DSOCLE_VERSION='"$(tool-version)"' $(hv-inc)
 tool-cflags := -std=gnu11 -O2 -g $(warn) $(tool-defs) -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-tool-libs  := -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl -lncurses
-tool-libs-socle := -lxencall -lxenforeignmemory -lxenstore
+# Linked in, so far as dom0 need not replace them: loading so many took longer than most of what a tool does.
+tool-libs  := -Wl,-Bstatic -lz -lbz2 -llzma -llzo2 -llz4 -lzstd -lyajl_s -lncurses -ltinfo -Wl,-Bdynamic
+tool-libs-socle := -Wl,-Bstatic -lxencall -lxenforeignmemory -lxenstore -lxentoolcore -lxentoollog -Wl,-Bdynamic
 tool-libs-watchd := $(tool-libs-socle)
 tool-libs-network := -lnftables -lmnl
 tool-libs-stored := -lxenevtchn -lxengnttab -lxenforeignmemory -lxencall
-# The store's library starts a thread, and to end one the C library loads libgcc_s by itself.
-tool-libs-consoled := $(tool-libs-stored) -lxenstore -Wl,--no-as-needed -lgcc_s
+tool-libs-consoled := $(tool-libs-stored)
 
 $(O)/dom0-tools/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -29,7 +29,7 @@ sub initramfs {
     my ($name, $suite, $values, $scripts, $programs, $files) = @_;
     my $session = "$dir/$name.sh";
     my $libs = 'usr/lib/x86_64-linux-gnu';
-    my @libs = "@$files" =~ /\Q$debian\E/ ? glob "$out/package/libxenmisc4.17/$libs/*.so.4.17" : ();
+    my @libs = "@$files" =~ /\Q$debian\E/ ? glob "$out/package/libxenmisc4.17/$libs/*.so.4.17 /$libs/libgcc_s.so.1" : ();
 
     open my $fh, '>', $session or die "$session: $!\n";
     print $fh "#!/bin/sh\n", map { "$_='$values->{$_}'\n" } sort keys %$values;

@@ -132,10 +132,17 @@ static int put_all(struct target *t, uint64_t shared_info, struct error *err)
 
 /* ---- steps ---- */
 
+/* One more than the last page that is written. The guest's first page tables map some MiB more,
+ * which takes long here, too; only what is beyond its reach may follow behind those. */
+static uint64_t end_of_contents(const struct build_layout *l)
+{
+    return l->used > l->mapped ? l->used : l->tables + l->nr_tables;
+}
+
 static int fill_memory(struct build *b, uint64_t shared_info, struct error *err)
 {
     const struct build_layout *l = b->layout;
-    struct target t = {.b = b, .l = l, .pages = l->used - l->kernel};
+    struct target t = {.b = b, .l = l, .pages = end_of_contents(l) - l->kernel};
     int rc;
 
     t.at = xcall_map(b->id, b->p2m + l->kernel, t.pages);

@@ -17,6 +17,7 @@
 #include "unpack.h"
 #include "xc.h"
 #include "xcall.h"
+#include "xs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +34,6 @@ struct creation {
     struct domain_config config; /* of the caller, with a uuid */
     const struct create_options *o;
     struct error *err;
-    struct xs_handle *xs;
     struct build_kernel kernel;
     int initrd; /* -1: none */
     struct build_layout layout;
@@ -265,7 +265,7 @@ static int take_place(struct creation *n)
 
     if (machine < 0)
         return machine;
-    rc = nodes_check_name(n->xs, &n->config, n->err);
+    rc = nodes_check_name(&n->config, n->err);
     if (rc == 0)
         rc = check_memory(n);
     if (rc == 0)
@@ -275,8 +275,23 @@ static int take_place(struct creation *n)
     if (rc == 0)
         rc = set_limits(n);
     if (rc == 0)
-        rc = nodes_take_name(n->xs, n->id, &n->config, n->err);
+        rc = nodes_take_name(n->id, &n->config, n->err);
     state_unlock_machine(machine);
+    return rc;
+}
+
+static int add_devices(struct creation *n)
+{
+    struct xs_handle *xs;
+    int rc;
+
+    if (!n->config.nr_disks && !n->config.nr_nics)
+        return 0;
+    xs = xs_open(XS_OPEN_SOCKETONLY);
+    rc = xs ? 0 : error_set(n->err, errno ? -errno : -EIO, "devices: no way to the store");
+    rc = rc ?: devices_add(xs, n->id, &n->config, n->err);
+    rc = rc ?: devices_wait(xs, n->id, DEVICE_SECONDS, n->err);
+    xs_close(xs);
     return rc;
 }
 
@@ -288,10 +303,9 @@ static int make(struct creation *n)
     rc = rc ?: stop_check(n->err);
     rc = rc ?: build(n, &rings);
     rc = rc ?: stop_check(n->err);
-    rc = rc ?: nodes_write(n->xs, n->id, &n->config, &rings, n->err);
+    rc = rc ?: nodes_write(n->id, &n->config, &rings, n->err);
     rc = rc ?: stop_check(n->err);
-    rc = rc ?: devices_add(n->xs, n->id, &n->config, n->err);
-    rc = rc ?: devices_wait(n->xs, n->id, DEVICE_SECONDS, n->err);
+    rc = rc ?: add_devices(n);
     rc = rc ?: stop_check(n->err);
     rc = rc ?: state_write(n->id, &n->config, n->err);
     if (rc == 0 && !n->o->paused)
@@ -321,7 +335,7 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
     fill_uuid(&n.config);
     domain_sweep();
     stop_on(n.o->stop);
-    rc = nodes_open(&n.xs, err);
+    rc = nodes_reach(err);
     rc = rc ?: read_kernel(&n);
     rc = rc ?: stop_check(err);
     rc = rc ?: make(&n);
@@ -334,7 +348,7 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
         *id = n.id;
     if (n.initrd >= 0)
         close(n.initrd);
-    xs_close(n.xs);
+    xs_leave();
     build_kernel_close(&n.kernel);
     free(n.p2m);
     return rc;
@@ -342,23 +356,37 @@ int domain_create(const struct domain_config *c, const struct create_options *o,
 
 /* ---- the end ---- */
 
+static int remove_devices(domid_t id, struct error *err)
+{
+    struct xs_handle *xs;
+    int rc;
+
+    if (!devices_any(id))
+        return 0;
+    xs = xs_open(XS_OPEN_SOCKETONLY);
+    if (!xs)
+        return error_set(err, errno ? -errno : -EIO, "devices: no way to the store");
+    rc = devices_remove(xs, id, err);
+    xs_close(xs);
+    return rc;
+}
+
 static int end_locked(domid_t id, struct error *err)
 {
     struct error why = {0}, device = {0};
-    struct xs_handle *xs = NULL;
     int rc, nodes, devices = 0;
 
     xc_pause(id); /* so that it does not see its devices go */
     state_forget(id);
-    nodes = nodes_open(&xs, &why);
+    nodes = nodes_reach(&why);
     if (nodes == 0)
-        devices = devices_remove(xs, id, &device);
+        devices = remove_devices(id, &device);
     rc = xc_destroy(id);
     if (rc == -ESRCH)
         rc = 0;
     if (nodes == 0)
-        nodes = nodes_remove(xs, id, &why);
-    xs_close(xs);
+        nodes = nodes_remove(id, &why);
+    xs_leave();
     if (rc)
         return error_set(err, rc, "%s", strerror(-rc));
     if (nodes)

@@ -4,6 +4,7 @@
 
 #include "alloc.h"
 #include "xc.h"
+#include "xs.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,13 +16,11 @@
 #define PATH_ROOM     256
 #define CONSOLE_LIMIT "1048576" /* bytes that a daemon of the console keeps for who is not there */
 
-int nodes_open(struct xs_handle **xs, struct error *err)
+int nodes_reach(struct error *err)
 {
-    /* Not by the kernel's file: it waits for ever where there is no daemon. */
-    *xs = xs_open(XS_OPEN_SOCKETONLY);
-    return *xs ? 0
-               : error_set(err, errno ? -errno : -ENOENT, "no way to the store: %s",
-                           strerror(errno));
+    int rc = xs_reach();
+
+    return rc ? error_set(err, rc, "no way to the store: %s", strerror(-rc)) : 0;
 }
 
 /* ---- writing ---- */
@@ -29,39 +28,20 @@ int nodes_open(struct xs_handle **xs, struct error *err)
 enum owner { OURS, ITS }; /* dom0's, and the domain may read; the domain's */
 
 struct writer {
-    struct xs_handle *xs;
-    xs_transaction_t t;
+    struct xs_changes changes;
     domid_t id;
     char uuid[40];
-    int rc; /* of the first write that failed; none is tried after it */
 };
-
-static void perms_of(const struct writer *w, enum owner owner, struct xs_permissions p[2])
-{
-    p[0] = (struct xs_permissions){.id = owner == ITS ? w->id : 0, .perms = XS_PERM_NONE};
-    p[1] = (struct xs_permissions){.id = w->id, .perms = XS_PERM_READ};
-}
-
-static void note(struct writer *w, bool done)
-{
-    if (!done && w->rc == 0)
-        w->rc = errno ? -errno : -EIO;
-}
 
 /* A folder's permissions are those of what is made in it. */
 static void permit(struct writer *w, enum owner owner, const char *path)
 {
-    struct xs_permissions p[2];
+    char perms[32];
+    int len = sprintf(perms, "n%u", owner == ITS ? w->id : 0) + 1;
 
-    perms_of(w, owner, p);
-    if (w->rc == 0)
-        note(w, xs_set_permissions(w->xs, w->t, path, p, owner == ITS ? 1 : 2));
-}
-
-static void put_at(struct writer *w, const char *path, const char *value)
-{
-    if (w->rc == 0)
-        note(w, xs_write(w->xs, w->t, path, value, strlen(value)));
+    if (owner == OURS)
+        len += sprintf(perms + len, "r%u", w->id) + 1;
+    xs_permit(&w->changes, path, perms, len);
 }
 
 /* Below the domain's folder. */
@@ -81,7 +61,7 @@ static void put(struct writer *w, const char *name, const char *format, ...)
     vsnprintf(value, sizeof(value), format, args);
     va_end(args);
     path_in(w, path, name);
-    put_at(w, path, value);
+    xs_put(&w->changes, path, value);
 }
 
 static void make(struct writer *w, const char *name, enum owner owner)
@@ -89,16 +69,8 @@ static void make(struct writer *w, const char *name, enum owner owner)
     char path[PATH_ROOM];
 
     path_in(w, path, name);
-    if (w->rc == 0)
-        note(w, xs_mkdir(w->xs, w->t, path));
+    xs_make(&w->changes, path);
     permit(w, owner, path);
-}
-
-static void drop(struct writer *w, const char *path)
-{
-    errno = 0;
-    if (w->rc == 0 && !xs_rm(w->xs, w->t, path) && errno != ENOENT)
-        note(w, false);
 }
 
 static void put_vm(struct writer *w, const struct domain_config *c)
@@ -106,16 +78,15 @@ static void put_vm(struct writer *w, const struct domain_config *c)
     char path[PATH_ROOM], now[24];
 
     snprintf(path, sizeof(path), "/vm/%s", w->uuid);
-    if (w->rc == 0)
-        note(w, xs_mkdir(w->xs, w->t, path));
+    xs_make(&w->changes, path);
     permit(w, OURS, path);
     snprintf(path, sizeof(path), "/vm/%s/uuid", w->uuid);
-    put_at(w, path, w->uuid);
+    xs_put(&w->changes, path, w->uuid);
     snprintf(path, sizeof(path), "/vm/%s/name", w->uuid);
-    put_at(w, path, c->name);
+    xs_put(&w->changes, path, c->name);
     snprintf(path, sizeof(path), "/vm/%s/start_time", w->uuid);
     snprintf(now, sizeof(now), "%lld.00", (long long)time(NULL));
-    put_at(w, path, now);
+    xs_put(&w->changes, path, now);
 }
 
 /* For the daemon of the console, which reads this when it hears of the domain. */
@@ -124,14 +95,14 @@ static void put_own(struct writer *w, const struct domain_config *c)
     char path[PATH_ROOM], size[16];
 
     snprintf(path, sizeof(path), "/socle/%u/type", w->id);
-    put_at(w, path, "pv");
+    xs_put(&w->changes, path, "pv");
     snprintf(path, sizeof(path), "/socle/%u/console-log", w->id);
     if (c->console_log)
-        put_at(w, path, c->console_log);
+        xs_put(&w->changes, path, c->console_log);
     snprintf(path, sizeof(path), "/socle/%u/console-log-size", w->id);
     snprintf(size, sizeof(size), "%u", c->console_log_size);
     if (c->console_log_size)
-        put_at(w, path, size);
+        xs_put(&w->changes, path, size);
 }
 
 static void put_vcpus(struct writer *w, const struct domain_config *c)
@@ -170,7 +141,7 @@ static void put_all(struct writer *w, const struct domain_config *c, const struc
     char path[PATH_ROOM];
 
     path_in(w, path, "");
-    drop(w, path); /* the name alone, which the domain may not read */
+    xs_drop(&w->changes, path); /* the name alone, which the domain may not read */
     make(w, "", OURS);
     put_vm(w, c);
     put_own(w, c);
@@ -195,8 +166,6 @@ static void put_all(struct writer *w, const struct domain_config *c, const struc
     put(w, "console/tty", "%s", "");
 }
 
-/* ---- transactions ---- */
-
 static void uuid_text(char text[40], const uint8_t uuid[16])
 {
     size_t len = 0;
@@ -206,23 +175,6 @@ static void uuid_text(char text[40], const uint8_t uuid[16])
             sprintf(text + len, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
 }
 
-/* Again, as long as others come between. */
-static int transact(struct writer *w, void (*what)(struct writer *w, const void *ctx),
-                    const void *ctx)
-{
-    for (;;) {
-        w->rc = 0;
-        w->t = xs_transaction_start(w->xs);
-        if (!w->t)
-            return errno ? -errno : -EIO;
-        what(w, ctx);
-        if (xs_transaction_end(w->xs, w->t, w->rc != 0))
-            return w->rc;
-        if (w->rc || errno != EAGAIN)
-            return w->rc ? w->rc : errno ? -errno : -EIO;
-    }
-}
-
 static int store_failed(struct error *err, int rc)
 {
     return rc ? error_set(err, rc, "store: %s", strerror(-rc)) : 0;
@@ -230,111 +182,111 @@ static int store_failed(struct error *err, int rc)
 
 /* ---- names ---- */
 
-static char *name_of(struct xs_handle *xs, domid_t id)
-{
-    char path[PATH_ROOM];
-    unsigned int len;
-
-    snprintf(path, sizeof(path), "/local/domain/%u/name", id);
-    return xs_read(xs, XBT_NULL, path, &len);
-}
-
-static int check_one(struct xs_handle *xs, const struct xen_domctl_getdomaininfo *d,
+static int check_one(const struct xen_domctl_getdomaininfo *d, const char *name,
                      const struct domain_config *c, struct error *err)
 {
-    char *name = name_of(xs, d->domain);
-    int rc = 0;
+    if (d->flags & XEN_DOMINF_dying)
+        return 0;
+    if (name && strcmp(name, c->name) == 0)
+        return error_set(err, -EEXIST, "there is a domain %s already: its id is %u", c->name,
+                         d->domain);
+    if (memcmp(d->handle, c->uuid, sizeof(c->uuid)) == 0)
+        return error_set(err, -EEXIST, "domain %u has this uuid already", d->domain);
+    return 0;
+}
 
-    if (!name && errno != ENOENT)
-        rc = error_set(err, -errno, "store: %s", strerror(errno));
-    else if (name && strcmp(name, c->name) == 0)
-        rc = error_set(err, -EEXIST, "there is a domain %s already: its id is %u", c->name,
-                       d->domain);
-    else if (memcmp(d->handle, c->uuid, sizeof(c->uuid)) == 0)
-        rc = error_set(err, -EEXIST, "domain %u has this uuid already", d->domain);
-    free(name);
+static int read_names(const struct xen_domctl_getdomaininfo *list, unsigned int nr, char **name)
+{
+    char(*path)[32] = must_alloc((nr + 1) * sizeof(*path));
+    const char **at = must_alloc((nr + 1) * sizeof(*at));
+    int rc;
+
+    for (unsigned int i = 0; i < nr; i++) {
+        snprintf(path[i], sizeof(path[i]), "/local/domain/%u/name", list[i].domain);
+        at[i] = path[i];
+    }
+    rc = xs_get_all(at, nr, name);
+    free(path);
+    free(at);
     return rc;
 }
 
-int nodes_check_name(struct xs_handle *xs, const struct domain_config *c, struct error *err)
+int nodes_check_name(const struct domain_config *c, struct error *err)
 {
     struct xen_domctl_getdomaininfo *list;
     unsigned int nr;
+    char **name;
     int rc = xc_domains(&list, &nr);
 
     if (rc)
         return error_set(err, rc, "list of domains: %s", strerror(-rc));
-    for (unsigned int i = 0; i < nr && rc == 0; i++) {
-        if (!(list[i].flags & XEN_DOMINF_dying))
-            rc = check_one(xs, &list[i], c, err);
+    name = must_alloc((nr + 1) * sizeof(*name));
+    rc = store_failed(err, read_names(list, nr, name));
+    for (unsigned int i = 0; i < nr; i++) {
+        rc = rc ?: check_one(&list[i], name[i], c, err);
+        free(name[i]);
     }
+    free(name);
     free(list);
     return rc;
 }
 
-int nodes_take_name(struct xs_handle *xs, domid_t id, const struct domain_config *c,
-                    struct error *err)
+int nodes_take_name(domid_t id, const struct domain_config *c, struct error *err)
 {
-    struct writer w = {.xs = xs, .id = id};
+    struct writer w = {.id = id};
 
     put(&w, "name", "%s", c->name);
-    return store_failed(err, w.rc);
+    return store_failed(err, xs_change(&w.changes));
 }
 
 /* ---- all of it ---- */
 
-struct contents {
-    const struct domain_config *c;
-    const struct create_rings *rings;
-};
-
-static void put_contents(struct writer *w, const void *ctx)
+int nodes_write(domid_t id, const struct domain_config *c, const struct create_rings *rings,
+                struct error *err)
 {
-    const struct contents *all = ctx;
-
-    put_all(w, all->c, all->rings);
-}
-
-int nodes_write(struct xs_handle *xs, domid_t id, const struct domain_config *c,
-                const struct create_rings *rings, struct error *err)
-{
-    struct contents all = {c, rings};
-    struct writer w = {.xs = xs, .id = id};
+    struct writer w = {.id = id};
     int rc;
 
     uuid_text(w.uuid, c->uuid);
-    rc = transact(&w, put_contents, &all);
-    if (rc == 0 && !xs_introduce_domain(xs, id, rings->store_frame, rings->store_port))
-        rc = errno ? -errno : -EIO;
+    put_all(&w, c, rings);
+    rc = xs_change(&w.changes);
+    if (rc == 0)
+        rc = xs_introduce(id, rings->store_frame, rings->store_port);
     return store_failed(err, rc);
 }
 
 /* ---- removing ---- */
 
-static void drop_all(struct writer *w, const void *ctx)
+/* The node below /vm, which only dom0 can name. */
+static int drop_vm(struct writer *w)
 {
     char path[PATH_ROOM], *vm;
-    unsigned int len;
+    const char *at = path;
+    int rc;
 
-    (void)ctx;
     path_in(w, path, "vm");
-    vm = xs_read(w->xs, w->t, path, &len);
-    note(w, vm || errno == ENOENT);
+    rc = xs_get_all(&at, 1, &vm);
     if (vm && strncmp(vm, "/vm/", 4) == 0 && vm[4] && !strchr(vm + 4, '/'))
-        drop(w, vm);
+        xs_drop(&w->changes, vm);
     free(vm);
-    path_in(w, path, "");
-    drop(w, path);
-    snprintf(path, sizeof(path), "/libxl/%u", w->id);
-    drop(w, path);
-    snprintf(path, sizeof(path), "/socle/%u", w->id);
-    drop(w, path);
+    return rc;
 }
 
-int nodes_remove(struct xs_handle *xs, domid_t id, struct error *err)
+int nodes_remove(domid_t id, struct error *err)
 {
-    struct writer w = {.xs = xs, .id = id};
+    struct writer w = {.id = id};
+    char path[PATH_ROOM];
+    int rc;
 
-    xs_release_domain(xs, id); /* which the store may not know, or have dropped by itself */
-    return store_failed(err, transact(&w, drop_all, NULL));
+    xs_release(id); /* which the store may not know, or have dropped by itself */
+    rc = drop_vm(&w);
+    if (rc)
+        return store_failed(err, rc);
+    path_in(&w, path, "");
+    xs_drop(&w.changes, path);
+    snprintf(path, sizeof(path), "/libxl/%u", id);
+    xs_drop(&w.changes, path);
+    snprintf(path, sizeof(path), "/socle/%u", id);
+    xs_drop(&w.changes, path);
+    return store_failed(err, xs_change(&w.changes));
 }

@@ -7,28 +7,27 @@
 #include "error.h"
 
 #include <xen/event_channel.h>
-#include <xenstore.h>
+#include <xen/xen.h>
 
 struct create_rings {
     evtchn_port_t store_port, console_port;
     uint64_t store_frame, console_frame;
 };
 
-/** nodes_open - connect to the store's daemon. */
-int nodes_open(struct xs_handle **xs, struct error *err);
+/** nodes_reach - is there a store? */
+int nodes_reach(struct error *err);
 
 /** nodes_check_name - -EEXIST: a domain has that name or uuid already. */
-int nodes_check_name(struct xs_handle *xs, const struct domain_config *c, struct error *err);
+int nodes_check_name(const struct domain_config *c, struct error *err);
 
 /** nodes_take_name - the name, and nothing else yet. */
-int nodes_take_name(struct xs_handle *xs, domid_t id, const struct domain_config *c,
-                    struct error *err);
+int nodes_take_name(domid_t id, const struct domain_config *c, struct error *err);
 
 /** nodes_write - everything, at once; then the store gets to know the domain. */
-int nodes_write(struct xs_handle *xs, domid_t id, const struct domain_config *c,
-                const struct create_rings *rings, struct error *err);
+int nodes_write(domid_t id, const struct domain_config *c, const struct create_rings *rings,
+                struct error *err);
 
 /** nodes_remove - everything; repeatable. */
-int nodes_remove(struct xs_handle *xs, domid_t id, struct error *err);
+int nodes_remove(domid_t id, struct error *err);
 
 #endif

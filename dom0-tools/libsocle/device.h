@@ -10,6 +10,7 @@
 #include "config.h"
 #include "error.h"
 
+#include <stdbool.h>
 #include <xen/xen.h>
 #include <xenstore.h>
 
@@ -32,6 +33,9 @@ int devices_wait(struct xs_handle *xs, domid_t id, unsigned int seconds, struct 
  * The domain may run, be on its way down, or gone, and may be another tool's.
  * Returns 0, or -errno when something could not be ended; all the rest is. */
 int devices_remove(struct xs_handle *xs, domid_t id, struct error *err);
+
+/** devices_any - whether there may be something for devices_remove() to do. */
+bool devices_any(domid_t id);
 
 /** device_mac - the address of card @nr: that of the configuration, or one made of its uuid
  * @salt  others, if that one is taken */

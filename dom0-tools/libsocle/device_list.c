@@ -4,6 +4,7 @@
 #include "device_nodes.h"
 
 #include "alloc.h"
+#include "xs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,4 +130,36 @@ int devices_list(struct xs_handle *xs, xs_transaction_t t, domid_t id, const cha
     if (*nr)
         qsort(*list, *nr, sizeof(**list), by_kind_and_id);
     return rc;
+}
+
+/* Asked of the store by all kinds at once. */
+bool devices_any(domid_t id)
+{
+    const char *top = BACK_ENDS, **at;
+    char *kinds, **found;
+    size_t nr = 0, i = 0;
+    bool any = false;
+    char(*path)[256];
+
+    if (xs_list_all(&top, 1, &kinds))
+        return true;
+    for (const char *k = kinds; k && *k; k += strlen(k) + 1)
+        nr++;
+    path = must_alloc((nr + 1) * sizeof(*path));
+    at = must_alloc((nr + 1) * sizeof(*at));
+    found = must_alloc((nr + 1) * sizeof(*found));
+    for (const char *k = kinds; k && *k; k += strlen(k) + 1, i++) {
+        snprintf(path[i], sizeof(path[i]), BACK_ENDS "/%s/%u", k, id);
+        at[i] = path[i];
+    }
+    any = xs_list_all(at, nr, found) != 0;
+    for (i = 0; i < nr; i++) {
+        any |= found[i] != NULL;
+        free(found[i]);
+    }
+    free(path);
+    free(at);
+    free(found);
+    free(kinds);
+    return any;
 }

@@ -71,7 +71,7 @@ all_fail() {
         esac
         [ "$(socle list | wc -l)" = 2 ] || { socle list; echo "after $n"; return 1; }
     done
-    at_least $n 60
+    at_least $n 25
 }
 is "each call fails" all_fail
 is "all is back" until_true all_is_back
@@ -89,11 +89,11 @@ all_killed() {
         [ "$(socle list | wc -l)" -le 3 ] || { socle list; echo "after $n"; return 1; }
     done
     hello && socle destroy hello
-    at_least $n 60
+    at_least $n 25
 }
 is "killed before every other call" all_killed
 is "all is back" until_true all_is_back
-is "Ctrl-C" refused_like 'hello: interrupted' trip int 40
+is "Ctrl-C" refused_like 'hello: interrupted' trip int 20
 is "all is back" until_true all_is_back
 
 many() {

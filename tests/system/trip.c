@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For LD_PRELOAD: counts what a tool asks of hypervisor and store, and lets it trip over the
+/* For LD_PRELOAD: counts what a tool asks of hypervisor (by the kernel) and store, and lets it trip over the
  * TRIP_AT-th time. TRIP is what happens then: fail (that call does), kill (the process is killed
  * before it), or int (somebody presses Ctrl-C). */
 #define _GNU_SOURCE
@@ -38,18 +38,6 @@ typedef long fn(long, long, long, long, long, long, long);
         return trips() ? bad : real(a, b, c, d, e, f, g);                                          \
     }
 
-TRIP(xencall1, -1)
-TRIP(xencall2, -1)
-TRIP(xencall2L, -1)
-TRIP(xencall4, -1)
-TRIP(xenforeignmemory_map, 0)
-TRIP(xs_open, 0)
-TRIP(xs_read, 0)
-TRIP(xs_write, 0)
-TRIP(xs_mkdir, 0)
-TRIP(xs_rm, 0)
-TRIP(xs_directory, 0)
-TRIP(xs_set_permissions, 0)
-TRIP(xs_transaction_start, 0)
-TRIP(xs_transaction_end, 0)
-TRIP(xs_introduce_domain, 0)
+TRIP(ioctl, -1)
+TRIP(send, -1)
+TRIP(recv, -1)

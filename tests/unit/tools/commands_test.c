@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "commands_kit.h"
+#include "fake_xs.h"
 
 #define HEADER        "Name                                        ID   Mem VCPUs\tState\tTime(s)"
 #define NO_HYPERVISOR "socle: no way to the hypervisor: No such device\n"
@@ -76,6 +77,7 @@ static void acts(void **state)
     assert_int_equal(domains[1].flags, XEN_DOMINF_paused);
     assert_int_equal(socle("unpause 2"), 0);
     assert_int_equal(domains[1].flags, 0);
+    fake_xs_reset();
     fake_again = 3;
     assert_int_equal(socle("destroy 2"), 0);
     assert_int_equal(fake_again, 0);

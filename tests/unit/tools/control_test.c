@@ -671,6 +671,48 @@ static void remembers(void **state)
 
 /* ---- the store ---- */
 
+static unsigned int heard;
+
+static void hear(const char *token)
+{
+    assert_string_equal(token, "t");
+    heard++;
+}
+
+/* What comes between answers is told, wherever it is found. */
+static void events(void **state)
+{
+    struct xs_changes changes = {0};
+
+    (void)state;
+    heard = 0;
+    xs_on_event = hear;
+    xs_lost();
+    fake_store_behave(FAKE_STORE_EVENT);
+    assert_int_equal(xs_subscribe("/x", "t"), 0);
+    assert_int_equal(heard, 1);
+    free(xs_get("/local/domain/2/name"));
+    assert_int_equal(heard, 2);
+    assert_int_equal(xs_unsubscribe("/x", "t"), 0);
+    assert_true(xs_events());
+    assert_true(xs_fd() >= 0);
+    assert_int_equal(heard, 3);
+    xs_expect(&changes, "/local/domain/2/name");
+    xs_put(&changes, "/y", "1");
+    assert_int_equal(xs_change(&changes), 0);
+    assert_int_equal(heard, 7);
+    xs_expect(&changes, "/none");
+    xs_put(&changes, "/y", "2");
+    assert_int_equal(xs_change(&changes), -ENOENT);
+    assert_false(xs_lost());
+    fake_store_behave(FAKE_STORE_HANG_UP);
+    free(xs_get("/x"));
+    assert_true(xs_lost());
+    assert_false(xs_lost());
+    assert_int_equal(xs_fd(), -1);
+    xs_on_event = NULL;
+}
+
 static void store(void **state)
 {
     enum { MANY = 200 };
@@ -742,6 +784,7 @@ int main(void)
         WITH_STORE(waits),
         WITH_STORE(pools),
         WITH_STORE(pools_without_a_store),
+        WITH_STORE(events),
     };
 
     int failed;

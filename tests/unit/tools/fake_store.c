@@ -109,7 +109,7 @@ static void reply(int fd, const struct xsd_sockmsg *h, const char *text)
         send_message(fd, h->type, "OK", 3);
     if (h->type == XS_RM)
         do_remove(text);
-    if (h->type == XS_WRITE && h->tx_id == 7)
+    if (h->type == XS_WRITE && (h->tx_id == 7 || h->tx_id == 0))
         do_write(text, text + strlen(text) + 1);
 }
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes in a list, in any order. A transaction works on a copy. */
+#include <errno.h> /* first: the protocol has names for what is in it */
+
+#include "dom0-tools/libsocle/xs.h"
 #include "fake_xs.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xen/io/xs_wire.h>
 
 #define NODES 4096
 
@@ -107,8 +111,12 @@ static void copy(struct tree *to, const struct tree *from)
     }
 }
 
+static const struct xs_wire fake_wire;
+
 void fake_xs_reset(void)
 {
+    xs_leave();
+    xs_wire = &fake_wire;
     clear(&store);
     fake_store = true;
     fake_conflicts = 0;
@@ -300,3 +308,128 @@ bool xs_release_domain(struct xs_handle *h, unsigned int id)
     (void)h, (void)id;
     return !fails();
 }
+
+/* ---- the protocol, for our own client ---- */
+
+static struct xs_handle wire;
+static uint8_t answers[1 << 20];
+static size_t answers_at, answers_len;
+
+static int open_wire(void)
+{
+    answers_at = answers_len = 0;
+    return !fake_store || fails() ? -ENOENT : open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void answer(const struct xsd_sockmsg *to, bool good, const void *data, size_t len)
+{
+    struct xsd_sockmsg h = {.type = good ? to->type : XS_ERROR, .len = len};
+
+    for (size_t i = 0; !good && i < sizeof(xsd_errors) / sizeof(xsd_errors[0]); i++) {
+        if (xsd_errors[i].errnum == errno) {
+            data = xsd_errors[i].errstring;
+            h.len = strlen(data) + 1;
+        }
+    }
+    memcpy(answers + answers_len, &h, sizeof(h));
+    memcpy(answers + answers_len + sizeof(h), data, h.len);
+    answers_len += sizeof(h) + h.len;
+}
+
+static bool permit(xs_transaction_t t, const char *path, const char *text, const char *end)
+{
+    struct xs_permissions perms[8];
+    unsigned int nr = 0;
+
+    for (; text < end && nr < 8; text += strlen(text) + 1, nr++) {
+        perms[nr].id = strtoul(text + 1, NULL, 10);
+        perms[nr].perms = *text == 'r' ? XS_PERM_READ : XS_PERM_NONE;
+    }
+    return xs_set_permissions(&wire, t, path, perms, nr);
+}
+
+static void serve_read(const struct xsd_sockmsg *h, const char *path)
+{
+    char *value = xs_read(&wire, h->tx_id, path, NULL);
+
+    answer(h, value, value, value ? strlen(value) : 0);
+    free(value);
+}
+
+static void serve_directory(const struct xsd_sockmsg *h, const char *path)
+{
+    unsigned int nr;
+    char **names = xs_directory(&wire, h->tx_id, path, &nr);
+    const char *first = names && nr ? names[0] : "";
+    size_t len = 0;
+
+    for (unsigned int i = 0; names && i < nr; i++)
+        len += strlen(names[i]) + 1;
+    answer(h, names, first, len);
+    free(names);
+}
+
+static void serve(const struct xsd_sockmsg *h, char *path)
+{
+    const char *more = path + strlen(path) + 1, *end = path + h->len;
+    bool good;
+
+    switch (h->type) {
+    case XS_READ:
+        serve_read(h, path);
+        return;
+    case XS_DIRECTORY:
+        serve_directory(h, path);
+        return;
+    case XS_TRANSACTION_START:
+        answer(h, xs_transaction_start(&wire), "1", 2);
+        return;
+    case XS_TRANSACTION_END:
+        good = xs_transaction_end(&wire, h->tx_id, path[0] == 'F');
+        break;
+    case XS_WRITE:
+        good = xs_write(&wire, h->tx_id, path, more, end - more);
+        break;
+    case XS_MKDIR:
+        good = xs_mkdir(&wire, h->tx_id, path);
+        break;
+    case XS_RM:
+        good = xs_rm(&wire, h->tx_id, path);
+        break;
+    case XS_SET_PERMS:
+        good = permit(h->tx_id, path, more, end);
+        break;
+    default:
+        good = !fails();
+    }
+    answer(h, good, "OK", 3);
+}
+
+static ssize_t send_wire(int fd, const void *data, size_t len)
+{
+    struct xsd_sockmsg h;
+    char payload[XENSTORE_PAYLOAD_MAX + 1];
+
+    (void)fd;
+    for (size_t at = 0; at < len; at += sizeof(h) + h.len) {
+        memcpy(&h, (const uint8_t *)data + at, sizeof(h));
+        memcpy(payload, (const uint8_t *)data + at + sizeof(h), h.len);
+        payload[h.len] = 0;
+        serve(&h, payload);
+    }
+    return fake_store ? (ssize_t)len : -1;
+}
+
+static ssize_t recv_wire(int fd, void *data, size_t len)
+{
+    size_t n = answers_len - answers_at < len ? answers_len - answers_at : len;
+
+    (void)fd;
+    memcpy(data, answers + answers_at, n);
+    answers_at += n;
+    if (answers_at == answers_len)
+        answers_at = answers_len = 0;
+    return n;
+}
+
+static const struct xs_wire fake_wire = {open_wire, send_wire, recv_wire};
