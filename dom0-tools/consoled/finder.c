@@ -5,6 +5,7 @@
 #include "../libsocle/alloc.h"
 #include "../libsocle/daemon.h"
 #include "../libsocle/xc.h"
+#include "../libsocle/xs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xenstore.h>
 
-enum { LOOK_AGAIN = 1000 }; /* ms: the library does not say when the store has gone */
+enum { LOOK_AGAIN = 1000 }; /* ms, for a store that is not there */
 
 struct known {
     struct known *next;
@@ -39,70 +39,73 @@ struct connected { /* a message to the thread */
 static struct pipe {
     int out, in;
 } to_main, to_thread;
-static struct xs_handle *xs;
+static bool store_there; /* and it tells of what is new */
 static struct known *known;
-static bool scan_wanted;
+static bool scan_wanted, news; /* the latter: events that no turn has seen to */
 
 /* ---- the store ---- */
 
-static char *store_read(domid_t id, const char *what)
+static bool number(const char *text, uint64_t *value)
 {
-    unsigned int len;
-    char path[80];
-
-    if (what[0] == '/')
-        snprintf(path, sizeof(path), what, id);
-    else
-        snprintf(path, sizeof(path), "/local/domain/%u/%s", id, what);
-    return xs_read(xs, XBT_NULL, path, &len);
-}
-
-static bool store_number(domid_t id, const char *what, uint64_t *value)
-{
-    char *text = store_read(id, what), *end = text;
-    bool good;
+    char *end;
 
     errno = 0;
-    if (text)
-        *value = strtoull(text, &end, 10);
-    good = text && end != text && !*end && !errno;
-    free(text);
-    return good;
+    *value = text ? strtoull(text, &end, 10) : 0;
+    return text && end != text && !*end && !errno;
 }
 
 /* Cut where there is no room for all of it. */
-static void store_text(domid_t id, const char *what, char *to, size_t size)
+static void copy(char *to, size_t size, const char *text)
 {
-    char *text = store_read(id, what);
-
     snprintf(to, size, "%s", text ? text : "");
-    free(text);
 }
 
+enum { TYPE, FRAME, PORT, LIMIT, LOG_SIZE, LOG, NAME, VALUES };
+
+static const char *const value_path[VALUES] = {
+    [TYPE] = "/local/domain/%u/console/type",  [FRAME] = "/local/domain/%u/console/ring-ref",
+    [PORT] = "/local/domain/%u/console/port",  [LIMIT] = "/local/domain/%u/console/limit",
+    [LOG_SIZE] = "/socle/%u/console-log-size", [LOG] = "/socle/%u/console-log",
+    [NAME] = "/local/domain/%u/name",
+};
+
 /* Returns whether it is all there. */
+static bool fill_spec(struct console_spec *s, char *const *value)
+{
+    uint64_t port, kib;
+
+    if (value[TYPE] && value[TYPE][0] && strcmp(value[TYPE], "xenconsoled") != 0)
+        return false;
+    if (!number(value[FRAME], &s->frame) || !number(value[PORT], &port) || port > UINT32_MAX)
+        return false;
+    s->port = port;
+    if (!number(value[LIMIT], &s->limit))
+        s->limit = 0;
+    if (number(value[LOG_SIZE], &kib) && kib < UINT64_MAX / 1024)
+        s->log_size = kib * 1024;
+    copy(s->log, sizeof(s->log), value[LOG]);
+    copy(s->name, sizeof(s->name), value[NAME]);
+    if (!s->name[0])
+        snprintf(s->name, sizeof(s->name), "domain-%u", s->id);
+    return true;
+}
+
 static bool read_spec(const struct known *k, struct console_spec *s)
 {
-    char type[32];
-    uint64_t port, kib;
+    char path[VALUES][64], *value[VALUES];
+    const char *at[VALUES];
+    bool whole;
 
     *s = (struct console_spec){.id = k->id};
     memcpy(s->handle, k->handle, sizeof(s->handle));
-    store_text(k->id, "console/type", type, sizeof(type));
-    if (type[0] && strcmp(type, "xenconsoled") != 0)
-        return false;
-    if (!store_number(k->id, "console/ring-ref", &s->frame) ||
-        !store_number(k->id, "console/port", &port) || port > UINT32_MAX)
-        return false;
-    s->port = port;
-    if (!store_number(k->id, "console/limit", &s->limit))
-        s->limit = 0;
-    if (store_number(k->id, "/socle/%u/console-log-size", &kib) && kib < UINT64_MAX / 1024)
-        s->log_size = kib * 1024;
-    store_text(k->id, "/socle/%u/console-log", s->log, sizeof(s->log));
-    store_text(k->id, "name", s->name, sizeof(s->name));
-    if (!s->name[0])
-        snprintf(s->name, sizeof(s->name), "domain-%u", k->id);
-    return true;
+    for (unsigned int i = 0; i < VALUES; i++) {
+        snprintf(path[i], sizeof(path[i]), value_path[i], k->id);
+        at[i] = path[i];
+    }
+    whole = xs_get_all(at, VALUES, value) == 0 && fill_spec(s, value);
+    for (unsigned int i = 0; i < VALUES; i++)
+        free(value[i]);
+    return whole;
 }
 
 static void watch(struct known *k, bool on)
@@ -112,48 +115,37 @@ static void watch(struct known *k, bool on)
     snprintf(path, sizeof(path), "/local/domain/%u/console", k->id);
     snprintf(token, sizeof(token), "%u", k->id);
     if (on)
-        xs_watch(xs, path, token);
+        xs_subscribe(path, token);
     else
-        xs_unwatch(xs, path, token);
+        xs_unsubscribe(path, token);
 }
 
-/* If the domain's nodes are still there: they would be made anew, and nobody would remove them. */
+/* If the domain's nodes are still there: they would be made anew, and nobody would remove them.
+ * Returns whether there is no more to tell. */
 static bool tell_store(struct known *k)
 {
-    char path[64], tty[64];
+    struct xs_changes changes = {0};
+    char path[64];
+    int rc;
 
+    if (!k->tty[0])
+        return true;
     snprintf(path, sizeof(path), "/local/domain/%u/console/port", k->id);
-    snprintf(tty, sizeof(tty), "/local/domain/%u/console/tty", k->id);
-    for (unsigned int tries = 0; k->tty[0] && tries < 100; tries++) {
-        xs_transaction_t t = xs_transaction_start(xs);
-        void *port = t ? xs_read(xs, t, path, NULL) : NULL;
-        bool gone = !port && errno == ENOENT;
-        bool good = port && xs_write(xs, t, tty, k->tty, strlen(k->tty));
-
-        free(port);
-        if (!t)
-            return false;
-        if (xs_transaction_end(xs, t, !good))
-            return good || gone;
-    }
-    return !k->tty[0];
-}
-
-static void disconnect(void)
-{
-    xs_close(xs);
-    xs = NULL;
+    xs_expect(&changes, path);
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", k->id);
+    xs_put(&changes, path, k->tty);
+    rc = xs_change(&changes);
+    return rc == 0 || rc == -ENOENT;
 }
 
 static void connect_store(void)
 {
-    xs = xs_open(XS_OPEN_SOCKETONLY);
-    if (!xs)
+    xs_leave();
+    xs_lost(); /* which is known */
+    store_there = xs_reach() == 0 && xs_subscribe("@introduceDomain", "scan") == 0 &&
+                  xs_subscribe("@releaseDomain", "scan") == 0;
+    if (!store_there)
         return;
-    if (!xs_watch(xs, "@introduceDomain", "scan") || !xs_watch(xs, "@releaseDomain", "scan")) {
-        disconnect();
-        return;
-    }
     for (struct known *k = known; k; k = k->next) {
         if (!k->connected)
             watch(k, true);
@@ -172,24 +164,15 @@ static struct known *find(domid_t id)
     return k;
 }
 
-/* Returns whether the store is still there. */
-static bool take_events(void)
+static void on_event(const char *token)
 {
-    char **event;
+    struct known *k = find(strtoul(token, NULL, 10));
 
-    errno = 0;
-    while ((event = xs_check_watch(xs))) {
-        const char *token = event[XS_WATCH_TOKEN];
-        struct known *k = find(strtoul(token, NULL, 10));
-
-        if (strcmp(token, "scan") == 0)
-            scan_wanted = true;
-        else if (k)
-            k->changed = true;
-        free(event);
-        errno = 0;
-    }
-    return errno == EAGAIN;
+    news = true;
+    if (strcmp(token, "scan") == 0)
+        scan_wanted = true;
+    else if (k)
+        k->changed = true;
 }
 
 /* ---- domains ---- */
@@ -270,9 +253,11 @@ static void report(bool all)
     struct console_spec spec;
 
     for (struct known *k = known; k; k = k->next) {
-        if (!k->connected && k->changed && read_spec(k, &spec))
+        bool look = !k->connected && k->changed;
+
+        k->changed = false; /* what changes while we look is looked at again */
+        if (look && read_spec(k, &spec))
             tell(FINDER_FOUND, &spec);
-        k->changed = false;
     }
     if (all)
         tell(FINDER_SCANNED, NULL);
@@ -289,8 +274,8 @@ static void take_messages(void)
             continue;
         memcpy(k->tty, m.tty, sizeof(k->tty));
         k->connected = true;
-        k->told = xs && tell_store(k);
-        if (xs)
+        k->told = store_there && tell_store(k);
+        if (store_there)
             watch(k, false);
     }
 }
@@ -299,29 +284,31 @@ static void turn(void)
 {
     bool all;
 
-    if (!xs)
+    if (!store_there)
         connect_store();
     take_messages();
-    if (xs && !take_events())
-        disconnect();
-    if (!xs)
+    store_there = xs_events() && !xs_lost();
+    if (!store_there)
         return;
     all = scan_wanted;
-    scan_wanted = false;
+    scan_wanted = news = false;
     if (all)
         scan();
     report(all);
+    store_there = !xs_lost();
 }
 
 static void *run(void *arg)
 {
+    xs_on_event = on_event;
     for (;;) {
         struct pollfd fds[] = {{to_thread.out, POLLIN}, {-1, POLLIN}};
+        bool more;
 
         turn();
-        if (xs)
-            fds[1].fd = xs_fileno(xs);
-        poll(fds, 2, LOOK_AGAIN);
+        fds[1].fd = xs_fd();
+        more = store_there && (fds[1].fd < 0 || news || scan_wanted);
+        poll(fds, 2, more ? 0 : store_there ? -1 : LOOK_AGAIN);
     }
     return arg;
 }

@@ -77,23 +77,24 @@ static void take_events(void)
     }
 }
 
-/* One turn of the loop. Descriptors: events, messages, then those of consoles. */
+/* One turn of the loop. */
 static void turn(int events, int messages)
 {
     static struct pollset set;
     int64_t until, log_until, start = now();
+    size_t events_place, messages_place;
 
-    set.nr = 0;
-    pollset_add(&set, events, POLLIN);
-    pollset_add(&set, messages, POLLIN);
+    pollset_begin(&set);
+    events_place = pollset_add(&set, events, POLLIN);
+    messages_place = pollset_add(&set, messages, POLLIN);
     until = console_poll(&set);
     log_until = hypervisor_log_turn(start);
     if (log_until < until)
         until = log_until;
-    daemon_poll(set.fds, set.nr, until == INT64_MAX ? -1 : until > start ? until - start : 0);
-    if (pollset_events(&set, 0))
+    pollset_wait(&set, until == INT64_MAX ? -1 : until > start ? until - start : 0);
+    if (pollset_events(&set, events_place))
         take_events();
-    if (pollset_events(&set, 1))
+    if (pollset_events(&set, messages_place))
         take_messages();
     console_turn(&set, now());
     if (daemon_reopen()) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pseudoterminals. */
 #include "pty.h"
+#include "pollset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,6 @@ void pty_close(struct pty *p)
     if (p->slave >= 0)
         close(p->slave);
     if (p->master >= 0)
-        close(p->master);
+        pollset_close(p->master);
     p->master = p->slave = -1;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum { TURN = 16 }; /* messages that one reader gets before others have their turn */
 
@@ -134,7 +133,7 @@ unsigned int readers_reap(struct reader **list)
             continue;
         }
         *list = r->next;
-        close(r->fd);
+        pollset_close(r->fd);
         free(r);
     }
     return nr;

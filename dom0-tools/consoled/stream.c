@@ -226,7 +226,7 @@ void stream_give(struct stream *s)
 static void stop_listening(struct stream *s)
 {
     if (s->listener >= 0)
-        close(s->listener);
+        pollset_close(s->listener);
     if (s->socket)
         unlink(s->socket);
     free(s->socket);

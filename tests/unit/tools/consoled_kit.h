@@ -141,9 +141,9 @@ static inline void kit_turn(void)
     static struct pollset set;
     int64_t until;
 
-    set.nr = 0;
+    pollset_begin(&set);
     until = console_poll(&set);
-    poll(set.fds, set.nr, 0);
+    pollset_wait(&set, 0);
     console_turn(&set, kit_now);
     kit_wake = until;
 }
@@ -153,9 +153,9 @@ static inline bool kit_wait(void)
 {
     static struct pollset set;
 
-    set.nr = 0;
+    pollset_begin(&set);
     kit_wake = console_poll(&set);
-    if (poll(set.fds, set.nr, 0) <= 0 && kit_wake > kit_now)
+    if (!pollset_wait(&set, 0) && kit_wake > kit_now)
         return false;
     console_turn(&set, kit_now);
     return true;

@@ -965,9 +965,11 @@ static void a_terminal(void **state)
     assert_int_equal(read(fd, buf, sizeof(buf)), 7);
     assert_memory_equal(buf, "login: ", 7);
     assert_int_equal(write(fd, "root\r", 5), 5);
-    kit_turn();
-    kit_turn();
-    assert_int_equal(kit_input(1, buf, sizeof(buf)), 5);
+    n = 0;
+    while (n < 5) { /* the kernel passes it on in its own time */
+        kit_turn();
+        n += kit_input(1, buf + n, sizeof(buf) - n);
+    }
     assert_memory_equal(buf, "root\r", 5);
     /* Nobody reads it for long. */
     memset(text, 'x', sizeof(text));
