@@ -12,6 +12,7 @@
 #include "../libsocle/state.h"
 #include "../libsocle/xc.h"
 #include "../libsocle/xcall.h"
+#include "../libsocle/xs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +25,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <xenstore.h>
 
 #define NAME "socle-watchd"
 
@@ -56,6 +56,18 @@ static struct job {
 } jobs[DOMID_FIRST_RESERVED];
 
 static unsigned int running;
+static unsigned int nr_ids =
+    1; /* more than any id that has been seen: there is nothing behind it */
+
+/* Is this an id of a guest? */
+static bool see_id(unsigned long id)
+{
+    if (id == 0 || id >= DOMID_FIRST_RESERVED)
+        return false;
+    if (id >= nr_ids)
+        nr_ids = id + 1;
+    return true;
+}
 
 static time_t now(void)
 {
@@ -135,7 +147,7 @@ static void look_at_files(bool *pending, bool *known)
     for (struct dirent *e; dir && (e = readdir(dir));) {
         char *end;
         unsigned long id = strtoul(e->d_name, &end, 10);
-        bool of_domain = end != e->d_name && id && id < DOMID_FIRST_RESERVED;
+        bool of_domain = end != e->d_name && see_id(id);
         const char *suffix = strrchr(e->d_name, '.');
 
         if (of_domain && (!strcmp(end, ".restart") || !strcmp(end, ".life")))
@@ -150,8 +162,8 @@ static void look_at_files(bool *pending, bool *known)
     }
     if (dir)
         closedir(dir);
-    for (int id = state_abandoned(0); id >= 0; id = state_abandoned(id + 1))
-        pending[id] = true;
+    for (int id = state_abandoned(1); id > 0; id = state_abandoned(id + 1))
+        pending[id] = see_id(id);
 }
 
 /* The same end of the same domain again, about which all has been done? */
@@ -175,8 +187,8 @@ static void look(void)
     unsigned int nr;
     int rc;
 
-    memset(pending, 0, sizeof(pending));
-    memset(known, 0, sizeof(known));
+    memset(pending, 0, nr_ids * sizeof(*pending));
+    memset(known, 0, nr_ids * sizeof(*known));
     look_at_files(pending, known);
     rc = xc_domains(&list, &nr);
     if (rc) {
@@ -186,14 +198,14 @@ static void look(void)
     for (unsigned int i = 0; i < nr; i++) {
         domid_t id = list[i].domain;
 
-        if (id >= DOMID_FIRST_RESERVED)
+        if (!see_id(id))
             continue;
         if (known[id] && !is_settled(&jobs[id], &list[i]))
             pending[id] = true;
         known[id] = false;
     }
     free(list);
-    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
+    for (unsigned int id = 1; id < nr_ids; id++) {
         if (pending[id] || known[id]) /* known: without a domain now */
             start(id);
         else if (!jobs[id].pid)
@@ -203,57 +215,50 @@ static void look(void)
 
 /* ---- the store tells when to look ---- */
 
-static struct xs_handle *xs;
-
-static void listen_to_store(void)
-{
-    xs = xs_open(XS_OPEN_SOCKETONLY);
-    if (xs && !xs_watch(xs, "@releaseDomain", NAME)) {
-        xs_close(xs);
-        xs = NULL;
-    }
-}
+static bool listening;
 
 static void read_events(void)
 {
-    char **event;
+    listening = xs_events() && !xs_lost();
+}
 
-    while ((event = xs_check_watch(xs)))
-        free(event);
-    if (errno == EAGAIN)
-        return;
-    xs_close(xs); /* the daemon there has gone */
-    xs = NULL;
+static void listen_to_store(void)
+{
+    xs_leave();
+    xs_lost(); /* which is known */
+    listening = xs_reach() == 0 && xs_subscribe("@releaseDomain", NAME) == 0;
+    if (listening)
+        read_events();
 }
 
 static int64_t patience(void)
 {
-    time_t least = now() + (xs ? LOOK : STORE);
+    time_t here = now(), least = here + (listening ? LOOK : STORE);
 
-    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
-        if (!jobs[id].pid && jobs[id].not_before > now() && jobs[id].not_before < least)
+    for (unsigned int id = 1; id < nr_ids; id++) {
+        if (!jobs[id].pid && jobs[id].not_before > here && jobs[id].not_before < least)
             least = jobs[id].not_before;
     }
-    return (least - now()) * INT64_C(1000000000);
+    return (least - here) * INT64_C(1000000000);
 }
 
 static void turn(void)
 {
-    struct pollfd fds[1 + MOST] = {{.fd = xs ? xs_fileno(xs) : -1, .events = POLLIN}};
+    struct pollfd fds[1 + MOST] = {{.fd = listening ? xs_fd() : -1, .events = POLLIN}};
     unsigned int nr = 1;
 
-    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED && nr <= MOST; id++) {
+    for (unsigned int id = 1; id < nr_ids && nr <= MOST; id++) {
         if (jobs[id].pid)
             fds[nr++] = (struct pollfd){.fd = jobs[id].pidfd, .events = POLLIN};
     }
     daemon_poll(fds, nr, patience());
-    for (unsigned int id = 1; id < DOMID_FIRST_RESERVED; id++) {
+    for (unsigned int id = 1; id < nr_ids; id++) {
         if (jobs[id].pid)
             collect(&jobs[id]);
     }
-    if (xs && fds[0].revents)
+    if (listening)
         read_events();
-    if (!xs)
+    if (!listening)
         listen_to_store();
     look();
 }
