@@ -77,6 +77,7 @@ static void break_off(struct console *c)
     stream_append(&c->stream, note, sizeof(note) - 1);
     detach(c);
     c->state = BROKEN;
+    c->stream.unheard = true;
 }
 
 /* All that waits at this moment: what comes while we look is another event. */
@@ -139,12 +140,13 @@ static long put(struct console *c, const uint8_t *data, size_t *used, size_t *le
     return n;
 }
 
+/* A ring that has been spoiled is found so even if there is nothing to put into it. */
 static void feed(struct console *c)
 {
     uint32_t before = c->in.pos;
-    long n = 0;
+    long n = byte_ring_room(&c->in) == BYTE_RING_BROKEN ? BYTE_RING_BROKEN : 0;
 
-    if (c->pty.in_len)
+    if (c->pty.in_len && n >= 0)
         n = put(c, c->pty.in, &c->pty.in_used, &c->pty.in_len);
     for (struct reader *r = c->stream.readers; r && n >= 0; r = r->next) {
         if (r->in_len)

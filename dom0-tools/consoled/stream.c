@@ -210,6 +210,8 @@ void stream_turn(struct stream *s, const struct pollset *set)
         r->full &= !(events & POLLOUT);
         if (r->left || events & POLLIN)
             reader_take(r);
+        if (s->unheard)
+            r->in_len = 0;
         r->dead |= r->left && !r->in_len && (r->silent || s->ended);
     }
     if (pollset_events(set, s->place))
@@ -236,7 +238,7 @@ static void stop_listening(struct stream *s)
 
 void stream_end(struct stream *s)
 {
-    s->ended = true;
+    s->ended = s->unheard = true;
     accept_readers(s); /* those in time */
     stop_listening(s);
     history_forget(&s->history);

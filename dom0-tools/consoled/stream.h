@@ -22,6 +22,7 @@ struct stream {
     bool deaf; /* nobody can be let in before something else has happened */
     size_t place;
     struct reader *readers;
+    bool unheard; /* what readers say is for nobody */
     bool ended;
 };
 
