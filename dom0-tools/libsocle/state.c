@@ -107,6 +107,7 @@ domid_t state_next_id(void)
     unsigned int last = 0;
     char path[PATH_ROOM];
     FILE *f;
+    int fd;
 
     path_of(path, "last-id", 0);
     f = fopen(path, "re");
@@ -116,10 +117,10 @@ domid_t state_next_id(void)
         fclose(f);
     }
     last = last % LAST_ID + 1;
-    f = fopen(path, "we");
-    if (f) {
-        fprintf(f, "%u\n", last);
-        fclose(f);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); /* never empty, whoever is killed */
+    if (fd >= 0) {
+        dprintf(fd, "%-4u\n", last);
+        close(fd);
     }
     return last;
 }
