@@ -167,7 +167,7 @@ is "a tool waits for a script" until_true test -e /tmp/slow.started
 kill $(pidof socle)
 wait $told
 is "it gives up when it is told to" equal "$? $(cat /tmp/said)" "1 socle: hello: interrupted"
-is "nothing is left" nothing_left
+is "nothing is left" until_true nothing_left
 rm /tmp/slow.started
 hello 'disks=[{"path":"/img/a","vdev":"xvda"}]' "nics=[{$script}]" >/dev/null 2>&1 &
 killed=$!
