@@ -113,7 +113,7 @@ is "it gets an NMI" xl trigger linux nmi 0
 is "xl uptime shows it" shows '^linux +[0-9]+ +[0-9]:' xl uptime
 id=$(xl domid linux)
 is "it reboots" typed linux 'echo rebooting $((40 + 4)); sleep 1; reboot -f' 'rebooting 44'
-is "and comes up again" until_true logged linux 2 'userland: 2 CPUs'
+is "and comes up again" eval "until_true logged linux 2 'userland: 2 CPUs' || { cat /var/log/xen/xl-linux.log; false; }"
 is "as another domain" at_least "$(xl domid linux)" $((id + 1))
 is "what it wrote is still there" typed linux 'until mount /dev/xvda /mnt; do sleep 1; done && wc -l /mnt/file; umount /mnt' '^1 /mnt/file'
 
