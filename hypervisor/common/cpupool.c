@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools of pcpus: a domain runs on those of its pool. Pool 0 is always there, and has what no other has got;
- * a pcpu that is in none idles. The boot CPU stays in pool 0. All pools have the one scheduler, which sees nothing of them but where each
- * vcpu may run. Everything here is under LOCK_DOMCTL. ABI: xen/sysctl.h. */
+ * the boot CPU stays in it. A pcpu that is in none idles. All pools have the one scheduler, which sees nothing
+ * of them but where each vcpu may run. What changes here, changes under LOCK_DOMCTL. ABI: xen/sysctl.h. */
 #include <hv/control.h>
 
 #define MAX_POOLS 64

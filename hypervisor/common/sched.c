@@ -364,12 +364,16 @@ static bool in_pool(const struct domain *d, cpumask_t m)
     return !cpumask_empty(cpumask_and(m, d->sched.cpus));
 }
 
-/* After a change of its affinity: unlock, and take the vcpu to where it may run. If it waits, there may be
- * a better place now. */
+/* After a change of its affinity or its pool: unlock, and take the vcpu to where it may run, anywhere if that
+ * would be nowhere. If it waits, there may be a better place now. */
 static int settle(struct vcpu *v, struct runqueue *rq, int rc)
 {
     bool stays;
 
+    if (!in_pool(v->domain, v->sched.hard)) {
+        v->sched.hard = CPUMASK_ALL;
+        v->sched.overridden = 0;
+    }
     v->sched.allowed = cpumask_and(v->sched.hard, v->domain->sched.cpus);
     stays = vcpu_may_run_on(v, v->sched.cpu) && !vcpu_is_queued(v);
     spin_unlock(&rq->lock);
@@ -384,10 +388,8 @@ void sched_domain_confine(struct domain *d, cpumask_t cpus, bool forget)
     for_each_vcpu (d, v) {
         struct runqueue *rq = vcpu_queue_lock(v);
 
-        if (forget)
-            v->sched.soft = CPUMASK_ALL;
-        if (forget || !in_pool(d, v->sched.hard)) {
-            v->sched.hard = CPUMASK_ALL;
+        if (forget) {
+            v->sched.hard = v->sched.soft = CPUMASK_ALL;
             v->sched.overridden = 0;
         }
         (void)settle(v, rq, 0);

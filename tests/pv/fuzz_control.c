@@ -90,6 +90,7 @@ static void step_create(struct actor *a)
     uint32_t *words = (uint32_t *)&op.u.createdomain;
 
     child_config(&op, 1 + below(a, 3));
+    op.u.createdomain.cpupool_id = one_in(a, 4) ? below(a, 4) : 0;
     if (one_in(a, 3))
         words[below(a, sizeof(op.u.createdomain) / 4)] = odd_number(a);
     domctl(XEN_DOMCTL_createdomain, some_child(a), &op);
@@ -247,13 +248,37 @@ static void step_sysctl(struct actor *a)
     sysctl(cmds[below(a, ARRAY_SIZE(cmds))], &op);
 }
 
+static void step_pool(struct actor *a)
+{
+    struct xen_sysctl op = {.u.cpupool_op = {.op = 1 + below(a, 7),
+                                             .cpupool_id = below(a, 4),
+                                             .cpu = below(a, 3),
+                                             .domid = some_child(a)}};
+
+    sysctl(XEN_SYSCTL_cpupool_op, &op);
+}
+
+static void step_permit(struct actor *a)
+{
+    struct xen_domctl op = {.u.ioport_permission = {.first_port = below(a, 4096),
+                                                    .nr_ports = 1 + below(a, 16),
+                                                    .allow_access = below(a, 2)}};
+
+    domctl(XEN_DOMCTL_ioport_permission, some_child(a), &op);
+    op.u.iomem_permission =
+        (struct xen_domctl_iomem_permission){.first_mfn = 0xf0000 + below(a, 4096),
+                                             .nr_mfns = 1 + below(a, 16),
+                                             .allow_access = below(a, 2)};
+    domctl(XEN_DOMCTL_iomem_permission, some_child(a), &op);
+}
+
 static const struct {
     void (*run)(struct actor *a);
     unsigned weight;
 } steps[] = {
-    {step_create, 4}, {step_plain, 8}, {step_memory, 12},    {step_fill, 16},
-    {step_mmuext, 8}, {step_claim, 4}, {step_mmu_update, 8}, {step_context, 8},
-    {step_any, 16},   {step_run, 1},   {step_sysctl, 4},
+    {step_create, 4}, {step_plain, 8},      {step_memory, 12}, {step_fill, 16}, {step_mmuext, 8},
+    {step_claim, 4},  {step_mmu_update, 8}, {step_context, 8}, {step_any, 16},  {step_run, 1},
+    {step_sysctl, 4}, {step_pool, 6},       {step_permit, 6},
 };
 
 static void run(struct actor *a)

@@ -673,6 +673,12 @@ static void test_lost_pcpu(void **state)
     assert_int_equal(v->sched.allowed.bits, 4);
     sched_domain_confine(v->domain, (cpumask_t){7}, true);
     assert_int_equal(v->sched.allowed.bits, 7);
+    pin(v, 2); /* lost while it is overridden: it does not come back */
+    assert_int_equal(sched_override_affinity(v, 0), 0);
+    sched_domain_confine(v->domain, (cpumask_t){5}, false);
+    assert_int_equal(v->sched.allowed.bits, 1);
+    assert_int_equal(sched_override_affinity(v, -1), 0);
+    assert_int_equal(v->sched.allowed.bits, 5);
 }
 
 static void test_pools(void **state)
