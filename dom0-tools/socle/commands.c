@@ -153,7 +153,7 @@ void command_usage(const struct command *c, FILE *to)
     }
     fputs("usage: socle COMMAND [ARGUMENT]...\n", to);
     for (c = commands; c->name; c++)
-        fprintf(to, "  %-14s %s\n", c->name, c->summary);
+        fprintf(to, "  %-18s %s\n", c->name, c->summary);
     fputs("`socle help COMMAND` tells more. A command may be cut short as long as it is clear.\n",
           to);
 }
