@@ -22,6 +22,9 @@ free_memory() {
 only_dom0() {
     equal "$(xl list | grep -c .)" 2
 }
+in_use() {
+    ! "$@"
+}
 all_online() {
     equal "$(xl vcpu-list "$1" | grep -c -- '--p')" 0
 }
@@ -78,6 +81,28 @@ is "it is paused" xl pause other
 is "and shown" shows '^other .*p--' xl list
 is "it is destroyed" xl destroy other
 is "its memory is back" until_true free_memory
+
+# ---- pools of CPUs, and parts of the machine ----
+
+is "a CPU leaves its pool" xl cpupool-cpu-remove Pool-0 1
+is "a pool is made of it" xl cpupool-create 'name="side"' 'cpus="1"'
+is "both are shown" shows '^side +1 +credit2 +y +0' xl cpupool-list
+is "with their CPUs" equal "$(xl cpupool-list -c | tail -n 2 | xargs)" "Pool-0 0 side 1"
+is "a guest is made there, with ports, device memory and an interrupt" \
+    xl create /guest/hello.cfg 'pool="side"' 'ioports=["80-83"]' 'iomem=["fed40,1"]' 'irqs=[5]'
+is "it is there" shows '^hello .* side$' xl list -c
+is "it runs there" shows '^hello +[0-9]+ +0 +1 ' xl vcpu-list
+is "the pool is not removed while it is in use" in_use xl cpupool-destroy side
+is "it goes to the other one" xl cpupool-migrate hello Pool-0
+is "and runs there" shows '^hello +[0-9]+ +0 +0 ' xl vcpu-list
+is "it still answers" typed hello 'here I am' 'You typed 9 characters: here I am'
+is "and back" xl cpupool-migrate hello side
+is "it is destroyed" xl destroy hello
+is "its memory is back" until_true free_memory
+is "the pool is removed" xl cpupool-destroy side
+is "its CPU is free" shows '^free_cpus *: 1' xl info
+is "and goes back" xl cpupool-cpu-add Pool-0 1
+is "all is as it was" equal "$(xl cpupool-list -c | tail -n 1 | xargs)" "Pool-0 0,1"
 
 # ---- stock Linux ----
 
