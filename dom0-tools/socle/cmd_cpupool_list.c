@@ -35,9 +35,9 @@ static void print_line(const struct xc_pool *p, const char *name, bool lists)
     char *cpus = list_of(&p->cpus);
 
     if (lists)
-        printf("%-19s %s\n", name, cpus);
+        printf("%-19s%s\n", name, cpus);
     else
-        printf("%-19s %3u %9s       y       %4u\n", name, count(&p->cpus),
+        printf("%-19s%3u %9s       y       %4u\n", name, count(&p->cpus),
                scheduler_name(p->scheduler), p->domains);
     free(cpus);
 }
@@ -80,7 +80,7 @@ int cmd_cpupool_list(const struct command *self, int argc, char **argv)
             if (!any && json)
                 json_list(g = json_begin(), NULL);
             else if (!any)
-                printf("%-19s %s\n", "Name",
+                printf("%-19s%s\n", "Name",
                        lists ? "CPU list" : "CPUs   Sched     Active   Domain count");
             any = true;
             if (json)

@@ -414,12 +414,12 @@ static void sched(void **state)
 
 /* ---- pools of CPUs ---- */
 
-#define POOLS "Name                CPUs   Sched     Active   Domain count\n"
+#define POOLS "Name               CPUs   Sched     Active   Domain count\n"
 
 static void pools(void **state)
 {
     (void)state;
-    says("cpupool-list", 0, POOLS "Pool-0                3   credit2       y          3\n");
+    says("cpupool-list", 0, POOLS "Pool-0               3   credit2       y          3\n");
     says("cpupool-create side 2-3", 1,
          "socle: CPU 2 is in Pool-0; socle cpupool-cpu-remove Pool-0 2 frees it\n");
     says("cpupool-create side 4", 2,
@@ -434,9 +434,9 @@ static void pools(void **state)
     node_is("/local/pool/1/name", "side");
     says("cpupool-create side 1", 1, "socle: side: there is a pool of that name\n");
     says("cpupool-cpu-remove Pool-0 2", 1, "socle: CPU 2 is in side\n");
-    says("cpupool-list side", 0, POOLS "side                  2   credit2       y          0\n");
+    says("cpupool-list side", 0, POOLS "side                 2   credit2       y          0\n");
     says("cpupool-list -c", 0,
-         "Name                CPU list\nPool-0              0\nside                2-3\n");
+         "Name               CPU list\nPool-0             0\nside               2-3\n");
     says("cpupool-list nowhere", 1, "socle: there is no pool nowhere\n");
     says("cpupool-migrate web side", 0, "");
     assert_int_equal(domains[1].cpupool, 1);
@@ -471,7 +471,7 @@ static void pools_without_a_store(void **state)
     says("cpupool-create side 3", 1, "socle: store: Transport endpoint is not connected\n");
     fake_store_behave(FAKE_STORE_GOOD);
     assert_int_equal(fake_pool_of[3], FAKE_NO_POOL);
-    says("cpupool-list", 0, POOLS "Pool-0                3   credit2       y          3\n");
+    says("cpupool-list", 0, POOLS "Pool-0               3   credit2       y          3\n");
 }
 
 /* ---- requests ---- */
