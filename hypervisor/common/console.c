@@ -122,8 +122,7 @@ static void run_pending_keys(void *unused __ignored)
 
 static void tell_dom0(void *virq)
 {
-    if (dom0)
-        evtchn_send_global_virq(dom0, (unsigned int)(uintptr_t)virq);
+    evtchn_send_global_virq(dom0, (unsigned int)(uintptr_t)virq);
 }
 
 void console_init(void)

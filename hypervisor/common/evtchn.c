@@ -90,10 +90,8 @@ void evtchn_send_pirq(struct domain *d, uint32_t port)
 
 void evtchn_send_global_virq(struct domain *d, unsigned int virq)
 {
-    struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
-
-    if (v)
-        evtchn_send_virq(v, virq);
+    if (d)
+        evtchn_send_virq(d->vcpu[0], virq);
 }
 
 int evtchn_port_pending(struct domain *d, uint32_t port)

@@ -89,7 +89,7 @@ static void account(struct vcpu *v, s_time_t t)
 
 static struct vcpu *queue_entry(struct list *l)
 {
-    return list_entry(l, struct vcpu, sched.queue);
+    return container_of(l, struct vcpu, sched.queue);
 }
 
 static void enqueue(struct runqueue *rq, struct vcpu *v)

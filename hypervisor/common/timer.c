@@ -153,15 +153,19 @@ void timer_set(struct timer *t, s_time_t expires)
 
 /* T1: out of the old heap under its lock, into the new one under that. In between, others see an
  * idle timer of the new pcpu; should one of them arm it, then that is later and counts. */
+static __attribute__((noinline)) void move_here(struct timer *t)
+{
+    struct timer_heap *h = lock_heap_of(t);
+
+    dequeue(h, t);
+    __atomic_store_n(&t->cpu, (uint16_t)smp_processor_id(), __ATOMIC_RELEASE);
+    spin_unlock(&h->lock);
+}
+
 void timer_set_here(struct timer *t, s_time_t expires)
 {
-    if (unlikely(t->cpu != smp_processor_id())) {
-        struct timer_heap *h = lock_heap_of(t);
-
-        dequeue(h, t);
-        __atomic_store_n(&t->cpu, (uint16_t)smp_processor_id(), __ATOMIC_RELEASE);
-        spin_unlock(&h->lock);
-    }
+    if (unlikely(t->cpu != smp_processor_id()))
+        move_here(t);
     timer_set(t, expires);
 }
 

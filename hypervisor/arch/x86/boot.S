@@ -87,18 +87,8 @@ boot_entry:
         movl    %eax, %edi
         movl    %ebx, %esi
 
-        /* Is there CPUID, and long mode with no-execute? */
+        /* Is there long mode, with no-execute? */
         movl    $PHYS(no_long_mode), %ebp
-        pushfl
-        popl    %eax
-        movl    %eax, %ecx
-        xorl    $0x200000, %eax
-        pushl   %eax
-        popfl
-        pushfl
-        popl    %eax
-        xorl    %ecx, %eax
-        jz      give_up
         movl    $0x80000000, %eax
         cpuid
         cmpl    $0x80000001, %eax

@@ -245,26 +245,22 @@ static void put_leaf(struct listing *out, const struct domain *d, uint32_t leaf)
     }
 }
 
-int cpu_policy_list(const struct domain *d, guest_ptr_t list, uint32_t *nr)
+int cpu_policy_list(const struct domain *d, guest_ptr_t leaves, uint32_t *nr_leaves,
+                    guest_ptr_t msrs, uint32_t *nr_msrs)
 {
-    struct listing out = {list, *nr, 0, 0};
+    static const struct xen_msr_entry known[] = {{MSR_PLATFORM_INFO, 0, 0}, {MSR_ARCH_CAPS, 0, 0}};
+    struct listing out = {leaves, *nr_leaves, 0, 0};
 
     for (uint32_t i = 0; i <= policy.basic[0].a; i++)
         put_leaf(&out, d, i);
     for (uint32_t i = 0x80000000; i <= policy.ext[0].a; i++)
         put_leaf(&out, d, i);
-    *nr = out.n;
-    return out.rc;
-}
-
-int cpu_policy_list_msrs(guest_ptr_t list, uint32_t *nr)
-{
-    struct xen_msr_entry e[] = {{MSR_PLATFORM_INFO, 0, 0}, {MSR_ARCH_CAPS, 0, 0}};
-    struct listing out = {list, *nr, 0, 0};
-
-    put(&out, &e[0], sizeof(e[0]));
-    put(&out, &e[1], sizeof(e[1])); /* the tools make room for what is listed, and write both */
-    *nr = out.n;
+    *nr_leaves = out.n;
+    TRY(out.rc);
+    out = (struct listing){msrs, *nr_msrs, 0, 0};
+    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) /* the tools make room, and write both */
+        put(&out, &known[i], sizeof(known[i]));
+    *nr_msrs = out.n;
     return out.rc;
 }
 

@@ -176,11 +176,6 @@ static unsigned int modrm_memory(struct state *s)
 
 /* ---- Shapes of instructions: each fetches what follows the opcode ---- */
 
-static void plain(struct state *s)
-{
-    no_prefix(s);
-}
-
 /* memory <- memory op register */
 static void store_reg(struct state *s)
 {
@@ -273,11 +268,12 @@ static void port_imm(struct state *s)
     s->i.imm = fetch(s);
 }
 
-/* Control or debug register: those of @exist. The mod field is ignored, both operands are
+/* Control register (0, 2, 3, 4 and 8) or, odd opcodes, debug register. The mod field is ignored, both operands are
  * registers.
  */
-static void special_register(struct state *s, unsigned int exist)
+static void special_register(struct state *s)
 {
+    unsigned int exist = s->opcode & 1 ? 0xff : 0x11d;
     uint8_t byte = fetch(s);
 
     no_prefix(s);
@@ -285,16 +281,6 @@ static void special_register(struct state *s, unsigned int exist)
     s->i.reg = reg_number(s, byte >> 3, REX_R);
     s->i.rm = reg_number(s, byte, REX_B);
     refuse_if(s, !(exist >> s->i.reg & 1));
-}
-
-static void control_register(struct state *s)
-{
-    special_register(s, 0x11d); /* 0, 2, 3, 4 and 8 */
-}
-
-static void debug_register(struct state *s)
-{
-    special_register(s, 0xff);
 }
 
 /* 0f 01: with a register operand both fields tell the instruction, but for smsw. */
@@ -359,23 +345,23 @@ static const struct opcode one_byte[256] = {
     [0xec ... 0xed] = {port_dx, INSN_IN},
     [0xee ... 0xef] = {port_dx, INSN_OUT},
     [0xf6 ... 0xf7] = {unary},
-    [0xfa] = {plain, INSN_CLI},
-    [0xfb] = {plain, INSN_STI},
+    [0xfa] = {no_prefix, INSN_CLI},
+    [0xfb] = {no_prefix, INSN_STI},
     [0xfe ... 0xff] = {unary},
 };
 
 static const struct opcode two_bytes[256] = {
     [0x01] = {group7},
-    [0x06] = {plain, INSN_CLTS},
-    [0x08] = {plain, INSN_INVD},
-    [0x09] = {plain, INSN_WBINVD},
-    [0x20] = {control_register, INSN_MOV_FROM_CR},
-    [0x21] = {debug_register, INSN_MOV_FROM_DR},
-    [0x22] = {control_register, INSN_MOV_TO_CR},
-    [0x23] = {debug_register, INSN_MOV_TO_DR},
-    [0x30] = {plain, INSN_WRMSR},
-    [0x31] = {plain, INSN_RDTSC},
-    [0x32] = {plain, INSN_RDMSR},
+    [0x06] = {no_prefix, INSN_CLTS},
+    [0x08] = {no_prefix, INSN_INVD},
+    [0x09] = {no_prefix, INSN_WBINVD},
+    [0x20] = {special_register, INSN_MOV_FROM_CR},
+    [0x21] = {special_register, INSN_MOV_FROM_DR},
+    [0x22] = {special_register, INSN_MOV_TO_CR},
+    [0x23] = {special_register, INSN_MOV_TO_DR},
+    [0x30] = {no_prefix, INSN_WRMSR},
+    [0x31] = {no_prefix, INSN_RDTSC},
+    [0x32] = {no_prefix, INSN_RDMSR},
     [0xab] = {bit_string, INSN_BTS},
     [0xb0 ... 0xb1] = {store_reg, INSN_CMPXCHG},
     [0xb3] = {bit_string, INSN_BTR},

@@ -133,10 +133,8 @@ void detach_vcpu_free(struct vcpu *v)
 {
     struct detached *t = &v->arch.detached;
 
-    if (t->old)
-        page_free_virt(t->old, 0);
-    if (t->root)
-        page_free_virt(t->root, 0);
+    page_free_virt(t->old, 0);
+    page_free_virt(t->root, 0);
     *t = (struct detached){0};
 }
 

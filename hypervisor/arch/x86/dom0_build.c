@@ -347,8 +347,7 @@ static int build_domain(struct domain *d, uint64_t nr_pages, const struct image 
     }
     if (b->error)
         *error = b->error;
-    if (b->p2m)
-        page_free_virt(b->p2m, b->p2m_order);
+    page_free_virt(b->p2m, b->p2m_order);
     heap_free(b);
     return rc;
 }

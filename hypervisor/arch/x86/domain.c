@@ -22,7 +22,7 @@ int arch_domain_init(struct domain *d)
 
 void arch_domain_free(struct domain *d)
 {
-    pirq_domain_free(d);
+    heap_free(d->arch.pirqs);
     io_domain_free(d);
 }
 

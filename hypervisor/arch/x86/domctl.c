@@ -283,9 +283,9 @@ static long op_irq_permission(struct domctl_call *c)
 static long op_get_policy(struct domctl_call *c)
 {
     struct xen_domctl_cpu_policy *p = &c->op.u.cpu_policy;
-    int rc = cpu_policy_list(c->d, guest_ptr_of(p->leaves), &p->nr_leaves);
 
-    return rc ? rc : cpu_policy_list_msrs(guest_ptr_of(p->msrs), &p->nr_msrs);
+    return cpu_policy_list(c->d, guest_ptr_of(p->leaves), &p->nr_leaves, guest_ptr_of(p->msrs),
+                           &p->nr_msrs);
 }
 
 /* Once it runs, a kernel has made up its mind. */

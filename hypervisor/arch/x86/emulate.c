@@ -163,24 +163,6 @@ static bool write_cr(struct vcpu *v, unsigned int n, uint64_t val, bool *again)
     }
 }
 
-static bool emulate_cr_dr(struct cpu_regs *regs, const struct insn *i, bool *again)
-{
-    struct vcpu *v = regs_vcpu(regs);
-    uint64_t *reg = regs_gpr(regs, i->rm);
-
-    switch (i->op) {
-    case INSN_MOV_FROM_CR:
-        return read_cr(v, i->reg, reg);
-    case INSN_MOV_TO_CR:
-        return write_cr(v, i->reg, *reg, again);
-    case INSN_MOV_FROM_DR:
-        *reg = do_get_debugreg(i->reg);
-        return true;
-    default:
-        return do_set_debugreg(i->reg, *reg) == 0;
-    }
-}
-
 static bool emulate_msr(struct cpu_regs *regs, const struct insn *i)
 {
     struct vcpu *v = regs_vcpu(regs);
@@ -213,16 +195,21 @@ static bool emulate_tsc(struct cpu_regs *regs, const struct insn *i)
 static bool emulate_kernel(struct cpu_regs *regs, const struct insn *i, bool *again)
 {
     struct vcpu *v = regs_vcpu(regs);
+    uint64_t *reg = regs_gpr(regs, i->rm);
 
     switch (i->op) {
     case INSN_CLTS:
         fpu_set_ts(v, false);
         return true;
     case INSN_MOV_FROM_CR:
+        return read_cr(v, i->reg, reg);
     case INSN_MOV_TO_CR:
+        return write_cr(v, i->reg, *reg, again);
     case INSN_MOV_FROM_DR:
+        *reg = do_get_debugreg(i->reg);
+        return true;
     case INSN_MOV_TO_DR:
-        return emulate_cr_dr(regs, i, again);
+        return do_set_debugreg(i->reg, *reg) == 0;
     case INSN_RDMSR:
     case INSN_WRMSR:
         return emulate_msr(regs, i);

@@ -498,12 +498,6 @@ void pirq_domain_destroy(struct domain *d)
         page_put_writable(pg);
 }
 
-void pirq_domain_free(struct domain *d)
-{
-    heap_free(d->arch.pirqs);
-    d->arch.pirqs = NULL;
-}
-
 void pirq_audit_refs(struct domain *d, void (*add)(void *ctx, mfn_t m, bool writable), void *ctx)
 {
     if (d->arch.pirqs && d->arch.pirqs->eoi_page)

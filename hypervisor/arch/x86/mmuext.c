@@ -93,18 +93,6 @@ static int flush_multi(struct domain *d, const struct mmuext_op *op)
     return 0;
 }
 
-/* Only who has devices can see a difference. */
-static int flush_cache(struct domain *d, bool all)
-{
-    if (!has_iomem(d))
-        return -EACCES;
-    if (all)
-        caches_write_back_all();
-    else
-        caches_write_back();
-    return 0;
-}
-
 /* ---- dispatch ---- */
 
 /* What a vcpu does to itself. */
@@ -134,7 +122,13 @@ static int do_own(struct vcpu *v, const struct mmuext_op *op)
         return 0;
     case MMUEXT_FLUSH_CACHE:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
-        return flush_cache(d, op->cmd == MMUEXT_FLUSH_CACHE_GLOBAL);
+        if (!has_iomem(d)) /* only who has devices can see a difference */
+            return -EACCES;
+        if (op->cmd == MMUEXT_FLUSH_CACHE)
+            caches_write_back();
+        else
+            caches_write_back_all();
+        return 0;
     case MMUEXT_SET_LDT:
         return mmu_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
     default:

@@ -75,11 +75,6 @@ static pte_t result(struct access *a, struct cpu_regs *regs, pte_t old)
     return (old & ~(mask << a->shift)) | val << a->shift;
 }
 
-static bool is_cmpxchg(const struct access *a)
-{
-    return a->i.op == INSN_CMPXCHG || a->i.op == INSN_CMPXCHG8B;
-}
-
 /* Registers other than flags and rip that the instruction changes. */
 static void write_back(const struct access *a, struct cpu_regs *regs, pte_t old)
 {
@@ -119,7 +114,7 @@ static int perform(struct vcpu *v, struct access *a, struct cpu_regs *regs, pte_
     }
     old = READ_ONCE(*slot);
     new = result(a, regs, old);
-    if (!is_cmpxchg(a) || (a->flags & X86_EFLAGS_ZF))
+    if ((a->i.op != INSN_CMPXCHG && a->i.op != INSN_CMPXCHG8B) || (a->flags & X86_EFLAGS_ZF))
         rc = pt_replace_l1(&o, slot, old, new);
     if (!rc)
         write_back(a, regs, old);

@@ -56,12 +56,10 @@ void ap_start(void)
 
 static bool wait_for(bool (*cond)(unsigned int), unsigned int cpu_nr)
 {
-    for (unsigned int ms = 0; ms < 2000; ms++) {
-        for (unsigned int i = 0; i < 10; i++) {
-            if (cond(cpu_nr))
-                return true;
-            delay_us(100);
-        }
+    for (unsigned int i = 0; i < 20000; i++) { /* 2 s */
+        if (cond(cpu_nr))
+            return true;
+        delay_us(100);
     }
     return false;
 }

@@ -41,14 +41,13 @@ static long op_featureset(struct xen_sysctl *op)
 static long op_policy(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
-    int rc;
 
     if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
         return -EINVAL;
     if (p->index == XEN_SYSCTL_cpu_policy_hvm_max || p->index == XEN_SYSCTL_cpu_policy_hvm_default)
         return -EOPNOTSUPP;
-    rc = cpu_policy_list(NULL, guest_ptr_of(p->leaves), &p->nr_leaves);
-    return rc ? rc : cpu_policy_list_msrs(guest_ptr_of(p->msrs), &p->nr_msrs);
+    return cpu_policy_list(NULL, guest_ptr_of(p->leaves), &p->nr_leaves, guest_ptr_of(p->msrs),
+                           &p->nr_msrs);
 }
 
 const struct sysctl_row arch_sysctl[] = {

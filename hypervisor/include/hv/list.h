@@ -45,8 +45,6 @@ static inline void list_del(struct list *n)
     list_init(n);
 }
 
-#define list_entry(ptr, type, member) container_of(ptr, type, member)
-
 #define list_for_each(pos, head, member)                                                           \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);         \
-         pos = list_entry(pos->member.next, __typeof__(*pos), member))
+    for (pos = container_of((head)->next, __typeof__(*pos), member); &pos->member != (head);       \
+         pos = container_of(pos->member.next, __typeof__(*pos), member))

@@ -17,12 +17,11 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid
 
 /** cpu_policy_features - those of the machine (@host) or the most that a guest can have. */
 void cpu_policy_features(bool host, uint32_t words[CPU_FEATURE_WORDS]);
-/** cpu_policy_list - the leaves of @d, NULL: of a domain from which nothing was taken, to the
- * guest's
- * @list, which has room for *@nr; va 0 only asks. *@nr becomes how many there are. -ENOBUFS,
- * -EFAULT. cpu_policy_list_msrs - the same for MSRs. */
-int cpu_policy_list(const struct domain *d, guest_ptr_t list, uint32_t *nr);
-int cpu_policy_list_msrs(guest_ptr_t list, uint32_t *nr);
+/** cpu_policy_list - the leaves of @d, NULL: of a domain from which nothing was taken, to the guest's
+ * @leaves, which have room for *@nr_leaves; va 0 only asks. *@nr_leaves becomes how many there are. The same
+ * for MSRs. -ENOBUFS, -EFAULT. */
+int cpu_policy_list(const struct domain *d, guest_ptr_t leaves, uint32_t *nr_leaves,
+                    guest_ptr_t msrs, uint32_t *nr_msrs);
 /** cpu_policy_set - take from @d the features that the tools' policy lacks; those that it has too
  * much are ignored. -EINVAL: what cannot be, told in err_*; -E2BIG, -EFAULT. After an error nothing
  * has changed. */

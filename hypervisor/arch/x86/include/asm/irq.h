@@ -75,4 +75,3 @@ int pirq_needs_eoi(struct domain *d, uint32_t pirq, bool *needs);
 int pirq_set_eoi_page(struct domain *d, gfn_t g, bool unmasks);
 
 int pirq_domain_init(struct domain *d);
-void pirq_domain_free(struct domain *d);
