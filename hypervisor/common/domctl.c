@@ -399,13 +399,6 @@ int control_begin(void *op, size_t size, guest_ptr_t arg, uint32_t version)
 
 spinlock_t domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
 
-static const struct domctl_row *find_row(const struct domctl_row *row, uint32_t cmd)
-{
-    while (row->cmd && row->cmd != cmd)
-        row++;
-    return row->cmd ? row : NULL;
-}
-
 static struct domain *find_domain(const struct domctl_row *row, domid_t id)
 {
     struct domain *d = domain_peer(id);
@@ -446,8 +439,8 @@ long do_domctl(guest_ptr_t arg)
     long rc = -ERESTART;
 
     TRY(control_begin(&c.op, sizeof(c.op), arg, XEN_DOMCTL_INTERFACE_VERSION));
-    row = find_row(rows, c.op.cmd);
-    if (!row && !(row = find_row(arch_domctl, c.op.cmd)))
+    row = find_row(rows, c.op.cmd) ?: find_row(arch_domctl, c.op.cmd);
+    if (!row)
         return -ENOSYS;
     if (!(row->flags & DOMCTL_NO_DOMAIN) && !(c.d = find_domain(row, c.op.domain)))
         return -ESRCH;

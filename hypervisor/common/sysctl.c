@@ -235,13 +235,6 @@ static const struct sysctl_row rows[] = {
     {0},
 };
 
-static const struct sysctl_row *find_row(const struct sysctl_row *row, uint32_t cmd)
-{
-    while (row->cmd && row->cmd != cmd)
-        row++;
-    return row->cmd ? row : NULL;
-}
-
 long do_sysctl(guest_ptr_t arg)
 {
     const struct sysctl_row *row;
@@ -249,8 +242,8 @@ long do_sysctl(guest_ptr_t arg)
     long rc;
 
     TRY(control_begin(&op, sizeof(op), arg, XEN_SYSCTL_INTERFACE_VERSION));
-    row = find_row(rows, op.cmd);
-    if (!row && !(row = find_row(arch_sysctl, op.cmd)))
+    row = find_row(rows, op.cmd) ?: find_row(arch_sysctl, op.cmd);
+    if (!row)
         return -ENOSYS;
     rc = row->fn(&op);
     if (rc == -ERESTART)

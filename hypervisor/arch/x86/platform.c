@@ -217,7 +217,7 @@ static long set_pminfo(struct xen_platform_op *op)
 
 /* ---- dispatch ---- */
 
-static const struct {
+static const struct row {
     uint32_t cmd;
     bool has_result;
     long (*fn)(struct xen_platform_op *op); /* NULL: -EOPNOTSUPP */
@@ -236,22 +236,21 @@ static const struct {
     {XENPF_mem_hotadd, false, NULL},
     {XENPF_core_parking, false, NULL},
     {XENPF_resource_op, false, NULL},
+    {0},
 };
 
 long do_platform_op(guest_ptr_t arg)
 {
     struct xen_platform_op op;
+    const struct row *row;
+    long rc;
 
     TRY(control_begin(&op, sizeof(op), arg, XENPF_INTERFACE_VERSION));
-    for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
-        long rc;
-
-        if (ops[i].cmd != op.cmd)
-            continue;
-        rc = ops[i].fn ? ops[i].fn(&op) : -EOPNOTSUPP;
-        return rc || !ops[i].has_result ? rc : copy_to_guest(arg, &op, sizeof(op));
-    }
-    return -ENOSYS;
+    row = find_row(ops, op.cmd);
+    if (!row)
+        return -ENOSYS;
+    rc = row->fn ? row->fn(&op) : -EOPNOTSUPP;
+    return rc || !row->has_result ? rc : copy_to_guest(arg, &op, sizeof(op));
 }
 
 /* ---- machine checks ---- */

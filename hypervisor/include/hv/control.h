@@ -37,6 +37,15 @@ struct sysctl_row {
     long (*fn)(struct xen_sysctl *op);
 };
 
+/** find_row - the one for @wanted in a table that ends with a cmd of 0; NULL. */
+#define find_row(rows, wanted)                                                                     \
+    ({                                                                                             \
+        __typeof__(&(rows)[0]) row_at = (rows);                                                    \
+        while (row_at->cmd && row_at->cmd != (wanted))                                             \
+            row_at++;                                                                              \
+        row_at->cmd ? row_at : NULL;                                                               \
+    })
+
 /** arch_domctl, arch_sysctl - the architecture's rows, up to one with cmd 0. */
 extern const struct domctl_row arch_domctl[];
 extern const struct sysctl_row arch_sysctl[];
