@@ -162,10 +162,29 @@ is "top without a terminal" refused "socle: this is no terminal; --batch needs n
 is "hello does not react" refused \
     "socle: hello: no reaction for 1 seconds: it may be booting, or have no driver for requests" socle shutdown -w -t 1 hello
 is "dom0 is not asked" refused "socle: 0: the control domain is shut down by its own commands, such as poweroff" socle shutdown 0
+is "a CPU leaves its pool" socle cpupool-cpu-remove Pool-0 1
+is "another pool is made of it" socle cpupool-create side 1
+is "Linux goes there" socle cpupool-migrate linux side
+is "a guest is made there" socle create /guest/hello.json name=third pool=side
+is "the pools are those of xl" equal "$(socle cpupool-list)" "$(xl cpupool-list)"
+is "with their CPUs" equal "$(socle cpupool-list -c)" "$(xl cpupool-list -c)"
+is "who is where, too" equal "$(socle list -c | awk '{ print $1, $NF }')" "$(xl list -c | awk '{ print $1, $NF }')"
+is "they run there" equal "$(socle vcpu-list linux third | awk 'NR > 1 && $4 != "-" { print $4 }' | sort -u)" 1
+is "no such pool" refused "socle: fourth: pool: there is none called other" socle create /guest/hello.json name=fourth pool=other
+is "it is not made" gone fourth
+is "a pool in use stays" refused "socle: side: 2 domains are in it" socle cpupool-destroy side
+is "and has a CPU" refused "socle: side: CPU 1 is the last one, and there are domains" socle cpupool-cpu-remove side 1
+is "one is destroyed" socle destroy third
 before=$(socle domid linux) started=$(($(row linux start_time) + 1))
 is "reboot" socle reboot --wait -t 1500 linux
 is "another one comes up" until_true another
 is "it is as the former one was left" equal "$(row linux memory) $(row linux memory_limit) $(row linux vcpus)" "128 129 2"
+is "it is in its pool" shows '^linux .* side$' socle list -c
+is "from which it goes" socle cpupool-migrate linux Pool-0
+is "the pool is removed" socle cpupool-destroy side
+is "its name, too" refused "" xenstore-exists /local/pool/1
+is "its CPU is free" equal "$(socle info free_cpus)" 1
+is "and goes back" socle cpupool-cpu-add Pool-0 1
 is "it is younger" at_least "$(row linux start_time)" "$started"
 is "destroy" socle destroy hello
 is "it is gone" until_true gone hello
