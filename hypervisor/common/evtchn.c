@@ -116,13 +116,6 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 
 /* ---- the table ---- */
 
-static uint32_t first_invalid_port(const struct evtchn_table *t)
-{
-    uint32_t abi = t->fifo_mode == FIFO_ON ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
-
-    return min(t->max_port + 1, abi);
-}
-
 static int add_bucket(struct evtchn_table *t)
 {
     struct evtchn *b = heap_zalloc(PAGE_SIZE);
@@ -143,7 +136,8 @@ static int add_bucket(struct evtchn_table *t)
 static int find_free(struct domain *d, struct evtchn **out)
 {
     struct evtchn_table *t = d->evtchn;
-    uint32_t end = first_invalid_port(t);
+    uint32_t abi = t->fifo_mode == FIFO_ON ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+    uint32_t end = min(t->max_port + 1, abi);
     bool skipped = false;
 
     if (READ_ONCE(d->is_dying))

@@ -423,14 +423,11 @@ int sched_override_affinity(struct vcpu *v, int cpu)
     if (cpu >= 0 && !cpumask_has(&v->domain->sched.cpus, (unsigned int)cpu))
         return -EINVAL;
     rq = vcpu_queue_lock(v);
-    if (cpu < 0) {
-        if (v->sched.overridden)
-            v->sched.hard = v->sched.saved_hard;
-        else
-            rc = -EINVAL;
+    if (v->sched.overridden != (cpu < 0)) {
+        rc = cpu < 0 ? -EINVAL : -EBUSY;
+    } else if (cpu < 0) {
+        v->sched.hard = v->sched.saved_hard;
         v->sched.overridden = 0;
-    } else if (v->sched.overridden) {
-        rc = -EBUSY;
     } else {
         v->sched.saved_hard = v->sched.hard;
         v->sched.hard = cpumask_of((unsigned int)cpu);

@@ -372,16 +372,11 @@ static const struct opcode two_bytes[256] = {
     [0xc7] = {group9},
 };
 
-/* The lock prefix is legal on read-modify-write instructions with a memory destination. */
-static bool may_lock(const struct insn *i)
-{
-    return i->has_mem && i->op >= INSN_ADD && i->op <= INSN_CMPXCHG8B;
-}
-
 int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
 {
     struct state s = {.bytes = bytes, .len = len};
     const struct opcode *o = one_byte;
+    bool can_lock;
 
     s.i.mem = (struct insn_mem){.base = INSN_NO_REG, .index = INSN_NO_REG, .scale = 1};
 
@@ -395,7 +390,9 @@ int insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
     if (o->shape)
         o->shape(&s);
 
-    refuse_if(&s, s.i.op == INSN_NONE || (s.lock && !may_lock(&s.i)));
+    /* The lock prefix is legal on read-modify-write instructions with a memory destination. */
+    can_lock = s.i.has_mem && s.i.op >= INSN_ADD && s.i.op <= INSN_CMPXCHG8B;
+    refuse_if(&s, s.i.op == INSN_NONE || (s.lock && !can_lock));
     if (s.err)
         return s.err;
     s.i.length = (uint8_t)s.pos;

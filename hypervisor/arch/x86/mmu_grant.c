@@ -49,12 +49,6 @@ static bool maps(pte_t e, const struct page *pg, bool writable)
     return (e & PTE_P) && pte_mfn(e).n == page_mfn(pg).n && (writable || !(e & PTE_W));
 }
 
-/* Swap @new in without touching references, which move with the entries. A and D may change meanwhile. */
-static pte_t take_out(pte_t *slot, pte_t new)
-{
-    return __atomic_exchange_n(slot, new, __ATOMIC_SEQ_CST);
-}
-
 int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains_pte,
                     uint64_t new_addr)
 {
@@ -68,13 +62,13 @@ int mmu_grant_unmap(uint64_t addr, struct page *pg, bool writable, bool contains
     slot = find(d, addr, contains_pte, &table);
     if (!slot || !maps(READ_ONCE(*slot), pg, writable))
         return -EINVAL;
-    if (new_addr) {
+    if (new_addr) { /* references move with the entries; A and D may change meanwhile */
         from = mmu_walk_l1(current, new_addr, &old);
         if (!from || from == slot)
             return -EINVAL;
-        moved = take_out(from, 0);
+        moved = __atomic_exchange_n(from, 0, __ATOMIC_SEQ_CST);
     }
-    old = take_out(slot, moved);
+    old = __atomic_exchange_n(slot, moved, __ATOMIC_SEQ_CST);
     /* Nobody may reach the frame any more once the references are gone: the granter takes the end
      * of the mapping for the end of access. All addresses, as the table may be linked twice. */
     tlb_flush_domain(d);
