@@ -56,8 +56,9 @@ static struct job {
 } jobs[DOMID_FIRST_RESERVED];
 
 static unsigned int running;
-static unsigned int nr_ids =
-    1; /* more than any id that has been seen: there is nothing behind it */
+
+/* More than any id that has been seen: jobs[] has nothing from there on. */
+static unsigned int nr_ids = 1;
 
 /* Is this an id of a guest? */
 static bool see_id(unsigned long id)
