@@ -259,7 +259,8 @@ static void report(bool all)
         if (look && read_spec(k, &spec))
             tell(FINDER_FOUND, &spec);
     }
-    if (all)
+    store_there = !xs_lost();
+    if (all && store_there) /* or else some may not have been found */
         tell(FINDER_SCANNED, NULL);
 }
 
@@ -295,7 +296,6 @@ static void turn(void)
     if (all)
         scan();
     report(all);
-    store_there = !xs_lost();
 }
 
 static void *run(void *arg)
