@@ -6,6 +6,7 @@
 
 #define MAX_POOLS 64
 #define NO_POOL   MAX_POOLS
+#define PARKED    (MAX_POOLS + 1) /* off line, as the control domain sees it */
 
 static bool exists[MAX_POOLS] = {true};
 static uint8_t pool_of[NR_CPUS];
@@ -129,6 +130,28 @@ static long remove_cpu(uint32_t id, uint32_t cpu)
         return -EBUSY;
     put_cpu(cpu, id, NO_POOL);
     return 0;
+}
+
+long cpupool_park(unsigned int cpu)
+{
+    if (pool_of[cpu] == PARKED)
+        return 0;
+    if (pool_of[cpu])
+        return -EBUSY;
+    TRY(remove_cpu(0, cpu));
+    pool_of[cpu] = PARKED;
+    return 0;
+}
+
+void cpupool_unpark(unsigned int cpu)
+{
+    if (pool_of[cpu] == PARKED)
+        put_cpu(cpu, PARKED, 0);
+}
+
+cpumask_t cpupool_working(void)
+{
+    return (cpumask_t){cpu_online_map.bits & ~cpus_of(PARKED).bits};
 }
 
 static long move(uint32_t id, domid_t who)

@@ -57,7 +57,7 @@ static long op_physinfo(struct xen_sysctl *op)
     *p = (struct xen_sysctl_physinfo){
         .threads_per_core = 1,
         .cores_per_socket = cpumask_weight(cpu_online_map),
-        .nr_cpus = cpumask_weight(cpu_online_map),
+        .nr_cpus = cpumask_weight(cpupool_working()),
         .max_cpu_id = nr_cpus() - 1,
         .nr_nodes = 1,
         .cpu_khz = time_tsc_khz(),
@@ -124,6 +124,7 @@ static long op_availheap(struct xen_sysctl *op)
 static long op_cputopo(struct xen_sysctl *op)
 {
     struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
+    cpumask_t working = cpupool_working();
     uint32_t room = t->num_cpus;
 
     t->num_cpus = nr_cpus();
@@ -134,7 +135,7 @@ static long op_cputopo(struct xen_sysctl *op)
     for (uint32_t i = 0; i < t->num_cpus; i++) {
         struct xen_sysctl_cputopo topo = {i, 0, 0};
 
-        if (!cpumask_test(&cpu_online_map, i))
+        if (!cpumask_test(&working, i))
             topo = (struct xen_sysctl_cputopo){XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID,
                                                XEN_INVALID_NODE_ID};
         TRY(put_element(t->cputopo, i, &topo));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools of CPUs: do domains run on those of their pool and nowhere else, whatever moves meanwhile, and what is
- * refused? The answers are those of Xen, on which this runs as well, but for the last test. */
+ * refused? The answers are those of Xen, on which this runs as well, but for the last two tests. */
 // smp: 2,4
 // cmdline: dom0_mem=64M
 // timeout: 240
 #include <pv/test.h>
 #include <pv/control.h>
+#include <xen/platform.h>
 #include <xen/sched.h>
 
 #define ANY  XEN_SYSCTL_CPUPOOL_PAR_ANY
@@ -44,6 +45,14 @@ static long add(unsigned id, unsigned cpu)
 {
     return pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU,
                    &(struct xen_sysctl_cpupool_op){.cpupool_id = id, .cpu = cpu});
+}
+
+static long switch_cpu(unsigned cmd, unsigned cpu)
+{
+    struct xen_platform_op op = {
+        .cmd = cmd, .interface_version = XENPF_INTERFACE_VERSION, .u.cpu_ol.cpuid = cpu};
+
+    return hypercall_platform_op(&op);
 }
 
 /* Xen wants to be asked again while somebody runs there. */
@@ -392,6 +401,30 @@ TEST(words_without_meaning)
 /* ---- CPUs and domains change places while all of them run ---- */
 
 static unsigned seed = 11;
+
+/* Only those of pool 0 go off line. (Xen loses one of another pool when it refuses that.) */
+TEST(those_off_line_are_in_no_pool)
+{
+    unsigned n = 0;
+    long id;
+
+    need_control();
+    id = create(ANY, 6);
+    need(id > 0);
+    check_eq(take(0, 1), 0);
+    check_eq(switch_cpu(XENPF_cpu_offline, 1), -EBUSY);
+    check_eq(add((unsigned)id, 1), 0);
+    check_eq(switch_cpu(XENPF_cpu_offline, 1), -EBUSY);
+    check_eq(take((unsigned)id, 1), 0);
+    check_eq(add(0, 1), 0);
+    check_eq(switch_cpu(XENPF_cpu_offline, 1), 0);
+    check_eq(cpus_of(0, &n), all & ~2u);
+    check_eq(add((unsigned)id, 1), -ENODEV);
+    check_eq(take(0, 1), -EADDRNOTAVAIL);
+    check_eq(switch_cpu(XENPF_cpu_online, 1), 0);
+    check_eq(cpus_of(0, &n), all);
+    check_eq(destroy((unsigned)id), 0);
+}
 
 static unsigned below(unsigned n)
 {

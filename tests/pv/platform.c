@@ -6,6 +6,7 @@
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/memory.h>
 #include <xen/platform.h>
+#include <xen/sysctl.h>
 
 static long platform_op(struct xen_platform_op *op, unsigned cmd)
 {
@@ -144,7 +145,53 @@ static long cpu_op(unsigned cmd, uint32_t cpu)
     return platform_op(&op, cmd);
 }
 
-TEST(those_that_run_stay)
+static bool is_online(uint32_t cpu)
+{
+    struct xen_platform_op op = {.u.pcpu_info.xen_cpuid = cpu};
+
+    return check_eq(platform_op(&op, XENPF_get_cpuinfo), 0) &&
+           op.u.pcpu_info.flags == XEN_PCPU_FLAGS_ONLINE;
+}
+
+static uint32_t cpus_working(void)
+{
+    struct xen_sysctl op = {.cmd = XEN_SYSCTL_physinfo,
+                            .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+
+    return check_eq(hypercall_sysctl(&op), 0) ? op.u.physinfo.nr_cpus : 0;
+}
+
+static void on_it(void *arg)
+{
+    WRITE_ONCE(*(bool *)arg, true);
+}
+
+/* A vcpu that may run on either goes on, on the one that is left. */
+TEST(one_goes_off_line_and_comes_back)
+{
+    bool ran = false;
+
+    need_eq(vcpu_start(1, on_it, &ran), 0);
+    vcpu_wait_down(1);
+    check(ran);
+    for (unsigned i = 0; i < 20; i++) {
+        need_eq(cpu_op(XENPF_cpu_offline, 1), 0);
+        check(!is_online(1));
+        check_eq(cpus_working(), 1);
+        check_eq(cpu_op(XENPF_cpu_offline, 1), 0);
+        ran = false;
+        need_eq(vcpu_start(1, on_it, &ran), 0);
+        if (i % 2)
+            vcpu_wait_down(1);
+        check_eq(cpu_op(XENPF_cpu_online, 1), 0);
+        vcpu_wait_down(1);
+        check(ran);
+        check(is_online(1));
+        check_eq(cpus_working(), 2);
+    }
+}
+
+TEST(those_that_cannot_be_switched)
 {
     check_eq(cpu_op(XENPF_cpu_online, 1), 0);
     check_eq(cpu_op(XENPF_cpu_online, 2), -EINVAL);

@@ -38,6 +38,17 @@ interrupted() {
 }
 is "a CPU that came back has a timer" interrupted
 
+real=/sys/devices/system/xen_cpu/xen_cpu3/online
+shows() {
+    equal "$(cat $real)" $1
+}
+echo 0 >$real
+is "a real CPU goes off line" until_true shows 0
+is "all vcpus work on the others" each_cpu_works
+echo 1 >$real
+is "it comes back" until_true shows 1
+is "and they work" each_cpu_works
+
 current() {
     cat $memory/info/current_kb
 }

@@ -5,6 +5,7 @@
 #include <asm/boot.h>
 #include <asm/cpu.h>
 #include <hv/control.h>
+#include <hv/evtchn.h>
 #include <hv/hypercall.h>
 #include <hv/memory.h>
 #include <xen/arch-x86/xen-mca.h>
@@ -162,11 +163,12 @@ static uint32_t last_present(void)
 static long get_cpuinfo(struct xen_platform_op *op)
 {
     struct xenpf_pcpuinfo *i = &op->u.pcpu_info;
+    cpumask_t working = cpupool_working();
 
     i->max_present = last_present();
     i->flags = XEN_PCPU_FLAGS_INVALID;
     if (cpumask_has(&cpu_present_map, i->xen_cpuid)) {
-        i->flags = cpumask_has(&cpu_online_map, i->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
+        i->flags = cpumask_has(&working, i->xen_cpuid) ? XEN_PCPU_FLAGS_ONLINE : 0;
         i->apic_id = pcpus[i->xen_cpuid].arch.apic_id;
         i->acpi_id = pcpus[i->xen_cpuid].arch.acpi_id;
     }
@@ -187,23 +189,38 @@ static long get_cpu_version(struct xen_platform_op *op)
     return 0;
 }
 
-/* Physical CPUs stay as they are. */
+/* A CPU that goes off line is parked. The boot CPU stays. */
+static long cpu_switch(struct xen_platform_op *op, bool on)
+{
+    uint32_t nr = op->u.cpu_ol.cpuid;
+    long rc = 0;
+
+    if (!on && !nr)
+        return -EOPNOTSUPP;
+    if (!cpumask_has(&cpu_present_map, nr))
+        return -EINVAL;
+    if (!cpumask_has(&cpu_online_map, nr)) /* it never came up */
+        return on ? -EOPNOTSUPP : 0;
+    if (!spin_trylock(&domctl_lock))
+        return -ERESTART;
+    if (on)
+        cpupool_unpark(nr);
+    else
+        rc = cpupool_park(nr);
+    spin_unlock(&domctl_lock);
+    if (!rc)
+        evtchn_send_global_virq(current_domain(), VIRQ_PCPU_STATE);
+    return rc;
+}
+
 static long cpu_online(struct xen_platform_op *op)
 {
-    uint32_t cpu_nr = op->u.cpu_ol.cpuid;
-
-    return !cpumask_has(&cpu_present_map, cpu_nr) ? -EINVAL
-           : cpumask_has(&cpu_online_map, cpu_nr) ? 0
-                                                  : -EOPNOTSUPP;
+    return cpu_switch(op, true);
 }
 
 static long cpu_offline(struct xen_platform_op *op)
 {
-    uint32_t cpu_nr = op->u.cpu_ol.cpuid;
-
-    return cpu_nr && !cpumask_has(&cpu_present_map, cpu_nr) ? -EINVAL
-           : cpumask_has(&cpu_online_map, cpu_nr)           ? -EOPNOTSUPP
-                                                            : 0;
+    return cpu_switch(op, false);
 }
 
 /* Frequencies and idle states are the hypervisor's, which uses no others than HLT. What the kernel
@@ -250,6 +267,8 @@ long do_platform_op(guest_ptr_t arg)
     if (!row)
         return -ENOSYS;
     rc = row->fn ? row->fn(&op) : -EOPNOTSUPP;
+    if (rc == -ERESTART)
+        return hypercall_continue(__HYPERVISOR_platform_op, 1, (unsigned long)arg.va);
     return rc || !row->has_result ? rc : copy_to_guest(arg, &op, sizeof(op));
 }
 

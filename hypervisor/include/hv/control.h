@@ -61,6 +61,12 @@ int cpumask_to_guest(const struct xenctl_bitmap *map, cpumask_t mask);
 /** domctl_lock - one control operation at a time: tried, and if another one is under way, -ERESTART. */
 extern spinlock_t domctl_lock;
 
+/** cpupool_park - a pcpu that is on line runs no vcpu any more, though it still answers interrupts and
+ * flushes. -EBUSY: it is not in pool 0; -EINVAL: it is the boot CPU. cpupool_unpark - it is in pool 0 again.
+ * Both with domctl_lock held. cpupool_working - those on line that are not parked. */
+long cpupool_park(unsigned int cpu);
+void cpupool_unpark(unsigned int cpu);
+cpumask_t cpupool_working(void);
 /** cpupool_exists - there is such a pool of pcpus. cpupool_op - of sysctl, with domctl_lock held. */
 bool cpupool_exists(unsigned int id);
 long cpupool_op(struct xen_sysctl_cpupool_op *op);
