@@ -398,10 +398,6 @@ TEST(words_without_meaning)
         check_eq(pool_op(cmds[i], &(struct xen_sysctl_cpupool_op){.cpupool_id = 77}), -ENOSYS);
 }
 
-/* ---- CPUs and domains change places while all of them run ---- */
-
-static unsigned seed = 11;
-
 /* Only those of pool 0 go off line. (Xen loses one of another pool when it refuses that.) */
 TEST(those_off_line_are_in_no_pool)
 {
@@ -425,6 +421,10 @@ TEST(those_off_line_are_in_no_pool)
     check_eq(cpus_of(0, &n), all);
     check_eq(destroy((unsigned)id), 0);
 }
+
+/* ---- CPUs and domains change places while all of them run ---- */
+
+static unsigned seed = 11;
 
 static unsigned below(unsigned n)
 {
