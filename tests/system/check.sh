@@ -52,7 +52,6 @@ refused() {
 # until_true COMMAND...: waits for it to succeed. No limit tells how long something may take, for the host may be busy
 # with other things; this one is for what never comes.
 until_true() {
-    case $1 in [0-9]*) shift ;; esac
     tries=1500
     while ! "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
