@@ -170,6 +170,8 @@ int xenio_look(void)
     unsigned int first = 0;
     int nr;
 
+    if (!call)
+        return -ENODEV;
     look++;
     do {
         nr = list(first);

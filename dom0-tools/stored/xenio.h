@@ -25,7 +25,7 @@ void xenio_unbind(uint32_t port);
 void xenio_notify(uint32_t port);
 /** xenio_event - the next port with an event, XENIO_DOMAINS, or -EAGAIN. */
 int xenio_event(void);
-/** xenio_look - see how all domains are, in one go; returns 0 or a negative errno. */
+/** xenio_look - see how all domains are, in one go; returns 0 or a negative errno (-ENODEV: not open). */
 int xenio_look(void);
 /** xenio_state - how was this domain then? */
 enum xenio_state xenio_state(domid_t id);

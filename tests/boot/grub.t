@@ -31,7 +31,7 @@ sub image {
 
 make_path("$out/log");
 for my $version (2, 1) {
-    my $iso = image($version, 'once') or BAIL_OUT('grub-mkrescue failed');
+    my $iso = image($version, 'once') or die "grub-mkrescue failed\n";
     for (@firmware) {
         my ($name, $options) = @$_;
         next if $version == 1 && $name eq 'UEFI'; # GRUB passes no memory map there

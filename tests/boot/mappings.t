@@ -20,7 +20,7 @@ unlink $log;
 my $pid = open2(my $from, my $to, $ENV{QEMU} || 'qemu-system-x86_64',
                 qw(-cpu max -smp 2 -m 512 -display none -no-reboot -net none -monitor stdio -kernel),
                 "$out/socle", '-serial', "file:$log", '-initrd', "$out/guests/hello.elf", '-append', 'console=com1');
-local $SIG{ALRM} = sub { kill 'KILL', $pid; BAIL_OUT('QEMU does not answer') };
+local $SIG{ALRM} = sub { kill 'KILL', $pid; die "QEMU does not answer\n" };
 alarm 1800;
 
 # One answer of the monitor: all lines up to the marker, which is no command.

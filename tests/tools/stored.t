@@ -6,6 +6,7 @@ use warnings;
 use File::Path qw(make_path remove_tree);
 use IO::Select;
 use IO::Socket::UNIX;
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -26,7 +27,10 @@ sub start {
         exec "$out/dom0-tools/socle-stored", '--no-domains', '--socket', $path, '--pid-file', "$dir/pid", @more or exit 1;
     }
     my $until = time + 300;
-    sleep 0.01 until -s "$dir/pid" || time > $until;
+    until (-s "$dir/pid") {
+        die "socle-stored does not start\n" if waitpid($pid, WNOHANG) > 0 || time > $until;
+        sleep 0.01;
+    }
 }
 
 # What a client prints, both streams.
