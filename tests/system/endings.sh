@@ -143,6 +143,11 @@ is "the store is killed" kill -9 $(pidof socle-stored)
 is "they live on" lives $ten
 is "socle-watchd and socle-consoled are killed" eval 'kill_watchd; kill -9 $(pidof socle-consoled)'
 is "they live on" lives $ten
+# Nobody hears the last words of a domain that ends while there is no daemon. A terminal for each: it has them again.
+all_heard() {
+    at_least "$(ls -l /proc/$(pidof socle-consoled)/fd | grep -c ptmx)" 10
+}
+is "socle-consoled has all their consoles again" until_true all_heard
 old=$(ids $ten)
 is "all reboot" tell reboot $ten
 is "while socle-watchd is killed again and again" eval 'for n in $(seq 12); do sleep 0.$((n % 7)); kill_watchd; done; true'
