@@ -8,7 +8,8 @@
  * What a vcpu may be ahead of its competitors is bounded (lead()), so that old debts and savings are
  * forgotten: from times when it had a pcpu for itself, slept, or was pinned elsewhere. The bound is
  * applied in put() between a vcpu and the first of those that wait for the same pcpu, and in join() to
- * one who comes from elsewhere; it is larger than what a slice can bring about. Vcpus that never compete do not influence each other.
+ * one that comes from elsewhere; it is larger than what a slice can bring about. Vcpus that never
+ * compete do not influence each other.
  *
  * A vcpu that wakes takes an idle pcpu; else it preempts the one that is furthest ahead if that has
  * PREEMPT more virtual time. However long it has slept, it counts as at most WAKE_CREDIT behind that.

@@ -1490,18 +1490,6 @@ static void step_physdev(struct actor *a)
         pirqs[below(a, NR_RECENT)] = out->pirq;
 }
 
-static void out32(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static void in32(uint16_t port)
-{
-    uint32_t value;
-
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-}
-
 /* Configuration space: commands, BARs and capabilities of the two functions change under the
  * hypervisor's feet; BARs go where BARs may be. The others are only read. One actor alone does
  * this, since both have one address register.
@@ -1512,12 +1500,12 @@ static void access_config(uint32_t devfn, uint32_t reg, uint32_t value)
 {
     bool ours = devfn / 8 == 5 || devfn / 8 == 6, moves = reg >= 0x04 && reg < 0x34;
 
-    if (FAULT_OF(out32(0xcf8, 0x80000000 | devfn << 8 | (reg & 0xfc))).hit)
+    if (FAULT_OF(outl(0xcf8, 0x80000000 | devfn << 8 | (reg & 0xfc))).hit)
         return;
     if (ours && !(moves && vcpu_count() > 1))
-        (void)FAULT_OF(out32(0xcfc, value));
+        (void)FAULT_OF(outl(0xcfc, value));
     else
-        (void)FAULT_OF(in32(0xcfc));
+        (void)FAULT_OF(inl(0xcfc));
 }
 
 static void step_pci(struct actor *a)
@@ -1533,7 +1521,7 @@ static void step_pci(struct actor *a)
     if (reg >= 0x10 && reg < 0x28)
         value = 0xfea00000 + (below(a, 256) << 12);
     access_config(some_devfn(a), reg, value);
-    (void)FAULT_OF(in32(0xcf8 + below(a, 8)));
+    (void)FAULT_OF(inl(0xcf8 + below(a, 8)));
 }
 
 /* Is this call, with arguments that point to nothing readable, one that we would not survive? */

@@ -18,30 +18,14 @@
 static struct peer peer;
 static mfn_t edu; /* its first frame */
 
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-
-    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-    uint16_t v;
-
-    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-
 static uint32_t config(unsigned at, unsigned reg, uint32_t set)
 {
     uint32_t v;
 
-    __asm__ volatile("outl %0, %1" : : "a"(0x80000000 | at << 8 | reg), "Nd"((uint16_t)0xcf8));
+    outl(0xcf8, 0x80000000 | at << 8 | reg);
     v = inl(0xcfc);
     if (set)
-        __asm__ volatile("outl %0, %1" : : "a"(v | set), "Nd"((uint16_t)0xcfc));
+        outl(0xcfc, v | set);
     return v;
 }
 

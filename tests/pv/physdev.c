@@ -16,19 +16,6 @@
 #define CLOCK_GSI 8
 #define NOWHERE   0x1f7 /* bus 1, which is not there, device 30, function 7 */
 
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-
-    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-
-static inline void outl(uint16_t port, uint32_t v)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
 /* ---- configuration space; a function is bus * 256 + devfn ---- */
 
 static uint32_t config_read(unsigned at, unsigned reg)

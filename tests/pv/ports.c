@@ -17,22 +17,6 @@ static int set_iopl(unsigned level)
     return (int)hypercall_physdev_op(PHYSDEVOP_set_iopl, &op);
 }
 
-static inline uint16_t inw(uint16_t port)
-{
-    uint16_t v;
-
-    __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-
-    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-    return v;
-}
-
 /* Instructions from here to there, as the TSC is one tick an instruction here. */
 static uint64_t cost_of_reading(uint16_t port)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* physdev_op: the guest's virtual IOPL and I/O bitmap, which any domain may set for itself, and the end of
- * an interrupt that it has bound. What else concerns the machine's interrupts and devices is the control
- * domain's (XSA-87): refused by default. Numbers of pirqs, pins and functions are checked where they are looked up (XSA-21). */
+/* physdev_op: the guest's virtual IOPL and I/O bitmap, which any domain may set for itself, and the end
+ * of an interrupt that it has bound. What else concerns the machine's interrupts and devices is the
+ * control domain's (XSA-87): refused by default. Numbers of pirqs, pins and functions are checked where
+ * they are looked up (XSA-21). */
 #include <asm/irq.h>
 #include <asm/switch.h>
 #include <hv/hypercall.h>
